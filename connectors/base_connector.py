@@ -1,0 +1,41 @@
+"""What connectors share."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.files.storage import Storage
+
+from connectors.exceptions import ConfigError
+from connectors.ports import ERPConnectorPort
+
+
+class BaseConnector(ERPConnectorPort):
+    """A connector with a form: the one description of its config for admin, API and checks.
+
+    `secret_fields` never leave the product again once entered.
+    """
+
+    label: ClassVar[str]
+    config_form: ClassVar[type[forms.Form]]
+    secret_fields: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def validate_required_fields(self, config: Mapping[str, Any], fields: Iterable[str]) -> None:
+        for name in fields:
+            if config.get(name) in (None, ""):
+                raise ConfigError(f"The config field {name!r} is missing. Set it on the connection.", field=name)
+
+    def validate_config(self, config: Mapping[str, Any]) -> None:
+        form = self.config_form(data=dict(config))
+        for name, errors in form.errors.items():
+            raise ConfigError(f"The config field {name!r} is wrong: {errors[0]}", field=name)
+
+    def clean_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The config with types and defaults filled in. Raises `ConfigError`."""
+        self.validate_config(config)
+        form = self.config_form(data=dict(config))
+        form.is_valid()
+        return form.cleaned_data

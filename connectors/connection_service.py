@@ -1,0 +1,113 @@
+"""Setting a connection up: its config checked, encrypted, made default, tested. Admin, API and commands all come here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from connectors import health
+from connectors.exceptions import ConfigError
+from connectors.models import ERPConnection
+from connectors.ports import TestResult, TestStep
+from connectors.registry import registry
+from orderflow.tenancy.models import record
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConnectionChanges:
+    """What to set; None leaves a value as it is. In `config` a secret that is missing or empty keeps the stored one,
+    and None removes it."""
+
+    name: str | None = None
+    status: str | None = None
+    is_default: bool | None = None
+    config: Mapping[str, Any] | None = None
+
+
+def merged_config(connection: ERPConnection, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored config with `changes` laid over it, checked. Raises `ConfigError`."""
+    connector = registry.create(connection.connector_type)
+    stored = connection.stored_config() if connection.config_encrypted else {}
+    kept = {
+        name: value
+        for name, value in changes.items()
+        if name not in connector.secret_fields or value not in ("",)
+    }
+    return connector.clean_config({name: value for name, value in {**stored, **kept}.items() if value is not None})
+
+
+def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -> ERPConnection:
+    """Create or change a connection; an edit releases a block. Raises `ConfigError`, nothing is saved then."""
+    for name in ("name", "status", "is_default"):
+        value = getattr(changes, name)
+        if value is not None:
+            setattr(connection, name, value)
+    changed = [name for name in ("name", "status", "is_default") if getattr(changes, name) is not None]
+    if changes.config is not None or not connection.config_encrypted:
+        connection.set_config(merged_config(connection, changes.config or {}))
+        changed += ["config_encrypted"]
+    try:
+        _write(connection, changed, actor, sorted(changes.config or {}))
+    except IntegrityError as error:
+        raise ConfigError(f"There is a connection named {connection.name!r} already.", field="name") from error
+    connection.refresh_from_db()
+    return connection
+
+
+@transaction.atomic
+def _write(connection: ERPConnection, changed: list[str], actor: str, config_fields: list[str]) -> None:
+    creating = connection._state.adding
+    if connection.is_default:
+        others = ERPConnection.objects.filter(organization_id=connection.organization_id, is_default=True)
+        others.exclude(pk=connection.pk).update(is_default=False)
+    if creating:
+        connection.save(force_insert=True)
+    else:
+        connection.save(update_fields=[*changed, "updated_at"])
+        ERPConnection.objects.filter(pk=connection.pk).update(revision=F("revision") + 1)
+        health.release(connection.pk)
+    record(
+        connection.organization_id,
+        actor,
+        "create connection" if creating else "edit connection",
+        connection,
+        fields=", ".join(changed),
+        config=", ".join(config_fields),
+    )
+
+
+def test(
+    connection: ERPConnection,
+    *,
+    actor: str,
+    unsaved: Mapping[str, Any] | None = None,
+    on_step: Callable[[TestStep], None] | None = None,
+) -> TestResult:
+    """Try the connection with its stored config and `unsaved` edits over it. Never raises `ConnectorError`.
+
+    A test of the stored config is kept on the connection, and a success releases a block.
+    """
+    try:
+        config = connection.runtime_config(merged_config(connection, unsaved or {}))
+        result = registry.create(connection.connector_type).test_connection(config, on_step=on_step)
+    except ConfigError as error:
+        result = TestResult(success=False, latency_ms=0, error_message=str(error))
+    if not unsaved:
+        _keep(connection, result, actor)
+    return result
+
+
+@transaction.atomic
+def _keep(connection: ERPConnection, result: TestResult, actor: str) -> None:
+    ERPConnection.objects.filter(pk=connection.pk).update(
+        last_test_at=timezone.now(),
+        last_test_success=result.success,
+        last_test_message=(result.error_message or "")[:500],
+        last_test_latency_ms=result.latency_ms,
+    )
+    if result.success:
+        health.release(connection.pk)
+    record(connection.organization_id, actor, "test connection", connection, outcome="ok" if result.success else "failed")

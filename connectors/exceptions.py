@@ -1,0 +1,53 @@
+"""What can go wrong between OrderFlow and an ERP, sorted by what helps."""
+
+from typing import ClassVar
+
+
+class ConnectorError(Exception):
+    """A failure that a person can read: it names the thing, the cause and the next step, and carries no secret.
+
+    `retryable` says whether the same try may succeed later without anybody changing anything.
+    """
+
+    retryable: ClassVar[bool] = False
+
+
+class TransientError(ConnectorError):
+    """Network, timeout, server busy: trying again can help."""
+
+    retryable = True
+
+
+class InDoubtError(TransientError):
+    """The request left, its answer never came: it may have been carried out, so look before asking again."""
+
+
+class RejectedError(ConnectorError):
+    """This one order or file cannot go; the others can."""
+
+
+class TargetExistsError(RejectedError):
+    """The final name is taken already."""
+
+
+class ConfigError(ConnectorError):
+    """Credentials, host key, path or permission: the connection needs a person.
+
+    `field` is the config key to look at, or empty.
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UnknownHostKeyError(ConfigError):
+    """The server's host key is not pinned, or is another one than the pinned.
+
+    `host_key` is what the server showed, as `<type> <base64>`; `fingerprint` its `SHA256:…` form.
+    """
+
+    def __init__(self, message: str, *, host_key: str, fingerprint: str) -> None:
+        super().__init__(message, field="host_key")
+        self.host_key = host_key
+        self.fingerprint = fingerprint

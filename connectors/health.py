@@ -1,0 +1,41 @@
+"""Whether a connection may be used just now: blocked until a person mends it, paused until a time."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from connectors.models import ERPConnection
+
+# After so many failed sessions in a row, and for how long. The first failures are left to each order's own schedule.
+PAUSES = {3: timedelta(minutes=1), 5: timedelta(minutes=5), 8: timedelta(minutes=15)}
+
+
+def block(connection_id: UUID, reason: str) -> bool:
+    """Stop using the connection until somebody mends it. True for the one caller that blocked it."""
+    rows = ERPConnection.objects.filter(pk=connection_id, blocked_at=None)
+    return rows.update(blocked_at=Now(), blocked_reason=reason[:500]) == 1
+
+
+def release(connection_id: UUID) -> None:
+    """A test succeeded or the config was edited: use the connection again at once."""
+    ERPConnection.objects.filter(pk=connection_id).update(
+        blocked_at=None, blocked_reason="", paused_until=None, failures_in_a_row=0
+    )
+
+
+def record_success(connection_id: UUID) -> None:
+    ERPConnection.objects.filter(pk=connection_id, failures_in_a_row__gt=0).update(
+        failures_in_a_row=0, paused_until=None
+    )
+
+
+def record_failure(connection_id: UUID) -> None:
+    """A session could not be had, or was lost: after a few in a row, pause."""
+    ERPConnection.objects.filter(pk=connection_id).update(failures_in_a_row=F("failures_in_a_row") + 1)
+    connection = ERPConnection.objects.get(pk=connection_id)
+    pause = max((wait for after, wait in PAUSES.items() if connection.failures_in_a_row >= after), default=None)
+    if pause:
+        ERPConnection.objects.filter(pk=connection_id).update(paused_until=timezone.now() + pause)

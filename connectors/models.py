@@ -1,0 +1,81 @@
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from connectors.encryption import EncryptionError, KeyRing
+from connectors.exceptions import ConfigError
+from orderflow.tenancy.models import Organization
+
+
+def key_ring() -> KeyRing:
+    return KeyRing.from_text(settings.ENCRYPTION_MASTER_KEY, settings.ENCRYPTION_PREVIOUS_KEYS)
+
+
+class ERPConnection(models.Model):
+    """One configured, named way into one ERP."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "ACTIVE", "Active"
+        DISABLED = "DISABLED", "Disabled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="erp_connections")
+    name = models.CharField(max_length=120)
+    connector_type = models.CharField(max_length=60)
+    config_encrypted = models.BinaryField(editable=False)
+    # Counts edits, so that a delivery under way sees that it works with an old config.
+    revision = models.PositiveIntegerField(default=1, editable=False)
+    status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    is_default = models.BooleanField(
+        "default", default=False, help_text="Orders pushed without naming a connection go over this one."
+    )
+    last_test_at = models.DateTimeField(null=True, editable=False)
+    last_test_success = models.BooleanField(null=True, editable=False)
+    last_test_message = models.CharField(max_length=500, blank=True, editable=False)
+    last_test_latency_ms = models.PositiveIntegerField(null=True, editable=False)
+    blocked_at = models.DateTimeField(null=True, editable=False)
+    blocked_reason = models.CharField(max_length=500, blank=True, editable=False)
+    paused_until = models.DateTimeField(null=True, editable=False)
+    failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "ERP connection"
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="connection_name_once"),
+            models.UniqueConstraint(
+                fields=["organization"], condition=models.Q(is_default=True), name="one_default_connection"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def _row(self) -> bytes:
+        return f"{self._meta.db_table}|{self.organization_id}|{self.pk}".encode()
+
+    def set_config(self, config: Mapping[str, Any]) -> None:
+        """Encrypt for this row; the caller saves."""
+        plaintext = json.dumps(dict(config), ensure_ascii=False, sort_keys=True).encode()
+        self.config_encrypted = key_ring().seal(plaintext, bound_to=self._row)
+
+    def stored_config(self) -> dict[str, Any]:
+        """What the integrator entered, secrets included. Raises `ConfigError`."""
+        try:
+            plaintext = key_ring().open(bytes(self.config_encrypted), bound_to=self._row)
+        except EncryptionError as error:
+            raise ConfigError(f"The config of connection {self.name!r} cannot be decrypted. {error}") from error
+        config: dict[str, Any] = json.loads(plaintext)
+        return config
+
+    def runtime_config(self, stored: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The config as the connector takes it: `root` keeps filesystem mode inside the organization's folder."""
+        config = self.stored_config() if stored is None else stored
+        return {**config, "root": str(settings.DROPZONE_ROOT / self.organization.slug)}

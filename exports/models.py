@@ -1,0 +1,171 @@
+import uuid
+
+from django.db import models
+
+from connectors.models import ERPConnection
+from exports.transitions import ALLOWED, LIVE, ExportStatus
+from orderflow.orders.models import DraftOrder
+from orderflow.tenancy.models import AppendOnly, Organization
+from orderflow.tenancy.states import StateQuerySet
+
+
+class ERPExportQuerySet(StateQuerySet["ERPExport"]):
+    transitions = ALLOWED
+
+
+class ERPExport(models.Model):
+    """One attempt to bring one draft order over one connection."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    draft_order = models.ForeignKey(DraftOrder, on_delete=models.PROTECT, related_name="exports")
+    connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, related_name="exports")
+    supersedes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="superseded_by")
+    status = models.CharField(max_length=8, choices=ExportStatus, default=ExportStatus.PENDING)
+    idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - NULL: pushed without a key
+    request_hash = models.CharField(max_length=64, blank=True)
+    requested_by = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField()
+
+    filename = models.CharField(max_length=120)
+    # Set before the file may appear under its final name: what the next try has to look for.
+    staged_path = models.CharField(max_length=1024, blank=True)
+    document_sha256 = models.CharField("SHA-256", max_length=64, blank=True)
+    document_size = models.PositiveBigIntegerField("bytes", null=True)
+    dropzone_path = models.CharField(max_length=1024, blank=True)
+    storage_key = models.CharField(max_length=255, blank=True)
+
+    tries = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    answer_due_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    erp_order_id = models.CharField("ERP order id", max_length=120, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+
+    objects = ERPExportQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "export"
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["draft_order"], condition=models.Q(status__in=LIVE), name="one_live_export_per_order"
+            ),
+            models.UniqueConstraint(fields=["draft_order", "idempotency_key"], name="one_export_per_key"),
+            models.UniqueConstraint(fields=["connection", "filename"], name="export_filename_once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["connection", "created_at"],
+                condition=models.Q(status=ExportStatus.PENDING),
+                name="export_pending",
+            ),
+            models.Index(
+                fields=["connection", "answer_due_at"],
+                condition=models.Q(status=ExportStatus.SENT),
+                name="export_awaiting_answer",
+            ),
+            models.Index(
+                fields=["sent_at"],
+                condition=models.Q(storage_key="", sent_at__isnull=False),
+                name="export_without_copy",
+            ),
+            models.Index(fields=["organization", "-created_at"], name="export_by_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class EventKind(models.TextChoices):
+    REQUESTED = "REQUESTED", "Push requested"
+    STAGED = "STAGED", "Staged"
+    SENT = "SENT", "Sent"
+    RETRY = "RETRY", "Try failed, another is planned"
+    BLOCKED = "BLOCKED", "Connection blocked"
+    FAILED = "FAILED", "Failed"
+    ACKED = "ACKED", "Acknowledged"
+    CONFLICT = "CONFLICT", "Contradicting answer"
+    LATE = "LATE", "Late answer"
+    GIVEN_UP = "GIVEN_UP", "Given up"
+
+
+class ExportEvent(AppendOnly):
+    """One step of one export. `detail` holds what is known of it: try, path, bytes, sha256, error, next_attempt_at."""
+
+    export = models.ForeignKey(ERPExport, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=10, choices=EventKind)
+    actor = models.CharField(max_length=150, blank=True)
+    message = models.CharField(max_length=500, blank=True)
+    detail = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class Verdict(models.TextChoices):
+    MATCHED = "MATCHED", "Matched"
+    DUPLICATE = "DUPLICATE", "Duplicate"
+    CONFLICT = "CONFLICT", "Conflict"
+    LATE = "LATE", "Late"
+    ORPHAN = "ORPHAN", "Orphan"
+    MALFORMED = "MALFORMED", "Malformed"
+    INCOMPLETE = "INCOMPLETE", "Incomplete"
+
+
+class AckFile(models.Model):
+    """One file that the ERP answered with: the ledger. INCOMPLETE is a file that may still be growing."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, related_name="ack_files")
+    export = models.ForeignKey(ERPExport, on_delete=models.PROTECT, null=True, related_name="ack_files")
+    name = models.CharField(max_length=255)
+    # Empty while the file has not been read: INCOMPLETE and ORPHAN.
+    sha256 = models.CharField("SHA-256", max_length=64, blank=True)
+    size = models.PositiveBigIntegerField("bytes")
+    modified_at = models.FloatField()
+    raw = models.TextField(blank=True)
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    reason = models.CharField(max_length=500, blank=True)
+    seen_at = models.DateTimeField()
+    archived_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "acknowledgement file"
+        ordering = ["-seen_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "name", "sha256"], name="ack_file_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Lane(models.Model):
+    """Who works for a connection just now: one holder at a time, by a lease that the database clock ends."""
+
+    class Kind(models.TextChoices):
+        DELIVERY = "DELIVERY", "Delivery"
+        ACKS = "ACKS", "Acknowledgements"
+
+    connection = models.ForeignKey(ERPConnection, on_delete=models.CASCADE, related_name="lanes")
+    kind = models.CharField(max_length=8, choices=Kind)
+    # The fencing token: a holder whose token is no longer here has lost the lane.
+    token = models.PositiveBigIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
+    # Since when a wake-up is on its way that no holder has seen yet.
+    awake_since = models.DateTimeField(null=True)
+    last_run_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "kind"], name="lane_once")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.connection}"

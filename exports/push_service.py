@@ -1,0 +1,147 @@
+"""Asking for a push: the export's row and the order's state in one transaction, the wake-up behind it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from uuid import uuid4
+
+from django.db import transaction
+from django.utils import timezone
+
+from connectors.models import ERPConnection
+from connectors.ports import ExportAttempt
+from connectors.registry import registry
+from exports import lanes
+from exports.models import ERPExport, EventKind, ExportEvent
+from exports.transitions import LIVE, ExportStatus
+from orderflow.orders.models import DraftOrder
+from orderflow.orders.transitions import OrderStatus
+from orderflow.tenancy.models import record
+
+
+class PushRefused(Exception):
+    """The push cannot be had. `code` is stable: not_approved, already_pushed, no_connection, connection_disabled,
+    unknown_connection, idempotency_key_reused, still_alive, not_failed."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PushRequest:
+    """`connection` None means the organization's default."""
+
+    order: DraftOrder
+    actor: str
+    connection: ERPConnection | None = None
+    idempotency_key: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        body = {"connection": str(self.connection.pk) if self.connection else None}
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def push(request: PushRequest) -> ERPExport:
+    """APPROVED -> PUSHING with a PENDING export; the same idempotency key gives the same export. Raises `PushRefused`."""
+    return _earlier(request) or _start(request, OrderStatus.APPROVED, supersedes=None)
+
+
+def retry(request: PushRequest) -> ERPExport:
+    """ERROR -> PUSHING with a new export that names the one it supersedes. Raises `PushRefused`."""
+    earlier = _earlier(request)
+    if earlier:
+        return earlier
+    last = ERPExport.objects.filter(draft_order=request.order).order_by("-created_at").first()
+    if last and last.status in LIVE:
+        raise PushRefused("still_alive", f"Export {last} of order {request.order} is {last.status}. Wait for its end.")
+    return _start(request, OrderStatus.ERROR, supersedes=last)
+
+
+def _earlier(request: PushRequest) -> ERPExport | None:
+    if request.idempotency_key is None:
+        return None
+    export = ERPExport.objects.filter(draft_order=request.order, idempotency_key=request.idempotency_key).first()
+    if export and export.request_hash != request.fingerprint:
+        raise PushRefused(
+            "idempotency_key_reused",
+            f"Idempotency-Key {request.idempotency_key!r} came with another request before. Use a new key.",
+        )
+    return export
+
+
+def _start(request: PushRequest, source: OrderStatus, *, supersedes: ERPExport | None) -> ERPExport:
+    connection = request.connection or _default_connection(request.order)
+    _require_usable(connection)
+    with transaction.atomic():
+        orders = DraftOrder.objects.filter(pk=request.order.pk)
+        if orders.move(source, OrderStatus.PUSHING, updated_at=timezone.now(), error_message=""):
+            return _create(request, connection, supersedes)
+    # Somebody else won the order; with the same key it was the same request.
+    earlier = _earlier(request)
+    if earlier:
+        return earlier
+    raise _refusal(request.order, source)
+
+
+def _create(request: PushRequest, connection: ERPConnection, supersedes: ERPExport | None) -> ERPExport:
+    now, export_id = timezone.now(), uuid4()
+    attempt = ExportAttempt(export_id=export_id, created_at=now)
+    connector = registry.create(connection.connector_type)
+    export = ERPExport.objects.create(
+        id=export_id,
+        organization_id=request.order.organization_id,
+        draft_order=request.order,
+        connection=connection,
+        supersedes=supersedes,
+        idempotency_key=request.idempotency_key,
+        request_hash=request.fingerprint,
+        requested_by=request.actor,
+        created_at=now,
+        filename=connector.document_name(request.order.pk, attempt),
+    )
+    ExportEvent.objects.create(export=export, kind=EventKind.REQUESTED, actor=request.actor, at=now)
+    record(request.order.organization_id, request.actor, "retry push" if supersedes else "push", request.order)
+    transaction.on_commit(lambda: lanes.wake(connection.pk))
+    return export
+
+
+def _default_connection(order: DraftOrder) -> ERPConnection:
+    connection = ERPConnection.objects.filter(organization_id=order.organization_id, is_default=True).first()
+    if connection is None:
+        raise PushRefused(
+            "no_connection", f"{order.organization} has no default ERP connection. Name one, or make one the default."
+        )
+    return connection
+
+
+def _require_usable(connection: ERPConnection) -> None:
+    if connection.status != ERPConnection.Status.ACTIVE:
+        raise PushRefused("connection_disabled", f"Connection {connection.name!r} is disabled. Enable it or name another.")
+
+
+def _refusal(order: DraftOrder, source: OrderStatus) -> PushRefused:
+    order.refresh_from_db(fields=["status"])
+    if source == OrderStatus.ERROR:
+        return PushRefused("not_failed", f"Order {order} is {order.status}; only an order in ERROR can be retried.")
+    if order.status in (OrderStatus.PUSHING, OrderStatus.PUSHED):
+        return PushRefused("already_pushed", f"Order {order} is {order.status} already.")
+    return PushRefused("not_approved", f"Order {order} is {order.status}; only an APPROVED order can be pushed.")
+
+
+def give_up(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
+    """End a SENT export whose answer never came; the order can be retried then. Raises `PushRefused`."""
+    message = f"Given up by {actor}: {reason}"[:500]
+    now = timezone.now()
+    with transaction.atomic():
+        rows = ERPExport.objects.filter(pk=export.pk)
+        if not rows.move(ExportStatus.SENT, ExportStatus.FAILED, error_message=message, settled_at=now):
+            raise PushRefused("not_sent", f"Export {export} is {export.status}; only a SENT export can be given up.")
+        DraftOrder.objects.filter(pk=export.draft_order_id).move(
+            OrderStatus.PUSHED, OrderStatus.ERROR, updated_at=now, error_message=message
+        )
+        ExportEvent.objects.create(export=export, kind=EventKind.GIVEN_UP, actor=actor, message=message, at=now)
+        record(export.organization_id, actor, "give up export", export)
+    export.refresh_from_db()
+    return export

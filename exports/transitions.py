@@ -1,0 +1,23 @@
+"""The states of an export and the only ways between them."""
+
+from django.db import models
+
+
+class ExportStatus(models.TextChoices):
+    PENDING = "PENDING", "Pending"
+    SENT = "SENT", "Sent"
+    ACKED = "ACKED", "Acknowledged"
+    FAILED = "FAILED", "Failed"
+
+
+S = ExportStatus
+
+ALLOWED: dict[ExportStatus, frozenset[ExportStatus]] = {
+    # An answer may overtake the record of sending.
+    S.PENDING: frozenset({S.SENT, S.ACKED, S.FAILED}),
+    S.SENT: frozenset({S.ACKED, S.FAILED}),
+    S.ACKED: frozenset(),
+    S.FAILED: frozenset(),
+}
+
+LIVE = (S.PENDING, S.SENT)

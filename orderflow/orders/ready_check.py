@@ -1,0 +1,50 @@
+"""What keeps an order from being approved."""
+
+from dataclasses import dataclass
+
+from orderflow.orders.models import DraftOrder, DraftOrderLine
+from orderflow.orders.units import UNITS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockingReason:
+    """`field` is a path into the order, such as `customer` or `lines/2/qty` (counted from 0)."""
+
+    field: str
+    message: str
+
+
+def blocking_reasons(order: DraftOrder) -> list[BlockingReason]:
+    """Empty when the order is ready. Reads the order's lines: prefetch them for many orders."""
+    lines = list(order.lines.all())
+    reasons = [*_header(order)]
+    if not lines:
+        reasons.append(BlockingReason(field="lines", message="The order has no lines. Add at least one."))
+    for index, line in enumerate(lines):
+        reasons += [
+            BlockingReason(field=f"lines/{index}/{field}", message=f"Line {line.line_no}: {message}")
+            for field, message in _line(line)
+        ]
+    return reasons
+
+
+def _header(order: DraftOrder) -> list[BlockingReason]:
+    reasons = []
+    if order.customer_id is None:
+        reasons.append(BlockingReason(field="customer", message="The customer is not set."))
+    if not order.currency:
+        reasons.append(BlockingReason(field="currency", message="The currency is not set."))
+    return reasons
+
+
+def _line(line: DraftOrderLine) -> list[tuple[str, str]]:
+    reasons = []
+    if not line.internal_sku:
+        reasons.append(("internal_sku", "the SKU is missing."))
+    if not line.uom:
+        reasons.append(("uom", "the unit is missing."))
+    elif line.uom not in UNITS:
+        reasons.append(("uom", f"the unit {line.uom!r} is unknown. Known units: {', '.join(sorted(UNITS))}."))
+    if line.qty <= 0:
+        reasons.append(("qty", f"the quantity is {line.qty.normalize():f}; it must be above 0."))
+    return reasons

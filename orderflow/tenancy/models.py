@@ -1,0 +1,99 @@
+import uuid
+from typing import Any, NoReturn, TypeVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+
+from orderflow.tenancy.roles import Role
+
+
+class Organization(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=200)
+    # The slug names a folder and stands in every document.
+    slug = models.CharField(
+        max_length=60,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z0-9]+(-[a-z0-9]+)*\Z", "Lower-case letters, digits and single hyphens.")],
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="membership")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.get_role_display()}, {self.organization})"
+
+
+M = TypeVar("M", bound=models.Model)
+
+
+class HistoryIsFixed(Exception):
+    """Something tried to change or delete a line of the past."""
+
+
+class AppendOnlyQuerySet(models.QuerySet[M]):
+    def update(self, **_kwargs: Any) -> NoReturn:
+        raise HistoryIsFixed(f"{self.model._meta.verbose_name} rows are never changed.")
+
+    def delete(self) -> NoReturn:
+        raise HistoryIsFixed(f"{self.model._meta.verbose_name} rows are never deleted.")
+
+
+class AppendOnly(models.Model):
+    """A row that is written once."""
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise HistoryIsFixed(f"{self._meta.verbose_name} rows are never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        raise HistoryIsFixed(f"{self._meta.verbose_name} rows are never deleted.")
+
+
+class AuditEntry(AppendOnly):
+    """Who did what to which row. `detail` holds names of fields and reasons, never a value that may be secret."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    actor = models.CharField(max_length=150)
+    action = models.CharField(max_length=40)
+    subject_type = models.CharField(max_length=40)
+    subject_id = models.CharField(max_length=40)
+    detail = models.JSONField(default=dict)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["subject_type", "subject_id"], name="audit_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.action} {self.subject_type} {self.subject_id}"
+
+
+def record(organization_id: uuid.UUID, actor: str, action: str, subject: models.Model, **detail: str) -> None:
+    """Write one audit line in the caller's transaction."""
+    AuditEntry.objects.create(
+        organization_id=organization_id,
+        actor=actor,
+        action=action,
+        subject_type=subject._meta.model_name,
+        subject_id=str(subject.pk),
+        detail=detail,
+    )

@@ -1,0 +1,17 @@
+"""The product's own settings, with keys and places for tests."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from orderflow.keys import fresh_keys
+
+_data = Path(tempfile.mkdtemp(prefix="orderflow-tests-"))
+os.environ |= {"ENV_FILE": str(_data / "none.env"), "DATA_DIR": str(_data), "LOG_LEVEL": "WARNING"}
+os.environ.setdefault("DROPZONE_ALLOWED_NETWORKS", "127.0.0.0/8")
+for _name, _value in fresh_keys().items():
+    os.environ.setdefault(_name, _value)
+
+from orderflow.settings import *  # noqa: E402, F403 - the environment has to be there first
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
