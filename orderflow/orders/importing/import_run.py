@@ -1,0 +1,52 @@
+"""One import: the good orders written in batches, and one line in the audit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orderflow.orders.importing.source import Source
+from orderflow.orders.importing.values import BadRow
+from orderflow.orders.importing.writer import Written, write_batch
+from orderflow.tenancy.models import Organization, record
+
+BATCH_SIZE = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportSummary:
+    imported: int
+    already_there: int
+    ready: int
+    bad: list[BadRow]
+
+    @property
+    def needs_review(self) -> int:
+        return self.imported - self.ready
+
+
+def import_orders(
+    source: Source, organization: Organization, actor: str, *, on_progress: Callable[[int], None] = lambda _: None
+) -> ImportSummary:
+    """Safe to repeat. `on_progress` hears after each batch how many orders are dealt with."""
+    written = Written()
+    for start in range(0, len(source.orders), BATCH_SIZE):
+        batch = source.orders[start : start + BATCH_SIZE]
+        written += write_batch(batch, organization, actor)
+        on_progress(start + len(batch))
+    summary = ImportSummary(
+        imported=written.imported, already_there=written.already_there, ready=written.ready, bad=source.bad
+    )
+    _record(summary, source.name, organization, actor)
+    return summary
+
+
+def _record(summary: ImportSummary, source_name: str, organization: Organization, actor: str) -> None:
+    record(
+        organization.pk,
+        actor,
+        "import orders",
+        organization,
+        source=source_name,
+        imported=str(summary.imported),
+        already_there=str(summary.already_there),
+        bad=str(len(summary.bad)),
+    )

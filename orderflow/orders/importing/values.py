@@ -1,0 +1,112 @@
+"""What the readers give to the writer. The types are the schema: JSON orders are decoded straight into them."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta, Struct, ValidationError
+
+MAX_DIGITS = 15
+QTY_PLACES = 3
+PRICE_PLACES = 4
+
+# PostgreSQL stores no NUL.
+WITHOUT_NUL = r"\A[^\x00]*\Z"
+CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+def text(max_length: int, *, min_length: int = 0) -> Meta:
+    return Meta(min_length=min_length, max_length=max_length, pattern=WITHOUT_NUL)
+
+
+class ParsedCustomer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    erp_customer_number: Annotated[str, text(60, min_length=1)]
+    name: Annotated[str, text(200, min_length=1)]
+
+
+class ParsedSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    document_id: Annotated[str, text(120)] = ""
+    file_name: Annotated[str, text(255)] = ""
+    sha256: Annotated[str, text(64)] = ""
+
+
+class ParsedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`line_no` None: the line's place in the order. `currency` empty: the order's own."""
+
+    line_no: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    internal_sku: Annotated[str, text(80)] = ""
+    qty: Decimal
+    uom: Annotated[str, text(10)] = ""
+    unit_price: Decimal = Decimal(0)
+    currency: str = ""
+    customer_sku_raw: Annotated[str, text(120)] | None = None
+    description: Annotated[str, text(500)] | None = None
+
+    def __post_init__(self) -> None:
+        _require_currency(self.currency)
+        _require_fitting("qty", self.qty, QTY_PLACES)
+        _require_fitting("unit_price", self.unit_price, PRICE_PLACES)
+
+
+class ParsedOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Customer and number are the order's identity: by them a second run knows what is there already."""
+
+    external_order_number: Annotated[str, text(80, min_length=1)]
+    customer: ParsedCustomer
+    order_date: date | None = None
+    currency: str = ""
+    requested_delivery_date: date | None = None
+    notes: Annotated[str, text(4000)] | None = None
+    lines: tuple[ParsedLine, ...] = ()
+    source_document: ParsedSource | None = None
+
+    def __post_init__(self) -> None:
+        _require_currency(self.currency)
+        if len({number for number, _ in self.numbered_lines}) < len(self.lines):
+            raise ValueError("two lines have the same line_no")
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.customer.erp_customer_number, self.external_order_number
+
+    @property
+    def numbered_lines(self) -> list[tuple[int, ParsedLine]]:
+        return [(line.line_no or place, line) for place, line in enumerate(self.lines, start=1)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BadRow:
+    """`line` counts from 1, the header row included."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.reason}"
+
+
+class UnusableSource(Exception):
+    """The file or folder as a whole cannot be imported; nothing was."""
+
+
+def in_words(error: ValidationError) -> str:
+    """The reason without the decoder's notation."""
+    message, _, place = str(error).partition(" - at `$")
+    place = place.strip(".`")
+    return f"{place}: {message}." if place else f"{message}."
+
+
+def _require_currency(code: str) -> None:
+    if code and not CURRENCY.fullmatch(code):
+        raise ValueError(f"currency {code!r} is not three capital letters such as EUR")
+
+
+def _require_fitting(name: str, value: Decimal, places: int) -> None:
+    whole = MAX_DIGITS - places
+    if not value.is_finite() or abs(value) >= Decimal(10) ** whole or value != round(value, places):
+        raise ValueError(
+            f"{name} {value} is not a number of at most {whole} digits before the point and {places} behind"
+        )

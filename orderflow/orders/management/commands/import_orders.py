@@ -1,0 +1,120 @@
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from orderflow.orders.importing.import_run import ImportSummary, import_orders
+from orderflow.orders.importing.source import read_source
+from orderflow.orders.importing.values import UnusableSource
+from orderflow.tenancy.models import Organization
+
+SOME_BAD = 1
+UNUSABLE = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Import draft orders from a folder in Northwind's layout or a JSON file of orders. Orders that are there "
+        "already stay as they are. Exit code 0: everything was good; 1: some rows were bad; 2: nothing could be done."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", type=Path, help="the folder or the JSON file")
+        parser.add_argument("--organization", required=True, metavar="SLUG", help="whose orders they are")
+        parser.add_argument(
+            "--create-organization",
+            metavar="NAME",
+            nargs="?",
+            const="",
+            help="make the organization when it is missing",
+        )
+        parser.add_argument("--user", default="import_orders", metavar="NAME", help="who is recorded as importing")
+        parser.add_argument("--dry-run", action="store_true", help="do everything and keep nothing")
+        parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        summary = self._run(options)
+        if options["json"]:
+            self.stdout.write(_as_json(summary, dry_run=options["dry_run"]))
+        else:
+            self._print(summary, dry_run=options["dry_run"])
+        if summary.bad:
+            raise CommandError(_bad_rows(len(summary.bad)), returncode=SOME_BAD)
+
+    def _run(self, options: dict[str, Any]) -> ImportSummary:
+        try:
+            source = read_source(options["path"])
+        except UnusableSource as error:
+            raise CommandError(str(error), returncode=UNUSABLE) from error
+        with transaction.atomic() if options["dry_run"] else nullcontext():
+            organization = _organization(options["organization"], options["create_organization"])
+            with self._progress(len(source.orders)) as on_progress:
+                summary = import_orders(source, organization, options["user"], on_progress=on_progress)
+            if options["dry_run"]:
+                transaction.set_rollback(True)
+        return summary
+
+    @contextmanager
+    def _progress(self, total: int) -> Iterator[Callable[[int], None]]:
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            yield lambda done: self.stderr.write(f"{done} of {total} orders")
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task("Importing orders", total=total)
+            yield lambda done: bar.update(task, completed=done)
+
+    def _print(self, summary: ImportSummary, *, dry_run: bool) -> None:
+        for row in summary.bad:
+            self.stderr.write(str(row))
+        for name, count in _counts(summary).items():
+            self.stdout.write(f"{name.replace('_', ' ').capitalize():<14}{count:>7}")
+        if dry_run:
+            self.stdout.write("Dry run: nothing was kept.")
+
+
+def _organization(slug: str, name_if_missing: str | None) -> Organization:
+    """`name_if_missing` None: it has to be there; empty: the slug is its name too."""
+    found = Organization.objects.filter(slug=slug).first()
+    if found:
+        return found
+    if name_if_missing is None:
+        hint = "Check the slug, or add --create-organization NAME."
+        raise CommandError(f"There is no organization {slug!r}. {hint}", returncode=UNUSABLE)
+    organization = Organization(slug=slug, name=name_if_missing or slug)
+    try:
+        organization.full_clean()
+    except ValidationError as error:
+        reasons = "; ".join(f"{field}: {' '.join(texts)}" for field, texts in error.message_dict.items())
+        raise CommandError(f"The organization cannot be made. {reasons}", returncode=UNUSABLE) from error
+    organization.save()
+    return organization
+
+
+def _counts(summary: ImportSummary) -> dict[str, int]:
+    return {
+        "imported": summary.imported,
+        "ready": summary.ready,
+        "needs_review": summary.needs_review,
+        "already_there": summary.already_there,
+        "bad_rows": len(summary.bad),
+    }
+
+
+def _as_json(summary: ImportSummary, *, dry_run: bool) -> str:
+    bad = [asdict(row) for row in summary.bad]
+    return json.dumps({**_counts(summary), "bad": bad, "dry_run": dry_run}, ensure_ascii=False, indent=2)
+
+
+def _bad_rows(count: int) -> str:
+    rows = "1 row was" if count == 1 else f"{count} rows were"
+    return f"{rows} bad and left out. Mend the file and import it again: what is there already stays as it is."
