@@ -1,4 +1,4 @@
-"""Setting a connection up: its config checked, encrypted, made default, tested. Admin, API and commands all come here."""
+"""Setting a connection up: config checked and encrypted, one default, tests. Admin, API and commands come here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,11 +31,7 @@ def merged_config(connection: ERPConnection, changes: Mapping[str, Any]) -> dict
     """The stored config with `changes` laid over it, checked. Raises `ConfigError`."""
     connector = registry.create(connection.connector_type)
     stored = connection.stored_config() if connection.config_encrypted else {}
-    kept = {
-        name: value
-        for name, value in changes.items()
-        if name not in connector.secret_fields or value not in ("",)
-    }
+    kept = {name: value for name, value in changes.items() if name not in connector.secret_fields or value != ""}
     return connector.clean_config({name: value for name, value in {**stored, **kept}.items() if value is not None})
 
 
@@ -110,4 +106,6 @@ def _keep(connection: ERPConnection, result: TestResult, actor: str) -> None:
     )
     if result.success:
         health.release(connection.pk)
-    record(connection.organization_id, actor, "test connection", connection, outcome="ok" if result.success else "failed")
+    record(
+        connection.organization_id, actor, "test connection", connection, outcome="ok" if result.success else "failed"
+    )

@@ -19,7 +19,7 @@ NONCE_SIZE = 12
 HEADER_SIZE = len(VERSION) + KEY_ID_SIZE + NONCE_SIZE
 
 
-class EncryptionError(Exception):
+class EncryptionError(ValueError):
     """A key or an envelope that cannot be used; the text names the cause and never the content."""
 
 

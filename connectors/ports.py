@@ -186,7 +186,7 @@ class ERPConnectorPort(ABC):
         orders: Sequence[tuple[SalesOrder, ExportAttempt]],
         config: Mapping[str, Any],
         *,
-        journal: Journal,
+        journal: Journal,  # noqa: ARG002 - a connector that cannot look back has no use for it
     ) -> Iterable[ExportResult]:
         """One result per order, in order. Raises `ConnectorError` when the connection fails before anything left."""
         return [self.export(order, config, attempt=attempt) for order, attempt in orders]

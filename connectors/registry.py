@@ -6,8 +6,8 @@ from importlib.metadata import entry_points
 
 from django.core.files.storage import Storage, storages
 
-from connectors.exceptions import ConfigError
 from connectors.base_connector import BaseConnector
+from connectors.exceptions import ConfigError
 from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
 
 logger = logging.getLogger(__name__)

@@ -1,16 +1,19 @@
 """One worker at a time for a connection: leases by conditional UPDATE, timed by the database's clock."""
 
 import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from celery import current_app
-from django.db import transaction
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, Q
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
-
 from kombu.exceptions import OperationalError
 
 from exports.models import Lane
@@ -18,7 +21,10 @@ from exports.models import Lane
 logger = logging.getLogger(__name__)
 
 # A wake-up that nobody has seen by then was lost on the way.
-WAKE_LOST_AFTER = timedelta(seconds=60)
+WAKE_LOST_AFTER = timedelta(seconds=30)
+
+# By name: the tasks import what works on a lane.
+TASKS = {Lane.Kind.DELIVERY: "exports.tasks.drain_lane", Lane.Kind.ACKS: "exports.tasks.poll_acks"}
 
 
 class LaneLost(Exception):
@@ -32,45 +38,81 @@ class Lease:
     token: int
 
 
-def _from_now(span: timedelta) -> Combinable:
-    return ExpressionWrapper(Now() + span, output_field=DateTimeField())
+@contextmanager
+def holding(connection_id: UUID, kind: Lane.Kind) -> Iterator[Lease | None]:
+    """The lane while the block runs, or None when somebody else holds it."""
+    lease = _acquire(connection_id, kind)
+    if lease is None:
+        yield None
+        return
+    done = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(lease, done), name=f"lease of {connection_id}", daemon=True)
+    keeper.start()
+    try:
+        yield lease
+    finally:
+        done.set()
+        keeper.join()
+        Lane.objects.filter(pk=lease.lane_id, token=lease.token).update(leased_until=None)
 
 
-def acquire(connection_id: UUID, kind: Lane.Kind, *, span: timedelta) -> Lease | None:
-    """The lane for `span`, or None while somebody else holds it. Takes the wake-up along."""
+def renew(lease: Lease) -> None:
+    """Inside a transaction this also keeps everybody else off the lane until its end. Raises `LaneLost`."""
+    held = Lane.objects.filter(pk=lease.lane_id, token=lease.token)
+    if not held.update(leased_until=_after(settings.LEASE_S)):
+        raise LaneLost(f"The lane of connection {lease.connection_id} has another holder.")
+
+
+def wake(connection_id: UUID, kind: Lane.Kind = Lane.Kind.DELIVERY) -> bool:
+    """Send one wake-up for new work; a lane that is awake gets no further one. True when one was sent."""
+    lane, _ = Lane.objects.get_or_create(connection_id=connection_id, kind=kind)
+    asleep = Lane.objects.filter(
+        Q(awake_since=None) | Q(awake_since__lt=_after(-WAKE_LOST_AFTER.total_seconds())), pk=lane.pk
+    )
+    if not asleep.update(awake_since=Now()):
+        return False
+    try:
+        current_app.send_task(TASKS[kind], args=[str(connection_id)])
+    except OperationalError as error:
+        logger.warning("The broker took no wake-up, the next sweep will find the work: %s", error)
+    return True
+
+
+def was_woken(connection_id: UUID, kind: Lane.Kind) -> bool:
+    """Whether a wake-up came in that found the lane held: its work may have come after the holder's last look."""
+    return Lane.objects.filter(connection_id=connection_id, kind=kind, awake_since__isnull=False).exists()
+
+
+def note_error(lease: Lease, error: str) -> None:
+    """What the last run ended with; empty when it went well."""
+    Lane.objects.filter(pk=lease.lane_id, token=lease.token).update(last_error=error[:500])
+
+
+def _acquire(connection_id: UUID, kind: Lane.Kind) -> Lease | None:
     lane, _ = Lane.objects.get_or_create(connection_id=connection_id, kind=kind)
     free = Lane.objects.filter(Q(leased_until=None) | Q(leased_until__lt=Now()), pk=lane.pk)
     with transaction.atomic():
-        if not free.update(token=F("token") + 1, leased_until=_from_now(span), awake_since=None, last_run_at=Now()):
+        taken = free.update(
+            token=F("token") + 1, leased_until=_after(settings.LEASE_S), awake_since=None, last_run_at=Now()
+        )
+        if not taken:
             return None
         token = Lane.objects.values_list("token", flat=True).get(pk=lane.pk)
     return Lease(lane_id=lane.pk, connection_id=connection_id, token=token)
 
 
-def renew(lease: Lease, *, span: timedelta) -> None:
-    """Inside a transaction this also keeps everybody else off the lane until its end. Raises `LaneLost`."""
-    held = Lane.objects.filter(pk=lease.lane_id, token=lease.token)
-    if not held.update(leased_until=_from_now(span)):
-        raise LaneLost(f"The lane of connection {lease.connection_id} has another holder.")
-
-
-def release(lease: Lease, *, error: str = "") -> bool:
-    """Give the lane back. True when a wake-up came in meanwhile, so that there may be more to do."""
-    Lane.objects.filter(pk=lease.lane_id, token=lease.token).update(leased_until=None, last_error=error[:500])
-    return Lane.objects.filter(pk=lease.lane_id, awake_since__isnull=False).exists()
-
-
-def wake(connection_id: UUID) -> bool:
-    """Send one wake-up for new work; a lane that is awake gets no further one. True when one was sent."""
-    lane, _ = Lane.objects.get_or_create(connection_id=connection_id, kind=Lane.Kind.DELIVERY)
-    asleep = Lane.objects.filter(
-        Q(awake_since=None) | Q(awake_since__lt=_from_now(-WAKE_LOST_AFTER)), pk=lane.pk
-    )
-    if not asleep.update(awake_since=Now()):
-        return False
+def _keep(lease: Lease, done: threading.Event) -> None:
+    """Renew while the work goes on; a worker that is killed or frozen stops renewing, and the lease ends."""
     try:
-        # By name: the tasks import the delivery, which imports the lanes.
-        current_app.send_task("exports.tasks.drain_lane", args=[str(connection_id)])
-    except OperationalError as error:
-        logger.warning("The broker took no wake-up, the next sweep will find the work: %s", error)
-    return True
+        while not done.wait(settings.LEASE_S / 3):
+            renew(lease)
+    except LaneLost as lost:
+        logger.warning("%s", lost)
+    except DatabaseError as error:
+        logger.warning("The lease of connection %s cannot be renewed: %s", lease.connection_id, error)
+    finally:
+        connection.close()
+
+
+def _after(seconds: float) -> Combinable:
+    return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())

@@ -44,7 +44,7 @@ class PushRequest:
 
 
 def push(request: PushRequest) -> ERPExport:
-    """APPROVED -> PUSHING with a PENDING export; the same idempotency key gives the same export. Raises `PushRefused`."""
+    """APPROVED -> PUSHING with a PENDING export; the same key gives the same export. Raises `PushRefused`."""
     return _earlier(request) or _start(request, OrderStatus.APPROVED, supersedes=None)
 
 
@@ -118,7 +118,9 @@ def _default_connection(order: DraftOrder) -> ERPConnection:
 
 def _require_usable(connection: ERPConnection) -> None:
     if connection.status != ERPConnection.Status.ACTIVE:
-        raise PushRefused("connection_disabled", f"Connection {connection.name!r} is disabled. Enable it or name another.")
+        raise PushRefused(
+            "connection_disabled", f"Connection {connection.name!r} is disabled. Enable it or name another."
+        )
 
 
 def _refusal(order: DraftOrder, source: OrderStatus) -> PushRefused:

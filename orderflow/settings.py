@@ -144,6 +144,8 @@ DROPZONE_ROOT = Path(env.str("DROPZONE_ROOT", default=str(DATA_DIR / "dropzones"
 # Replaces the default (public and private addresses, no loopback) of where SFTP connections may go.
 DROPZONE_ALLOWED_NETWORKS = tuple(ip_network(n) for n in env.list("DROPZONE_ALLOWED_NETWORKS", default=[])) or None
 
+# How long a worker that was killed keeps others off a connection.
+LEASE_S = env.float("LEASE_S", default=30)
 DELIVERY_BATCH_SIZE = env.int("DELIVERY_BATCH_SIZE", default=200)
 DELIVERY_SLICE_S = env.int("DELIVERY_SLICE_S", default=10)
 SWEEP_INTERVAL_S = env.float("SWEEP_INTERVAL_S", default=15)
@@ -161,6 +163,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "exports.tasks.sweep", "schedule": SWEEP_INTERVAL_S},
+    "store-copies": {"task": "exports.tasks.store_copies", "schedule": 60.0},
     "poll-due": {"task": "exports.tasks.poll_due", "schedule": min(ACK_POLL_INTERVAL_S, 10.0)},
 }
 

@@ -1,0 +1,61 @@
+"""Known: the answers that an ERP leaves in a folder of the dropzone."""
+
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
+from uuid import uuid4
+
+from connectors.dropzones.base import Dropzone, Move
+from connectors.exceptions import ConnectorError, TargetExistsError
+from connectors.ports import Ack, AckEntry
+
+MAX_ACK_SIZE = 1024 * 1024
+
+ExportFilename = Callable[[str], str | None]
+Parse = Callable[[str, bytes], Ack]
+
+
+class DropzoneAckInbox:
+    """Answers over one open dropzone; `export_filename` and `parse` are the form that they come in."""
+
+    def __init__(self, dropzone: Dropzone, folder: str, *, export_filename: ExportFilename, parse: Parse) -> None:
+        self._dropzone = dropzone
+        self._folder = folder
+        self._export_filename = export_filename
+        self._parse = parse
+
+    def entries(self) -> Iterator[AckEntry]:
+        for entry in self._dropzone.list(self._folder):
+            answered = self._export_filename(entry.name) if entry.is_file else None
+            if answered:
+                yield AckEntry(
+                    name=entry.name, export_filename=answered, size=entry.size, modified_at=entry.modified_at
+                )
+
+    def read(self, entries: Sequence[AckEntry]) -> list[bytes | ConnectorError | None]:
+        return self._dropzone.read([posixpath.join(self._folder, e.name) for e in entries], limit=MAX_ACK_SIZE)
+
+    def parse(self, entry: AckEntry, raw: bytes) -> Ack:
+        return self._parse(entry.name, raw)
+
+    def archive(self, entries: Sequence[AckEntry], *, quarantine: bool = False) -> list[ConnectorError | None]:
+        if not entries:
+            return []
+        folder = posixpath.join(self._folder, "error" if quarantine else "processed")
+        try:
+            self._dropzone.make_directory(folder)
+        except ConnectorError as error:
+            return [error] * len(entries)
+        outcomes = self._dropzone.rename([self._move(e.name, folder, e.name) for e in entries])
+        return [
+            self._beside(entry, folder) if isinstance(outcome, TargetExistsError) else outcome
+            for entry, outcome in zip(entries, outcomes, strict=True)
+        ]
+
+    def _beside(self, entry: AckEntry, folder: str) -> ConnectorError | None:
+        """An ERP may answer twice under one name; neither file is lost."""
+        stem, extension = posixpath.splitext(entry.name)
+        (outcome,) = self._dropzone.rename([self._move(entry.name, folder, f"{stem}.{uuid4().hex[:8]}{extension}")])
+        return outcome
+
+    def _move(self, name: str, folder: str, target: str) -> Move:
+        return Move(source=posixpath.join(self._folder, name), target=posixpath.join(folder, target))

@@ -1,0 +1,158 @@
+"""Drain a connection's lane: take what is due, hand it to the connector, record what became of it."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from connectors import health
+from connectors.exceptions import ConfigError, ConnectorError, TransientError
+from connectors.models import ERPConnection
+from connectors.ports import AckReadingConnector, ExportAttempt, ExportResult, SalesOrder, Staged
+from connectors.registry import registry
+from exports import lanes, record
+from exports.copies import Copies
+from exports.documents import attempt_of, sales_order, with_orders
+from exports.models import ERPExport, EventKind, ExportEvent, Lane
+from exports.transitions import ExportStatus
+
+logger = logging.getLogger(__name__)
+
+
+class ConnectionChanged(ConnectorError):
+    """Somebody edited, blocked or disabled the connection while a batch was under way."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaneJournal:
+    """Commits what is staged, for as long as the lane is ours and the connection is the one that we read."""
+
+    lease: lanes.Lease
+    connection: ERPConnection
+
+    @transaction.atomic
+    def staged(self, files: Mapping[UUID, Staged]) -> None:
+        lanes.renew(self.lease)
+        if not usable().filter(pk=self.connection.pk, revision=self.connection.revision).exists():
+            raise ConnectionChanged(f"Connection {self.connection.name!r} was changed. The batch starts over.")
+        now = timezone.now()
+        rows = [
+            ERPExport(pk=pk, staged_path=f.path, document_sha256=f.sha256, document_size=f.size)
+            for pk, f in files.items()
+        ]
+        ERPExport.objects.bulk_update(rows, ["staged_path", "document_sha256", "document_size"])
+        ExportEvent.objects.bulk_create(
+            ExportEvent(export_id=pk, kind=EventKind.STAGED, at=now, detail={"path": f.path, "bytes": f.size})
+            for pk, f in files.items()
+        )
+
+
+def usable() -> QuerySet[ERPConnection]:
+    """Connections that may be delivered over just now."""
+    return ERPConnection.objects.filter(
+        Q(paused_until=None) | Q(paused_until__lte=Now()), status=ERPConnection.Status.ACTIVE, blocked_at=None
+    )
+
+
+def due() -> QuerySet[ERPExport]:
+    return ERPExport.objects.filter(
+        Q(next_attempt_at=None) | Q(next_attempt_at__lte=Now()), status=ExportStatus.PENDING
+    )
+
+
+def drain(connection_id: UUID) -> None:
+    """Deliver what is due, for one time slice at the most; what is left gets a wake-up behind other lanes' work."""
+    with lanes.holding(connection_id, Lane.Kind.DELIVERY) as lease:
+        if lease is None:
+            return
+        try:
+            more = _drain(lease)
+        except lanes.LaneLost as lost:
+            logger.warning("Delivery stops, another worker goes on: %s", lost)
+            return
+    if more or lanes.was_woken(connection_id, Lane.Kind.DELIVERY):
+        lanes.wake(connection_id)
+
+
+def _drain(lease: lanes.Lease) -> bool:
+    """True when the slice ended before the work did."""
+    end = time.monotonic() + settings.DELIVERY_SLICE_S
+    with Copies(lease.connection_id) as copies:
+        while batch := _next_batch(lease.connection_id):
+            connection = usable().select_related("organization").filter(pk=lease.connection_id).first()
+            if connection is None:
+                return False
+            try:
+                _deliver(batch, connection, lease, copies)
+            except ConnectionChanged:
+                continue
+            if time.monotonic() > end:
+                return True
+    return False
+
+
+def _next_batch(connection_id: UUID) -> list[ERPExport]:
+    rows = due().filter(connection_id=connection_id).order_by("created_at", "id")
+    return list(with_orders(rows)[: settings.DELIVERY_BATCH_SIZE])
+
+
+def _deliver(batch: list[ERPExport], connection: ERPConnection, lease: lanes.Lease, copies: Copies) -> None:
+    """Every export of the batch ends up recorded: sent, failed, planned again, or waiting for a blocked connection."""
+    journal = LaneJournal(lease=lease, connection=connection)
+    results: list[ExportResult] = []
+    failure: ConnectorError | None = None
+    answer_due = None
+    try:
+        connector = registry.create(connection.connector_type, copies)
+        config = connection.runtime_config()
+        if isinstance(connector, AckReadingConnector):
+            answer_due = connector.answer_due(config)
+        orders, results = _orders(batch)
+        results.extend(connector.export_many(orders, config, journal=journal))
+    except ConnectionChanged:
+        raise
+    except ConnectorError as error:
+        failure = error
+    rows = {export.pk: export for export in batch}
+    settled = {result.export_id for result in results}
+    record.sent([r for r in results if r.success], rows, answer_due)
+    record.failed([r for r in results if not r.success], rows)
+    copies.confirm()
+    if failure:
+        _connection_failed(connection, failure, [rows[pk] for pk in rows if pk not in settled])
+    elif all(result.retryable for result in results):
+        health.record_failure(connection.pk)
+    else:
+        health.record_success(connection.pk)
+
+
+def _orders(batch: Sequence[ERPExport]) -> tuple[list[tuple[SalesOrder, ExportAttempt]], list[ExportResult]]:
+    """What can go, and the refusals of what cannot."""
+    orders, refused = [], []
+    for export in batch:
+        try:
+            orders.append((sales_order(export.draft_order), attempt_of(export)))
+        except ConnectorError as error:
+            refused.append(ExportResult(success=False, export_id=export.pk, error_message=str(error)))
+    return orders, refused
+
+
+def _connection_failed(connection: ERPConnection, failure: ConnectorError, unsettled: list[ERPExport]) -> None:
+    if isinstance(failure, ConfigError):
+        health.block(connection.pk, str(failure))
+        record.blocked(unsettled, str(failure))
+        return
+    if isinstance(failure, TransientError):
+        health.record_failure(connection.pk)
+    results = [
+        ExportResult(success=False, export_id=e.pk, error_message=str(failure), retryable=failure.retryable)
+        for e in unsettled
+    ]
+    record.failed(results, {e.pk: e for e in unsettled})

@@ -1,0 +1,29 @@
+"""Which connections to ask for answers now: often while one is awaited, rarely otherwise."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, Q
+from django.db.models.functions import Now
+
+from connectors.models import ERPConnection
+from exports.models import ERPExport, Lane
+from exports.transitions import ExportStatus
+
+
+def due_for_polling() -> list[UUID]:
+    """A disabled connection is still asked while it awaits answers to what went out before."""
+    exports = ERPExport.objects.filter(connection=OuterRef("pk"))
+    awaiting = Exists(exports.filter(status=ExportStatus.SENT, answer_due_at__isnull=False))
+    rows = ERPConnection.objects.filter(blocked_at=None).annotate(awaiting=awaiting)
+    asked = Lane.objects.filter(connection=OuterRef("pk"), kind=Lane.Kind.ACKS)
+    recently = asked.filter(last_run_at__gt=_ago(settings.ACK_POLL_INTERVAL_S))
+    lately = asked.filter(last_run_at__gt=_ago(settings.ACK_POLL_IDLE_INTERVAL_S))
+    active = Q(status=ERPConnection.Status.ACTIVE) & Exists(exports)
+    due = rows.filter((Q(awaiting=True) & ~Exists(recently)) | (active & ~Exists(lately)))
+    return list(due.values_list("pk", flat=True))
+
+
+def _ago(seconds: float) -> ExpressionWrapper:
+    return ExpressionWrapper(Now() - timedelta(seconds=seconds), output_field=DateTimeField())

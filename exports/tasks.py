@@ -1,0 +1,49 @@
+"""What Celery runs. Arguments are ids; a message that comes twice or not at all changes nothing."""
+
+import logging
+from uuid import UUID
+
+from celery import shared_task
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from connectors.exceptions import ConnectorError
+from exports import ack_poller, copies, delivery, lanes
+from exports.models import Lane
+from exports.polling import due_for_polling
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def drain_lane(connection_id: str) -> None:
+    delivery.drain(UUID(connection_id))
+
+
+@shared_task
+def poll_acks(connection_id: str) -> None:
+    try:
+        ack_poller.poll(UUID(connection_id))
+    except ConnectorError as error:
+        logger.warning("The answers of connection %s cannot be read: %s", connection_id, error)
+
+
+@shared_task
+def poll_due() -> None:
+    for connection_id in due_for_polling():
+        lanes.wake(connection_id, Lane.Kind.ACKS)
+
+
+@shared_task
+def sweep() -> None:
+    """Wake every lane with work that nobody is at: its message was lost, its worker died, its wait is over."""
+    held = Lane.objects.filter(connection=OuterRef("pk"), kind=Lane.Kind.DELIVERY, leased_until__gte=Now())
+    waiting = delivery.due().filter(connection=OuterRef("pk"))
+    for connection_id in delivery.usable().filter(Exists(waiting), ~Exists(held)).values_list("pk", flat=True):
+        lanes.wake(connection_id)
+
+
+@shared_task
+def store_copies() -> None:
+    """The copies that did not come about beside the drop."""
+    copies.store_missing()
