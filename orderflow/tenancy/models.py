@@ -61,7 +61,8 @@ class AppendOnly(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise HistoryIsFixed(f"{self._meta.verbose_name} rows are never changed.")
-        super().save(*args, **kwargs)
+        # Without it, a new object with an old row's key would take that row's place.
+        super().save(*args, **{**kwargs, "force_insert": True})
 
     def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise HistoryIsFixed(f"{self._meta.verbose_name} rows are never deleted.")
