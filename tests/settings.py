@@ -13,5 +13,10 @@ for _name, _value in fresh_keys().items():
     os.environ.setdefault(_name, _value)
 
 from orderflow.settings import *  # noqa: E402, F403 - the environment has to be there first
+from orderflow.settings import DATABASES  # noqa: E402
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, as in production: threads wait for each other there, in a database in memory they fail.
+    DATABASES["default"]["TEST"] = {"NAME": str(_data / "test.sqlite3")}

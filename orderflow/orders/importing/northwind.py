@@ -86,9 +86,9 @@ def _grouped(details: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def _homeless(details: dict[str, list[Row]], known: set[str]) -> Iterator[BadRow]:
-    for number in details.keys() - known:
-        for row in details[number]:
-            yield row.bad(row.fault or f"order_id {number!r} is not in orders.csv.")
+    for number, rows in details.items():
+        if number not in known:
+            yield from (row.bad(row.fault or f"order_id {number!r} is not in orders.csv.") for row in rows)
 
 
 def _order(row: Row, details: list[Row], catalog: _Catalog) -> Iterator[ParsedOrder | BadRow]:
@@ -111,7 +111,7 @@ def _lines(details: list[Row], catalog: _Catalog) -> tuple[list[ParsedLine], lis
         try:
             lines.append(_line(row, catalog, earlier=seen.get(row["product_id"])))
         except (BadValue, ValidationError) as error:
-            bad.append(row.bad(f"{_reason(error)} Order {row['order_id']} was left out."))
+            bad.append(row.bad(f"{_reason(error)} Order {row['order_id']!r} was left out."))
         seen.setdefault(row["product_id"], row.line)
     return lines, bad
 

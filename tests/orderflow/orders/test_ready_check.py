@@ -1,0 +1,75 @@
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from orderflow.orders.models import DraftOrder
+from orderflow.orders.ready_check import BlockingReason, blocking_reasons
+from orderflow.orders.units import UNITS
+from tests.orderflow.orders.conftest import MakeDraft
+
+
+def test_nothing_keeps_a_complete_order_from_being_approved(make_draft: MakeDraft) -> None:
+    assert blocking_reasons(make_draft()) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "field", "message"),
+    [
+        ({"customer": None}, "customer", "The customer is not set."),
+        ({"currency": ""}, "currency", "The currency is not set."),
+        ({"lines": []}, "lines", "The order has no lines. Add at least one."),
+    ],
+)
+def test_what_the_header_lacks_is_told(make_draft: MakeDraft, header: dict[str, Any], field: str, message: str) -> None:
+    assert blocking_reasons(make_draft(**header)) == [BlockingReason(field=field, message=message)]
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "message"),
+    [
+        ({"internal_sku": ""}, "lines/0/internal_sku", "Line 1: the SKU is missing."),
+        ({"uom": ""}, "lines/0/uom", "Line 1: the unit is missing."),
+        ({"uom": "CRATE"}, "lines/0/uom", "Line 1: the unit 'CRATE' is unknown. Known units: BO, BTL,"),
+        ({"uom": "st"}, "lines/0/uom", "Line 1: the unit 'st' is unknown."),
+        ({"qty": Decimal(0)}, "lines/0/qty", "Line 1: the quantity is 0; it must be above 0."),
+        ({"qty": Decimal("-2.500")}, "lines/0/qty", "Line 1: the quantity is -2.5; it must be above 0."),
+        ({"qty": Decimal(-100)}, "lines/0/qty", "Line 1: the quantity is -100; it must be above 0."),
+    ],
+)
+def test_what_a_line_lacks_is_told(make_draft: MakeDraft, line: dict[str, Any], field: str, message: str) -> None:
+    [reason] = blocking_reasons(make_draft(lines=[line]))
+    assert reason.field == field
+    assert reason.message.startswith(message)
+
+
+def test_every_reason_is_told_at_once_with_the_place_of_the_line(make_draft: MakeDraft) -> None:
+    order = make_draft(customer=None, currency="", lines=[{}, {"internal_sku": "", "uom": "", "qty": Decimal(0)}])
+    assert [reason.field for reason in blocking_reasons(order)] == [
+        "customer",
+        "currency",
+        "lines/1/internal_sku",
+        "lines/1/uom",
+        "lines/1/qty",
+    ]
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS))
+def test_every_known_unit_is_good_and_fits_its_column(make_draft: MakeDraft, unit: str) -> None:
+    order = make_draft(lines=[{"uom": unit}])
+    assert blocking_reasons(order) == []
+    order.lines.get().clean_fields()
+
+
+def test_the_smallest_quantity_is_enough(make_draft: MakeDraft) -> None:
+    assert blocking_reasons(make_draft(lines=[{"qty": Decimal("0.001")}])) == []
+
+
+def test_orders_with_prefetched_lines_are_checked_without_a_query_each(
+    make_draft: MakeDraft, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(3):
+        make_draft()
+    with django_assert_num_queries(2):
+        assert [blocking_reasons(order) for order in DraftOrder.objects.prefetch_related("lines")] == [[], [], []]

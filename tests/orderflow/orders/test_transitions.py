@@ -1,0 +1,72 @@
+import pytest
+
+from orderflow.orders.models import DraftOrder
+from orderflow.orders.transitions import ALLOWED, EDITABLE, OrderStatus
+from orderflow.tenancy.states import IllegalTransition
+from tests.orderflow.orders.conftest import MakeDraft
+
+S = OrderStatus
+
+# Written out again on purpose: a way that is added or lost by accident shows here.
+WAYS = {
+    (S.NEEDS_REVIEW, S.READY),
+    (S.NEEDS_REVIEW, S.REJECTED),
+    (S.READY, S.NEEDS_REVIEW),
+    (S.READY, S.APPROVED),
+    (S.READY, S.REJECTED),
+    (S.APPROVED, S.NEEDS_REVIEW),
+    (S.APPROVED, S.READY),
+    (S.APPROVED, S.PUSHING),
+    (S.APPROVED, S.REJECTED),
+    (S.PUSHING, S.PUSHED),
+    (S.PUSHING, S.ERROR),
+    (S.PUSHED, S.ERROR),
+    (S.ERROR, S.NEEDS_REVIEW),
+    (S.ERROR, S.READY),
+    (S.ERROR, S.PUSHING),
+    (S.ERROR, S.REJECTED),
+    (S.REJECTED, S.NEEDS_REVIEW),
+}
+PAIRS = [(source, target) for source in S for target in S]
+
+
+@pytest.mark.parametrize(("source", "target"), [pair for pair in PAIRS if pair in WAYS])
+def test_an_order_moves_along_an_allowed_way(make_draft: MakeDraft, source: OrderStatus, target: OrderStatus) -> None:
+    order, neighbor = make_draft(status=source), make_draft(status=source)
+    assert DraftOrder.objects.filter(pk=order.pk).move(source, target, error_message="moved") == 1
+    order.refresh_from_db()
+    neighbor.refresh_from_db()
+    assert (order.status, order.error_message) == (target, "moved")
+    assert (neighbor.status, neighbor.error_message) == (source, "")
+
+
+@pytest.mark.parametrize(("source", "target"), [pair for pair in PAIRS if pair not in WAYS])
+def test_every_other_way_is_refused(make_draft: MakeDraft, source: OrderStatus, target: OrderStatus) -> None:
+    order = make_draft(status=source)
+    with pytest.raises(IllegalTransition, match=f"{source} -> {target}"):
+        DraftOrder.objects.filter(pk=order.pk).move(source, target)
+    order.refresh_from_db()
+    assert order.status == source
+
+
+@pytest.mark.parametrize("actual", [status for status in S if status != S.READY])
+def test_a_row_that_is_elsewhere_by_now_does_not_move(make_draft: MakeDraft, actual: OrderStatus) -> None:
+    order = make_draft(status=actual)
+    assert DraftOrder.objects.filter(pk=order.pk).move(S.READY, S.APPROVED) == 0
+    order.refresh_from_db()
+    assert order.status == actual
+
+
+def test_of_many_rows_those_that_are_in_the_source_move(make_draft: MakeDraft) -> None:
+    for status in (S.READY, S.READY, S.ERROR):
+        make_draft(status=status)
+    assert DraftOrder.objects.move(S.READY, S.APPROVED) == 2
+    assert sorted(DraftOrder.objects.values_list("status", flat=True)) == [S.APPROVED, S.APPROVED, S.ERROR]
+
+
+def test_the_table_names_every_state() -> None:
+    assert set(ALLOWED) == set(S)
+
+
+def test_an_order_that_is_on_its_way_or_rejected_cannot_be_edited() -> None:
+    assert set(S) - EDITABLE == {S.PUSHING, S.PUSHED, S.REJECTED}
