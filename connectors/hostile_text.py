@@ -1,0 +1,15 @@
+"""Text that a server chose: banners, status messages, names."""
+
+import unicodedata
+
+MAX_LENGTH = 500
+
+
+def tame(text: str | bytes) -> str:
+    """One line of at most 500 printable characters, safe in a log and a terminal. Still to be escaped in HTML."""
+    if isinstance(text, bytes):
+        text = text[: 8 * MAX_LENGTH].decode("utf-8", "replace")
+    # Category C holds control, format (bidirectional overrides), surrogate and private characters.
+    visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text[: 4 * MAX_LENGTH])
+    line = " ".join(visible.split())
+    return line if len(line) <= MAX_LENGTH else line[: MAX_LENGTH - 1] + "…"

@@ -1,0 +1,101 @@
+"""Which addresses a tenant's host name may lead to.
+
+The name is resolved once, every address is checked, and the very address that was checked is connected to: a name that
+changes its mind in between changes nothing.
+"""
+
+import queue
+import socket
+import threading
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, NamedTuple
+
+from connectors.exceptions import ConfigError, TransientError
+from connectors.hostile_text import tame
+from connectors.sftp.target import Network, SFTPTarget
+
+_PRIVATE = [ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
+# Private by its prefix, yet the place where a cloud hands out credentials.
+_METADATA = [ip_network("fd00:ec2::/64")]
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+_NOT_FOUND = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+
+
+class Address(NamedTuple):
+    """As `socket.socket` and `connect` take it."""
+
+    family: int
+    sockaddr: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return str(self.sockaddr[0])
+
+
+def find_addresses(target: SFTPTarget, timeout_s: float) -> list[Address]:
+    """The addresses of the host that may be connected to, at least one. Raises `ConfigError`, `TransientError`."""
+    found = _resolve(target.host, target.port, timeout_s)
+    allowed = [address for address in found if is_allowed(str(address), target.allowed_networks)]
+    if not allowed:
+        # The address stays unnamed: what a name means inside this network is not a tenant's to know.
+        raise ConfigError(
+            f"{tame(target.host)} leads to an address that may not be connected to. Correct the host, "
+            "or ask the operator to allow its network.",
+            field="host",
+        )
+    return allowed
+
+
+def is_allowed(address: str, networks: Sequence[Network] | None) -> bool:
+    """`networks` replaces the default: public addresses and the private ranges, nothing on this machine or link."""
+    meant = _embedded(ip_address(address.partition("%")[0]))
+    if networks is not None:
+        return any(meant in network for network in networks)
+    if any(meant in network for network in _METADATA):
+        return False
+    return _is_public(meant) or any(meant in network for network in _PRIVATE)
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_global and not (
+        address.is_multicast or address.is_reserved or address.is_unspecified or address.is_link_local
+    )
+
+
+def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that an IPv6 address leads to, where it does."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _resolve(host: str, port: int, timeout_s: float) -> list[Address]:
+    """In a thread, for the system's resolver knows no deadline; left alone it ends by itself."""
+    answer: queue.Queue[list[Address] | Exception] = queue.Queue()
+    threading.Thread(target=_look_up, args=(host, port, answer), name="resolver", daemon=True).start()
+    try:
+        found = answer.get(timeout=timeout_s)
+    except queue.Empty:
+        raise TransientError(f"{tame(host)} could not be resolved within {timeout_s:g} s.") from None
+    if isinstance(found, Exception):
+        raise _unresolved(host, found) from found
+    return found
+
+
+def _look_up(host: str, port: int, answer: "queue.Queue[list[Address] | Exception]") -> None:
+    try:
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        answer.put([Address(family, sockaddr) for family, _, _, _, sockaddr in infos])
+    except (OSError, ValueError) as error:
+        answer.put(error)
+
+
+def _unresolved(host: str, error: Exception) -> ConfigError | TransientError:
+    if isinstance(error, ValueError) or (isinstance(error, socket.gaierror) and error.errno in _NOT_FOUND):
+        return ConfigError(
+            f"There is no host named {tame(host)}. Check the host, then test the connection.", field="host"
+        )
+    return TransientError(f"{tame(host)} could not be resolved: the name server does not answer.")

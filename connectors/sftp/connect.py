@@ -1,0 +1,168 @@
+"""From a target to an open SFTP channel, within one deadline."""
+
+import socket
+from collections.abc import Sequence
+from contextlib import ExitStack
+from time import monotonic
+
+from paramiko import Channel, ChannelException, PKey, SSHException
+from paramiko.ssh_exception import IncompatiblePeer
+
+from connectors.exceptions import ConfigError, ConnectorError, TransientError
+from connectors.hostile_text import tame
+from connectors.sftp import host_keys
+from connectors.sftp.addresses import Address, find_addresses
+from connectors.sftp.keys import load_private_key
+from connectors.sftp.link import Link
+from connectors.sftp.login import log_in
+from connectors.sftp.packets import PROTOCOL_VERSION, PacketType, ProtocolError, encode_init
+from connectors.sftp.target import SFTPTarget
+from connectors.sftp.wire import ConnectionLost, Wire
+from connectors.steps import Steps
+
+# Room for all the answers that a batch may have on their way, several times over.
+CHANNEL_WINDOW = 16 * 1024 * 1024
+
+_NETWORK_ERRORS = (SSHException, OSError, EOFError)
+
+
+def connect(target: SFTPTarget, steps: Steps) -> tuple[Link, Wire]:
+    """Raises `ConfigError`, `TransientError`; whatever was opened by then is closed again."""
+    deadline = monotonic() + target.timeout_s
+    key = _key(target)
+    host_keys.pinned_blob(target.host_key)
+    with steps.step("resolve"):
+        addresses = find_addresses(target, target.timeout_s)
+    with ExitStack() as on_failure:
+        with steps.step("connect") as step:
+            link = _open_link(target, addresses, deadline)
+            on_failure.callback(link.close)
+            link.watchdog.allow(deadline - monotonic())
+            _negotiate(link)
+            step.detail = tame(link.transport.remote_version)
+        with steps.step("host key") as step:
+            step.detail = _check_host_key(link, target)
+        with steps.step("log in"):
+            log_in(link, target, key)
+        with steps.step("start SFTP"):
+            wire = _start_sftp(link, target)
+        link.watchdog.rest()
+        on_failure.pop_all()
+    return link, wire
+
+
+def _key(target: SFTPTarget) -> PKey | None:
+    if target.private_key:
+        return load_private_key(target.private_key, target.passphrase)
+    if target.password:
+        return None
+    raise ConfigError("Set a password or a private key to log in with.", field="password")
+
+
+def _open_link(target: SFTPTarget, addresses: Sequence[Address], deadline: float) -> Link:
+    return Link(
+        _open_socket(target, addresses, deadline),
+        peer=target.peer,
+        timeout_s=target.timeout_s,
+        host_key_types=host_keys.negotiable_types(target.host_key),
+    )
+
+
+def _open_socket(target: SFTPTarget, addresses: Sequence[Address], deadline: float) -> socket.socket:
+    failed: Exception = TimeoutError()
+    for address in addresses:
+        try:
+            return _connected(address, deadline)
+        except OSError as error:
+            failed = error
+    raise _unreachable(target, failed) from failed
+
+
+def _connected(address: Address, deadline: float) -> socket.socket:
+    sock = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(max(0.001, deadline - monotonic()))
+        sock.connect(address.sockaddr)
+        # Small requests are already joined here; waiting for more of them would only cost time.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _unreachable(target: SFTPTarget, error: Exception) -> TransientError:
+    if isinstance(error, TimeoutError):
+        return TransientError(f"{target.peer} did not answer within {target.timeout_s:g} s. Check host and port.")
+    if isinstance(error, ConnectionRefusedError):
+        return TransientError(f"{target.peer} refused the connection: nothing listens there. Check host and port.")
+    return TransientError(f"{target.peer} cannot be reached. Check host and port, and the network between.")
+
+
+def _negotiate(link: Link) -> None:
+    try:
+        link.transport.start_client()
+    except _NETWORK_ERRORS as error:
+        raise _negotiation_error(link, error) from error
+
+
+def _negotiation_error(link: Link, error: Exception) -> ConnectorError:
+    if link.watchdog.barked:
+        return TransientError(f"{link.peer} did not finish the key exchange within {link.watchdog.patience}.")
+    if isinstance(error, IncompatiblePeer):
+        return ConfigError(
+            f"{link.peer} offers only weak or unknown encryption, which is off here (SHA-1, CBC, 3DES, MD5, DSA). "
+            "Its operator has to bring it up to date.",
+            field="host",
+        )
+    return TransientError(f"{link.peer} did not complete the key exchange: {tame(str(error)) or 'it hung up'}.")
+
+
+def _check_host_key(link: Link, target: SFTPTarget) -> str:
+    shown = link.transport.get_remote_server_key()
+    host_keys.check(target, shown.get_name(), shown.asbytes())
+    return host_keys.fingerprint(shown.asbytes())
+
+
+def _start_sftp(link: Link, target: SFTPTarget) -> Wire:
+    try:
+        channel = _open_channel(link, target)
+        return _greeted(link, target, channel)
+    except (ConnectionLost, *_NETWORK_ERRORS) as error:
+        raise _no_sftp(link, target) from error
+
+
+def _open_channel(link: Link, target: SFTPTarget) -> Channel:
+    try:
+        channel = link.transport.open_session(window_size=CHANNEL_WINDOW)
+    except ChannelException as error:
+        raise TransientError(f"{target.peer} opens no further session for '{tame(target.username)}'.") from error
+    channel.invoke_subsystem("sftp")
+    return channel
+
+
+def _greeted(link: Link, target: SFTPTarget, channel: Channel) -> Wire:
+    wire = Wire(channel, link.watchdog, target.peer)
+    wire.send(encode_init())
+    try:
+        version, answer = wire.receive()[0]
+    except ProtocolError as error:
+        raise ConfigError(
+            f"{target.peer} sends text where SFTP should begin. A log-in script of '{tame(target.username)}' "
+            "prints it; its output has to go.",
+            field="username",
+        ) from error
+    if answer.kind != PacketType.VERSION or version < PROTOCOL_VERSION:
+        raise ConfigError(f"{target.peer} does not speak SFTP version {PROTOCOL_VERSION}.", field="host")
+    return wire
+
+
+def _no_sftp(link: Link, target: SFTPTarget) -> ConnectorError:
+    if link.watchdog.barked:
+        return TransientError(f"{target.peer} did not start SFTP within {link.watchdog.patience}.")
+    if link.transport.is_active():
+        return ConfigError(
+            f"{target.peer} lets '{tame(target.username)}' in but starts no SFTP. Ask its operator to allow it.",
+            field="username",
+        )
+    return TransientError(f"{target.peer} closed the connection before SFTP began.")

@@ -1,0 +1,188 @@
+"""What there is to say to a server, each told from beginning to end.
+
+A conversation is a generator: it yields requests that leave together, is sent their answers in order, and returns its
+outcome or raises a `ConnectorError`. It knows nothing of the others that are under way at the same time.
+"""
+
+from collections.abc import Generator, Sequence
+from itertools import takewhile
+from typing import TypeVar
+
+from connectors.exceptions import (
+    ConfigError,
+    ConnectorError,
+    InDoubtError,
+    RejectedError,
+    TargetExistsError,
+    TransientError,
+)
+from connectors.hostile_text import tame
+from connectors.sftp import requests
+from connectors.sftp.answers import Attributes, attributes_of, data_of, handle_of, names_of
+from connectors.sftp.packets import Answer, PacketType, Request
+from connectors.sftp.status import failure, is_end, is_missing, is_ok
+
+T = TypeVar("T")
+Conversation = Generator[Sequence[Request], list[Answer], T]
+
+
+def write_file(path: str, content: bytes) -> Conversation[None]:
+    """Create or replace. What fails on the way, down to the answer to CLOSE, removes the file again."""
+    name = _encoded(path)
+    handle = yield from _opened(requests.open_to_replace(name), "write", path)
+    *steps, attributes, closed = yield [
+        *requests.writes(handle, content),
+        requests.fstat(handle),
+        requests.close(handle),
+    ]
+    failed = next((step for step in [*steps, closed] if not is_ok(step)), None)
+    error = failure(failed, "write", path) if failed else (yield from _size_error(path, attributes, len(content)))
+    if error:
+        yield [requests.remove(name)]
+        raise error
+
+
+def _size_error(path: str, answer: Answer, size: int) -> Conversation[ConnectorError | None]:
+    """Servers that work in parallel may answer FSTAT ahead of the writes: ask again, now that the file is closed."""
+    if answer.kind != PacketType.ATTRS or attributes_of(answer).size != size:
+        (answer,) = yield [requests.lstat(_encoded(path))]
+    if answer.kind != PacketType.ATTRS:
+        return failure(answer, "check the size of", path)
+    found = attributes_of(answer).size
+    if found is None:
+        return ConfigError(
+            f"The server does not tell the size of {tame(path)}, so nobody can know that it is complete."
+        )
+    if found != size:
+        return TransientError(f"{tame(path)} has {found} bytes on the server instead of {size}. Its disk may be full.")
+    return None
+
+
+def rename(source: str, target: str) -> Conversation[None]:
+    (answer,) = yield [requests.rename(_encoded(source), _encoded(target))]
+    if is_ok(answer):
+        return
+    there, here = yield [requests.lstat(_encoded(target)), requests.lstat(_encoded(source))]
+    raise _rename_error(answer, source, target, there=there, here=here)
+
+
+def _rename_error(answer: Answer, source: str, target: str, *, there: Answer, here: Answer) -> ConnectorError:
+    error = failure(answer, f"rename {tame(source)} to", target)
+    if there.kind == PacketType.ATTRS:
+        return TargetExistsError(f"{tame(target)} is there already. It was not touched.")
+    if is_missing(answer) and here.kind != PacketType.ATTRS:
+        return RejectedError(f"{tame(source)} is no longer there, so it cannot be renamed to {tame(target)}.")
+    # OpenSSH renames in two steps, and may report failure after either: only a look at both names tells.
+    return InDoubtError(str(error)) if isinstance(error, TransientError) else error
+
+
+def lstat(path: str) -> Conversation[Attributes | None]:
+    """None: there is no such file."""
+    (answer,) = yield [requests.lstat(_encoded(path))]
+    if answer.kind == PacketType.ATTRS:
+        return attributes_of(answer)
+    if is_missing(answer):
+        return None
+    raise failure(answer, "look at", path)
+
+
+def read_file(path: str, limit: int) -> Conversation[bytes | None]:
+    """None: there is no such file. Nothing but a regular file is opened: a FIFO would hold the server up."""
+    attributes = yield from lstat(path)
+    if attributes is None:
+        return None
+    if not attributes.is_file:
+        raise RejectedError(f"{tame(path)} is not a regular file.")
+    if attributes.size is None:
+        return (yield from _read_piecemeal(path, limit))
+    if attributes.size > limit:
+        raise RejectedError(f"{tame(path)} has {attributes.size} bytes, more than the {limit} that are read.")
+    return (yield from _read_at_once(path, attributes.size, limit))
+
+
+def _read_at_once(path: str, size: int, limit: int) -> Conversation[bytes | None]:
+    """A server may answer a READ with less than was asked for: then the file is read again, step by step."""
+    handle = yield from _opened_if_there(path)
+    if handle is None:
+        return None
+    *pieces, _ = yield [*requests.reads(handle, size), requests.close(handle)]
+    content = b"".join(data_of(p) for p in takewhile(lambda p: p.kind == PacketType.DATA, pieces))
+    return content if len(content) == size else (yield from _read_piecemeal(path, limit))
+
+
+def _read_piecemeal(path: str, limit: int) -> Conversation[bytes | None]:
+    handle = yield from _opened_if_there(path)
+    if handle is None:
+        return None
+    content = bytearray()
+    while len(content) <= limit:
+        (answer,) = yield [requests.read(handle, len(content), requests.READ_SIZE)]
+        if answer.kind != PacketType.DATA or not (data := data_of(answer)):
+            break
+        content += data
+    yield [requests.close(handle)]
+    if len(content) > limit:
+        raise RejectedError(f"{tame(path)} has more than the {limit} bytes that are read.")
+    if answer.kind != PacketType.DATA and not is_end(answer):
+        raise failure(answer, "read", path)
+    return bytes(content)
+
+
+def open_directory(path: str) -> Conversation[bytes]:
+    return (yield from _opened(requests.open_directory(_encoded(path)), "list", path))
+
+
+def read_directory(handle: bytes, path: str, waves: int) -> Conversation[tuple[list[tuple[str, Attributes]], bool]]:
+    """The next entries, asked for `waves` times at once, and whether these were the last."""
+    answers = yield [requests.read_directory(handle)] * waves
+    named = list(takewhile(lambda a: a.kind == PacketType.NAME, answers))
+    entries = [entry for answer in named for entry in names_of(answer)]
+    if len(named) == len(answers):
+        return entries, False
+    if not is_end(answers[len(named)]):
+        raise failure(answers[len(named)], "list", path)
+    return entries, True
+
+
+def close(handle: bytes) -> Conversation[None]:
+    yield [requests.close(handle)]
+
+
+def remove(path: str) -> Conversation[None]:
+    (answer,) = yield [requests.remove(_encoded(path))]
+    if not is_ok(answer) and not is_missing(answer):
+        raise failure(answer, "remove", path)
+
+
+def make_directory(path: str) -> Conversation[None]:
+    """Servers refuse an existing folder in as many ways as there are servers, so the folder itself decides."""
+    made, found = yield [requests.make_directory(_encoded(path)), requests.stat(_encoded(path))]
+    is_there = found.kind == PacketType.ATTRS and attributes_of(found).is_directory
+    if not is_ok(made) and not is_there:
+        raise failure(made, "make the folder", path)
+
+
+def _opened(request: Request, doing: str, path: str) -> Conversation[bytes]:
+    (answer,) = yield [request]
+    if answer.kind == PacketType.HANDLE:
+        return handle_of(answer)
+    raise failure(answer, doing, path)
+
+
+def _opened_if_there(path: str) -> Conversation[bytes | None]:
+    (answer,) = yield [requests.open_to_read(_encoded(path))]
+    if answer.kind == PacketType.HANDLE:
+        return handle_of(answer)
+    if is_missing(answer):
+        return None
+    raise failure(answer, "read", path)
+
+
+def _encoded(path: str) -> bytes:
+    try:
+        encoded = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise RejectedError(f"{tame(path)} is not a name that a server can have.") from error
+    if b"\0" in encoded:
+        raise RejectedError(f"{tame(path)} is not a name that a server can have.")
+    return encoded

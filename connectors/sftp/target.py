@@ -1,0 +1,28 @@
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SFTPTarget:
+    """Where to connect and as whom.
+
+    `private_key` is PEM or OpenSSH text. `host_key` is the pinned `<type> <base64>`; empty, every server is refused
+    with the key that it shows. `timeout_s` is how long connecting may take, and how long the server may be silent.
+    `allowed_networks` replaces the default of public and private addresses.
+    """
+
+    host: str
+    port: int = 22
+    username: str
+    password: str | None = field(default=None, repr=False)
+    private_key: str | None = field(default=None, repr=False)
+    passphrase: str | None = field(default=None, repr=False)
+    host_key: str
+    timeout_s: float = 30
+    allowed_networks: tuple[Network, ...] | None = None
+
+    @property
+    def peer(self) -> str:
+        return f"{self.host}:{self.port}"

@@ -1,0 +1,53 @@
+"""A channel on which nothing waits for ever."""
+
+from paramiko import Channel, SSHException
+
+from connectors.sftp.packets import SSH_PAYLOAD, Answer, split
+from connectors.sftp.watchdog import Watchdog
+
+_CHUNK = 1024 * 1024
+
+
+class ConnectionLost(Exception):
+    """The channel is of no further use; the text is a sentence that says what happened."""
+
+
+class Wire:
+    def __init__(self, channel: Channel, watchdog: Watchdog, peer: str) -> None:
+        self._channel = channel
+        self._watchdog = watchdog
+        self._peer = peer
+        self._rest = b""
+
+    def send(self, data: bytes) -> None:
+        """Raises `ConnectionLost`."""
+        # Cut here, for `sendall` copies all that remains once for every packet.
+        for start in range(0, len(data), SSH_PAYLOAD):
+            packet = data[start : start + SSH_PAYLOAD]
+            try:
+                self._channel.sendall(packet)
+            except (OSError, EOFError, SSHException) as error:
+                raise self._lost() from error
+            self._watchdog.progress(len(packet))
+
+    def receive(self) -> list[tuple[int, Answer]]:
+        """At least one complete answer. Raises `ConnectionLost`, `ProtocolError`."""
+        answers: list[tuple[int, Answer]] = []
+        while not answers:
+            answers, self._rest = split(self._rest + self._receive())
+        return answers
+
+    def _receive(self) -> bytes:
+        try:
+            received = self._channel.recv(_CHUNK)
+        except (OSError, EOFError, SSHException) as error:
+            raise self._lost() from error
+        if not received:
+            raise self._lost()
+        self._watchdog.progress(len(received))
+        return received
+
+    def _lost(self) -> ConnectionLost:
+        if self._watchdog.barked:
+            return ConnectionLost(f"{self._peer} did not answer within {self._watchdog.patience}.")
+        return ConnectionLost(f"{self._peer} closed the connection.")
