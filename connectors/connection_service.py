@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from connectors import health
+from connectors.base_connector import BaseConnector
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from connectors.ports import TestResult, TestStep
@@ -30,9 +31,18 @@ class ConnectionChanges:
 def merged_config(connection: ERPConnection, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The stored config with `changes` laid over it, checked. Raises `ConfigError`."""
     connector = registry.create(connection.connector_type)
+    _require_known(connector, changes)
     stored = connection.stored_config() if connection.config_encrypted else {}
     kept = {name: value for name, value in changes.items() if name not in connector.secret_fields or value != ""}
     return connector.clean_config({name: value for name, value in {**stored, **kept}.items() if value is not None})
+
+
+def _require_known(connector: BaseConnector, changes: Mapping[str, Any]) -> None:
+    known = connector.config_form.base_fields
+    unknown = sorted(changes.keys() - known.keys())
+    if unknown:
+        text = f"There is no config field {unknown[0]!r}. {connector.label} has {', '.join(known)}."
+        raise ConfigError(text, field=unknown[0])
 
 
 def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -> ERPConnection:

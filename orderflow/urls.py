@@ -1,4 +1,17 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from orderflow import probes
+from orderflow.api import error_pages
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("orderflow.api.urls")),
+    path("api/<path:rest>", error_pages.no_such_call),
+    path("livez", probes.livez),
+    path("readyz", probes.readyz),
+]
+
+handler400 = error_pages.bad_request
+handler404 = error_pages.not_found
+handler500 = error_pages.server_error

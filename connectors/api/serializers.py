@@ -1,0 +1,108 @@
+"""Connections in JSON. A secret goes in and never comes out."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from connectors.connection_service import ConnectionChanges
+from connectors.models import ERPConnection
+from connectors.public_config import public_config
+from orderflow.api.fields import OptionalText
+from orderflow.api.strict_input import StrictSerializer
+
+
+class ERPConnectionSerializer(serializers.ModelSerializer[ERPConnection]):
+    """`config` is without its secrets; `secrets_set` names those that are stored. `config` is null when it cannot be
+    read, and `config_error` says why."""
+
+    config = serializers.SerializerMethodField()
+    secrets_set = serializers.SerializerMethodField()
+    config_error = serializers.SerializerMethodField()
+    last_test_message = OptionalText()
+    blocked_reason = OptionalText()
+
+    class Meta:
+        model = ERPConnection
+        fields = [
+            "id",
+            "name",
+            "connector_type",
+            "status",
+            "is_default",
+            "config",
+            "secrets_set",
+            "config_error",
+            "last_test_at",
+            "last_test_success",
+            "last_test_message",
+            "last_test_latency_ms",
+            "blocked_at",
+            "blocked_reason",
+            "paused_until",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = fields
+
+    def get_config(self, connection: ERPConnection) -> dict[str, Any] | None:
+        values = public_config(connection).values
+        return None if values is None else dict(values)
+
+    def get_secrets_set(self, connection: ERPConnection) -> list[str]:
+        return list(public_config(connection).secrets_set)
+
+    def get_config_error(self, connection: ERPConnection) -> str | None:
+        return public_config(connection).error
+
+
+class ConnectionChangesSerializer(StrictSerializer):
+    """Of `config`, a field that is left out keeps its value; null removes it; an empty secret keeps the stored one."""
+
+    name = serializers.CharField(required=False, max_length=120)
+    status = serializers.ChoiceField(required=False, choices=ERPConnection.Status.choices)
+    is_default = serializers.BooleanField(required=False)
+    config = serializers.DictField(required=False)
+
+    def changes(self) -> ConnectionChanges:
+        entered = self.validated_data
+        return ConnectionChanges(
+            name=entered.get("name"),
+            status=entered.get("status"),
+            is_default=entered.get("is_default"),
+            config=entered.get("config"),
+        )
+
+
+class NewConnectionSerializer(ConnectionChangesSerializer):
+    """`connector-types/` tells which types there are, and which config each one takes."""
+
+    name = serializers.CharField(max_length=120)
+    connector_type = serializers.CharField(max_length=60)
+    config = serializers.DictField()
+
+
+class UnsavedConfigSerializer(StrictSerializer):
+    """Edits to try before they are saved; without them the stored config is tried, and the outcome kept."""
+
+    config = serializers.DictField(required=False)
+
+
+class TestStepSerializer(serializers.Serializer[Any]):
+    __test__ = False
+
+    name = serializers.CharField()
+    success = serializers.BooleanField()
+    duration_ms = serializers.IntegerField()
+    detail = serializers.CharField()
+
+
+class TestResultSerializer(serializers.Serializer[Any]):
+    """`host_key` is what the server showed when none, or another one, is pinned: compare it, then set it."""
+
+    __test__ = False
+
+    success = serializers.BooleanField()
+    error_message = serializers.CharField(allow_null=True)
+    latency_ms = serializers.IntegerField()
+    steps = TestStepSerializer(many=True)
+    host_key = serializers.CharField(allow_null=True)

@@ -1,0 +1,90 @@
+from dataclasses import asdict
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.throttling import BaseThrottle
+from rest_framework.viewsets import GenericViewSet, ViewSet
+
+from connectors import connection_service
+from connectors.api.connector_types import CONNECTOR_TYPE, connector_types
+from connectors.api.filters import ERPConnectionFilter
+from connectors.api.serializers import (
+    ConnectionChangesSerializer,
+    ERPConnectionSerializer,
+    NewConnectionSerializer,
+    TestResultSerializer,
+    UnsavedConfigSerializer,
+)
+from connectors.models import ERPConnection
+from orderflow.api.scope import require_organization
+from orderflow.api.throttles import ConnectionTestThrottle
+from orderflow.tenancy.roles import Action
+from orderflow.tenancy.scope import scoped
+
+
+@extend_schema(tags=["ERP connections"])
+class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ERPConnection]):
+    queryset = ERPConnection.objects.all()
+    serializer_class = ERPConnectionSerializer
+    filterset_class = ERPConnectionFilter
+    lookup_value_converter = "uuid"
+    needs = {
+        "list": Action.READ,
+        "retrieve": Action.READ,
+        "create": Action.EDIT_CONNECTIONS,
+        "partial_update": Action.EDIT_CONNECTIONS,
+        "test": Action.EDIT_CONNECTIONS,
+    }
+
+    def get_queryset(self) -> QuerySet[ERPConnection]:
+        return scoped(super().get_queryset(), self.request.user)
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [ConnectionTestThrottle()] if self.action == "test" else []
+
+    @extend_schema(request=NewConnectionSerializer, responses={201: ERPConnectionSerializer})
+    def create(self, request: Request) -> Response:
+        organization = require_organization(request.user)
+        entered = NewConnectionSerializer(data=request.data)
+        entered.is_valid(raise_exception=True)
+        connection = ERPConnection(organization=organization, connector_type=entered.validated_data["connector_type"])
+        connection_service.save(connection, entered.changes(), actor=request.user.get_username())
+        location = reverse("erp-connection-detail", [connection.pk], request=request)
+        return Response(self.get_serializer(connection).data, status=201, headers={"Location": location})
+
+    @extend_schema(request=ConnectionChangesSerializer, responses=ERPConnectionSerializer)
+    def partial_update(self, request: Request, **_: Any) -> Response:
+        """An edit releases a connection that is blocked or paused."""
+        connection = self.get_object()
+        entered = ConnectionChangesSerializer(data=request.data)
+        entered.is_valid(raise_exception=True)
+        connection = connection_service.save(connection, entered.changes(), actor=request.user.get_username())
+        return Response(self.get_serializer(connection).data)
+
+    @extend_schema(request=UnsavedConfigSerializer, responses=TestResultSerializer)
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, **_: Any) -> Response:
+        """Tries the connection step by step. A failed test is an answer too: 200, with `success` false."""
+        connection = self.get_object()
+        entered = UnsavedConfigSerializer(data=request.data)
+        entered.is_valid(raise_exception=True)
+        result = connection_service.test(
+            connection, actor=request.user.get_username(), unsaved=entered.validated_data.get("config")
+        )
+        return Response(asdict(result))
+
+
+@extend_schema(tags=["ERP connections"])
+class ConnectorTypeViewSet(ViewSet):
+    needs = {"list": Action.READ}
+
+    @extend_schema(responses=CONNECTOR_TYPE)
+    def list(self, request: Request) -> Response:  # noqa: ARG002
+        """Each type of connection and the fields of its config."""
+        return Response([asdict(connector_type) for connector_type in connector_types()])

@@ -1,0 +1,81 @@
+"""Exports in JSON."""
+
+from rest_framework import serializers
+
+from exports.models import ERPExport, ExportEvent
+from orderflow.api.fields import OptionalText
+from orderflow.api.strict_input import StrictSerializer
+from orderflow.orders.transitions import OrderStatus
+
+
+class ExportEventSerializer(serializers.ModelSerializer[ExportEvent]):
+    actor = OptionalText()
+    message = OptionalText()
+    detail = serializers.DictField()
+
+    class Meta:
+        model = ExportEvent
+        fields = ["kind", "at", "actor", "message", "detail"]
+        read_only_fields = fields
+
+
+class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
+    """`draft_order`, `connection`, `supersedes` are ids. `next_attempt_at` null while PENDING: as soon as possible."""
+
+    requested_by = OptionalText()
+    document_sha256 = OptionalText()
+    dropzone_path = OptionalText()
+    document_stored = serializers.SerializerMethodField()
+    erp_order_id = OptionalText()
+    error_code = OptionalText()
+    error_message = OptionalText()
+
+    class Meta:
+        model = ERPExport
+        fields = [
+            "id",
+            "status",
+            "draft_order",
+            "connection",
+            "supersedes",
+            "filename",
+            "dropzone_path",
+            "document_sha256",
+            "document_size",
+            "document_stored",
+            "tries",
+            "next_attempt_at",
+            "sent_at",
+            "answer_due_at",
+            "settled_at",
+            "erp_order_id",
+            "error_code",
+            "error_message",
+            "requested_by",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_document_stored(self, export: ERPExport) -> bool:
+        return bool(export.storage_key)
+
+
+class ERPExportDetailSerializer(ERPExportSerializer):
+    events = ExportEventSerializer(many=True)
+
+    class Meta(ERPExportSerializer.Meta):
+        fields = [*ERPExportSerializer.Meta.fields, "events"]
+        read_only_fields = fields
+
+
+class PushRequestSerializer(StrictSerializer):
+    """Without `connection`, the id of one, the order goes over the organization's default."""
+
+    connection = serializers.UUIDField(required=False, allow_null=True)
+
+
+class PushAnswerSerializer(serializers.Serializer[ERPExport]):
+    """`status` is the order's."""
+
+    status = serializers.ChoiceField(choices=OrderStatus.choices, source="draft_order.status")
+    erp_export_id = serializers.UUIDField(source="id")

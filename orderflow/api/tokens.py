@@ -1,0 +1,71 @@
+"""Logging in and out."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from drf_spectacular.utils import extend_schema
+from knox.models import get_token_model
+from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+from rest_framework.viewsets import ViewSet
+
+from orderflow.api.problems import Problem
+from orderflow.api.strict_input import StrictSerializer
+from orderflow.api.throttles import LoginAddressThrottle, LoginNameThrottle
+
+
+class CredentialsSerializer(StrictSerializer):
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=1024, trim_whitespace=False, style={"input_type": "password"})
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    """Send it as `Authorization: Bearer <token>`. It is shown once."""
+
+    token = serializers.CharField()
+    expiry = serializers.DateTimeField()
+
+
+@extend_schema(tags=["token"])
+class TokenViewSet(ViewSet):
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        # A stale token in the header must not keep anybody from logging in.
+        return [] if self._logs_in() else super().get_authenticators()
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [AllowAny() if self._logs_in() else IsAuthenticated()]
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [LoginAddressThrottle(), LoginNameThrottle()] if self._logs_in() else []
+
+    @extend_schema(request=CredentialsSerializer, responses=TokenSerializer, auth=[])
+    def create(self, request: Request) -> Response:
+        entered = CredentialsSerializer(data=request.data)
+        entered.is_valid(raise_exception=True)
+        user = authenticate(request, **entered.validated_data)
+        if user is None:
+            raise Problem(
+                HTTPStatus.UNAUTHORIZED,
+                "invalid_credentials",
+                "Username and password do not match, or the account is off. Check both.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        instance, token = get_token_model().objects.create(user)
+        user_logged_in.send(sender=type(user), request=request, user=user)
+        return Response(TokenSerializer({"token": token, "expiry": instance.expiry}).data)
+
+    @extend_schema(request=None, responses={204: None})
+    def destroy(self, request: Request) -> Response:
+        """Ends the token that the call came with."""
+        request.auth.delete()
+        user_logged_out.send(sender=type(request.user), request=request, user=request.user)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    def _logs_in(self) -> bool:
+        return self.request is not None and self.request.method == "POST"

@@ -1,0 +1,31 @@
+"""Everything below /api/v1/."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.routers import SimpleRouter
+
+from connectors.api import problems as connection_problems
+from connectors.api.views import ConnectorTypeViewSet, ERPConnectionViewSet
+from exports.api import problems as push_problems
+from exports.api.views import ERPExportViewSet, PushViewSet
+from orderflow.api import schema
+from orderflow.api.tokens import TokenViewSet
+from orderflow.orders.api import problems as order_problems
+from orderflow.orders.api.views import DraftOrderViewSet
+
+# Importing them registers them.
+__all__ = ["connection_problems", "order_problems", "push_problems", "schema", "urlpatterns"]
+
+router = SimpleRouter(use_regex_path=False)
+router.register("draft-orders", DraftOrderViewSet, basename="draft-order")
+router.register("draft-orders", PushViewSet, basename="draft-order-push")
+router.register("exports", ERPExportViewSet, basename="export")
+router.register("erp-connections", ERPConnectionViewSet, basename="erp-connection")
+router.register("connector-types", ConnectorTypeViewSet, basename="connector-type")
+
+urlpatterns = [
+    path("token/", TokenViewSet.as_view({"post": "create", "delete": "destroy"}), name="token"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("", include(router.urls)),
+]

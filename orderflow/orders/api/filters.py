@@ -1,0 +1,12 @@
+from django_filters import CharFilter, FilterSet, MultipleChoiceFilter, UUIDFilter
+
+from orderflow.orders.transitions import OrderStatus
+
+
+class DraftOrderFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types
+    """`status` may be repeated; `customer` is the customer's id."""
+
+    status = MultipleChoiceFilter(choices=OrderStatus.choices)
+    customer = UUIDFilter(field_name="customer_id")
+    erp_customer_number = CharFilter(field_name="customer__erp_customer_number")
+    external_order_number = CharFilter()
