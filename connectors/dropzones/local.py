@@ -1,0 +1,179 @@
+"""A folder on this machine."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
+from connectors.dropzones.confined import ConfinedRoot, create, failure, is_file, open_to_read
+from connectors.dropzones.no_replace import Place, rename_without_replacing
+from connectors.dropzones.paths import split_path
+from connectors.exceptions import (
+    ConfigError,
+    ConnectorError,
+    InDoubtError,
+    RejectedError,
+    TargetExistsError,
+    TransientError,
+)
+from connectors.hostile_text import tame
+
+T = TypeVar("T")
+
+
+class LocalDropzone(Dropzone):
+    """Every path is below `root`, with or without a slash in front; neither `..` nor a link leads out of it."""
+
+    def __init__(self, root: str | Path) -> None:
+        """Raises `ConfigError` when there is no such folder."""
+        self._root = ConfinedRoot(root)
+
+    def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+        outcomes = [_outcome(lambda f=file: self._write(f), "write", file.path) for file in files]
+        return self._made_durable(outcomes, [file.path for file in files], TransientError)
+
+    def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
+        outcomes = [_outcome(lambda m=move: self._rename(m), "rename to", move.target) for move in moves]
+        return self._made_durable(outcomes, [move.target for move in moves], InDoubtError)
+
+    def stat(self, paths: Sequence[str]) -> list[Entry | ConnectorError | None]:
+        return [_outcome(lambda p=path: self._stat(p), "look at", path) for path in paths]
+
+    def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
+        return [_outcome(lambda p=path: self._read(p, limit), "read", path) for path in paths]
+
+    def remove(self, paths: Sequence[str]) -> list[ConnectorError | None]:
+        return [_outcome(lambda p=path: self._remove(p), "remove", path) for path in paths]
+
+    def list(self, directory: str) -> Iterator[Entry]:
+        try:
+            with self._root.folder(split_path(directory)) as folder, os.scandir(folder) as found:
+                for entry in found:
+                    yield from _described(entry)
+        except OSError as error:
+            raise failure(error, "list", directory) from error
+
+    def make_directory(self, path: str) -> None:
+        if not split_path(path):
+            return
+        try:
+            with self._root.parent(path) as (folder, name):
+                _make_directory(folder, name)
+        except OSError as error:
+            raise failure(error, "make the folder", path) from error
+
+    def close(self) -> None:
+        self._root.close()
+
+    def _write(self, file: OutgoingFile) -> None:
+        with self._root.parent(file.path) as (folder, name):
+            fd = create(folder, name)
+            try:
+                _fill(fd, file)
+            except BaseException:
+                os.unlink(name, dir_fd=folder)
+                raise
+
+    def _rename(self, move: Move) -> None:
+        with self._root.parent(move.source) as source, self._root.parent(move.target) as target:
+            _require_file(source, move)
+            try:
+                rename_without_replacing(Place(*source), Place(*target))
+            except FileExistsError:
+                raise TargetExistsError(f"{tame(move.target)} is there already. It was not touched.") from None
+
+    def _stat(self, path: str) -> Entry | None:
+        try:
+            with self._root.parent(path) as (folder, name):
+                return _entry(name, os.stat(name, dir_fd=folder, follow_symlinks=False))
+        except FileNotFoundError:
+            return None
+
+    def _read(self, path: str, limit: int) -> bytes | None:
+        try:
+            with self._root.parent(path) as (folder, name), os.fdopen(open_to_read(folder, name), "rb") as file:
+                content = file.read(limit + 1)
+        except FileNotFoundError:
+            return None
+        if len(content) > limit:
+            raise RejectedError(f"{tame(path)} has more than the {limit} bytes that are read.")
+        return content
+
+    def _remove(self, path: str) -> None:
+        try:
+            with self._root.parent(path) as (folder, name):
+                os.unlink(name, dir_fd=folder)
+        except FileNotFoundError:
+            return
+
+    def _made_durable(
+        self, outcomes: list[ConnectorError | None], paths: Sequence[str], kind: type[ConnectorError]
+    ) -> list[ConnectorError | None]:
+        """A name is only safe once its folder has reached the disk: once per folder, for the whole batch."""
+        folders = [None if outcome else split_path(path)[:-1] for path, outcome in zip(paths, outcomes, strict=True)]
+        failed = {names for names in set(folders) if names is not None and not self._synced(names)}
+        return [
+            kind(f"{tame(path)} may not have reached the disk.") if names in failed else outcome
+            for path, names, outcome in zip(paths, folders, outcomes, strict=True)
+        ]
+
+    def _synced(self, names: tuple[str, ...]) -> bool:
+        try:
+            with self._root.folder(names) as folder:
+                os.fsync(folder)
+        except OSError:
+            return False
+        return True
+
+
+def _outcome(work: Callable[[], T], doing: str, path: str) -> T | ConnectorError:
+    try:
+        return work()
+    except ConnectorError as error:
+        return error
+    except OSError as error:
+        return failure(error, doing, path)
+
+
+def _fill(fd: int, file: OutgoingFile) -> None:
+    with os.fdopen(fd, "wb") as opened:
+        opened.write(file.content)
+        opened.flush()
+        os.fsync(fd)
+        size = os.fstat(fd).st_size
+    if size != len(file.content):
+        raise TransientError(f"{tame(file.path)} has {size} bytes instead of {len(file.content)}.")
+
+
+def _require_file(source: tuple[int, str], move: Move) -> None:
+    try:
+        if is_file(*source):
+            return
+    except FileNotFoundError:
+        raise RejectedError(
+            f"{tame(move.source)} is no longer there, so it cannot be renamed to {tame(move.target)}."
+        ) from None
+    raise RejectedError(f"{tame(move.source)} is not a regular file.")
+
+
+def _make_directory(folder: int, name: str) -> None:
+    try:
+        os.mkdir(name, dir_fd=folder)
+        os.fsync(folder)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            raise ConfigError(f"{tame(name)} is there, but is no folder. Remove it or correct the path.") from None
+
+
+def _described(entry: "os.DirEntry[str]") -> Iterator[Entry]:
+    try:
+        yield _entry(entry.name, entry.stat(follow_symlinks=False))
+    except FileNotFoundError:
+        # Taken since the folder was read.
+        return
+
+
+def _entry(name: str, found: os.stat_result) -> Entry:
+    return Entry(name=name, size=found.st_size, modified_at=found.st_mtime, is_file=stat.S_ISREG(found.st_mode))
