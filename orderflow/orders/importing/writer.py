@@ -33,6 +33,8 @@ class Written:
 @transaction.atomic
 def write_batch(orders: Sequence[ParsedOrder], organization: Organization, actor: str) -> Written:
     """No two of `orders` may have the same identity. What is there already stays as it is."""
+    # In one order everywhere, so that two imports at once wait for each other instead of locking each other out.
+    orders = sorted(orders, key=lambda order: (order.external_order_number, order.customer.erp_customer_number))
     customers = _customers(orders, organization)
     rows = [_order(order, customers[order.customer.erp_customer_number], actor) for order in orders]
     # Another import may get there first: the database says which rows are new, not a look before.
@@ -50,7 +52,6 @@ def write_batch(orders: Sequence[ParsedOrder], organization: Organization, actor
 def _customers(orders: Iterable[ParsedOrder], organization: Organization) -> Mapping[str, Customer]:
     """By ERP number; the unknown are made, the known keep their name."""
     names = {order.customer.erp_customer_number: order.customer.name for order in orders}
-    # Sorted, so that two imports at once wait for each other instead of locking each other out.
     Customer.objects.bulk_create(
         [
             Customer(organization=organization, erp_customer_number=number, name=names[number])
