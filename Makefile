@@ -1,0 +1,59 @@
+# The Python that the virtual environment is made from: make setup PYTHON=python3.13
+PYTHON ?= python3
+# make demo ONCE=1 ends when every order has its answer; ORDERS and PORT are the demo's options.
+ONCE ?=
+ORDERS ?=
+PORT ?=
+# make test ARGS="tests/exports -k lease"
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+LOCKED := requirements-dev.txt requirements-setup.txt
+UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint format lock
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## the virtual environment, from the locked requirements
+
+demo: $(INSTALLED) .env ## sample orders to a stand-in ERP and back, with everything running (ONCE=1: then stop)
+	@$(BIN)/python -m orderflow.demo $(if $(ONCE),--once) $(if $(ORDERS),--orders $(ORDERS)) $(if $(PORT),--port $(PORT))
+
+test: $(INSTALLED) ## the tests, on all processors
+	$(BIN)/pytest -n auto $(ARGS)
+
+lint: $(INSTALLED) ## style, form and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+format: $(INSTALLED) ## the code, into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(INSTALLED) ## requirements*.in into requirements*.txt, with hashes (ARGS=--upgrade: the newest versions)
+	$(COMPILE) $(ARGS) requirements-setup.in --output-file requirements-setup.txt
+	$(COMPILE) $(ARGS) requirements.in --output-file requirements.txt
+	$(COMPILE) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
+
+$(INSTALLED): $(LOCKED)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+		echo "OrderFlow needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+			"Name another one: make setup PYTHON=python3.13" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
+		$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Keys of this installation: made once, never replaced.
+.env: | $(INSTALLED)
+	@umask 077 && $(BIN)/python -m orderflow.keys > $@
