@@ -1,0 +1,186 @@
+"""The admin's form for a connection: its own fields, and those that its connector's form declares."""
+
+from copy import copy
+from typing import Any, ClassVar
+
+from django import forms
+from django.forms.utils import pretty_name
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+    UnfoldBooleanWidget,
+)
+
+from connectors import connection_service
+from connectors.base_connector import BaseConnector
+from connectors.connection_service import ConnectionChanges, merged_config
+from connectors.exceptions import ConfigError
+from connectors.models import ERPConnection
+from connectors.public_config import PublicConfig, public_config
+from connectors.registry import registry
+from orderflow.tenancy.models import Organization
+
+CONFIG = "config_"
+CLEAR = "clear_"
+
+WIDGETS: dict[type[forms.Field], type[forms.Widget]] = {
+    forms.BooleanField: UnfoldBooleanSwitchWidget,
+    forms.ChoiceField: UnfoldAdminSelectWidget,
+    forms.IntegerField: UnfoldAdminIntegerFieldWidget,
+}
+
+
+class ConnectionStartForm(forms.Form):
+    """What has to be known before the connector's own fields can be asked."""
+
+    organization = forms.ModelChoiceField(Organization.objects.none(), widget=UnfoldAdminSelectWidget)
+    name = forms.CharField(max_length=120, widget=UnfoldAdminTextInputWidget)
+    connector_type = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["connector_type"] = forms.ChoiceField(choices=connector_labels(), widget=UnfoldAdminSelectWidget)
+
+
+def connector_labels() -> list[tuple[str, str]]:
+    return [(name, connector.label) for name, connector in registry.types()]
+
+
+class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class is not generic when run
+    """Without a connector's fields, for a connector that is not installed any more."""
+
+    connector_type: ClassVar[str] = ""
+    secrets: ClassVar[frozenset[str]] = frozenset()
+
+    class Meta:
+        model = ERPConnection
+        fields = ("organization", "name", "status", "is_default")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.connector_type:
+            self.instance.connector_type = self.connector_type
+        # What is new, or what nobody can read any more, is entered whole; else the edits are laid over the stored.
+        self.whole = not _known_config(self.instance).values
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.connector_type and not self.errors:
+            self._check_secrets(cleaned)
+            self._check_config()
+        return cleaned
+
+    def _check_secrets(self, cleaned: dict[str, Any]) -> None:
+        for name in self.secrets:
+            if cleaned.get(CONFIG + name) and cleaned.get(CLEAR + name):
+                self.add_error(CONFIG + name, "Enter a new one or tick the box that removes it, not both.")
+
+    def _check_config(self) -> None:
+        connection = copy(self.instance)
+        if self.whole:
+            connection.config_encrypted = b""
+        try:
+            merged_config(connection, self._config_changes())
+        except ConfigError as error:
+            name = CONFIG + error.field
+            self.add_error(name if name in self.fields else None, str(error))
+
+    def save_as(self, actor: str) -> ERPConnection:
+        """Raises `ConfigError`."""
+        if self.whole and self.connector_type:
+            self.instance.config_encrypted = b""
+        return connection_service.save(self.instance, self._changes(), actor=actor)
+
+    def _changes(self) -> ConnectionChanges:
+        """What the person changed; for a new connection, everything."""
+        new = self.instance._state.adding
+        own = {name: self.cleaned_data[name] for name in ("name", "status", "is_default")}
+        return ConnectionChanges(
+            config=self._config_changes() or None,
+            **{name: value for name, value in own.items() if new or name in self.changed_data},
+        )
+
+    def _config_changes(self) -> dict[str, Any]:
+        changes = {
+            name.removeprefix(CONFIG): value
+            for name, value in self.cleaned_data.items()
+            if name.startswith(CONFIG) and (self.whole or name in self.changed_data)
+        }
+        return changes | {name: None for name in self.secrets if self.cleaned_data.get(CLEAR + name)}
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # The new default takes the place of the old one, so two of them at this point are no error.
+        return {*super()._get_validation_exclusions(), "is_default"}  # type: ignore[misc] # the stubs lack it
+
+
+class WriteOnlyTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc] # unfold has no types
+    def format_value(self, value: Any) -> str:  # noqa: ARG002 - whatever it is, it stays here
+        return ""
+
+
+def connection_form(connection: ERPConnection) -> type[ConnectionForm]:
+    """A form for this very connection. Raises `ConfigError` for an unknown connector type."""
+    connector = registry.connector_class(connection.connector_type)
+    attributes = {"connector_type": connection.connector_type, "secrets": connector.secret_fields}
+    fields = _config_fields(connector, _known_config(connection))
+    return type("ConnectorConfigForm", (ConnectionForm,), {**attributes, **fields})
+
+
+def _known_config(connection: ERPConnection) -> PublicConfig:
+    return public_config(connection) if connection.config_encrypted else PublicConfig(values={})
+
+
+def _config_fields(connector: type[BaseConnector], known: PublicConfig) -> dict[str, forms.Field]:
+    fields: dict[str, forms.Field] = {}
+    for name, field in connector.config_form().fields.items():
+        secret = name in connector.secret_fields
+        fields[CONFIG + name] = field
+        field.label = field.label or pretty_name(name)
+        _dress(field, _secret_widget(field) if secret else _widget(field))
+        if not secret:
+            field.initial = (known.values or {}).get(name, field.initial)
+        elif name in known.secrets_set:
+            _mark_stored(field)
+            fields[CLEAR + name] = _clear_box(name)
+    return fields
+
+
+def _mark_stored(field: forms.Field) -> None:
+    field.required = False
+    field.help_text = "One is stored. Leave this blank to keep it."
+
+
+def _clear_box(name: str) -> forms.BooleanField:
+    return forms.BooleanField(
+        required=False, label=f"Remove the stored {name.replace('_', ' ')}", widget=UnfoldBooleanWidget
+    )
+
+
+def _dress(field: forms.Field, widget: forms.Widget) -> None:
+    """Give a plain form's field the admin's looks."""
+    widget.is_required = field.required
+    widget.attrs.update(field.widget_attrs(widget))
+    field.widget = widget
+    if isinstance(field, forms.ChoiceField):
+        field.choices = field.choices
+
+
+def _secret_widget(field: forms.Field) -> forms.Widget:
+    attributes = {"autocomplete": "new-password", "spellcheck": "false"}
+    multiline = isinstance(field.widget, forms.Textarea)
+    widget: forms.Widget = (
+        WriteOnlyTextarea({**attributes, "rows": 4}) if multiline else UnfoldAdminPasswordWidget(attributes)
+    )
+    return widget
+
+
+def _widget(field: forms.Field) -> forms.Widget:
+    """For the first kind of field that fits; a text area stays one."""
+    fitting = (widget for kind, widget in WIDGETS.items() if isinstance(field, kind))
+    multiline = isinstance(field.widget, forms.Textarea)
+    widget: forms.Widget = next(fitting, UnfoldAdminTextareaWidget if multiline else UnfoldAdminTextInputWidget)()
+    return widget

@@ -1,0 +1,197 @@
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from exports import copies, push_service
+from exports.models import AckFile, ERPExport, Verdict
+from exports.order_admin import PushableOrderAdmin, status_badge
+from exports.push_service import PushRefused, PushRequest
+from exports.transitions import ExportStatus
+from orderflow.orders.models import DraftOrder
+from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge, page_link
+from orderflow.tenancy.roles import Action
+from orderflow.tenancy.scope import may
+from orderflow.tenancy.scoped_admin import OwnRowsFilter, ScopedModelAdmin, actor
+
+admin.site.unregister(DraftOrder)
+admin.site.register(DraftOrder, PushableOrderAdmin)
+
+VERDICTS = {
+    Verdict.MATCHED: "success",
+    Verdict.CONFLICT: "danger",
+    Verdict.MALFORMED: "danger",
+    Verdict.LATE: "warning",
+    Verdict.ORPHAN: "warning",
+    Verdict.INCOMPLETE: "info",
+}
+# A longer document is for downloading.
+SHOWN_BYTES = 256 * 1024
+
+
+@admin.register(ERPExport)
+class ERPExportAdmin(PageAdmin):
+    actions = ("retry", "give_up")
+    change_form_outer_after_template = "exports/timeline_and_document.html"
+    list_display = (
+        "created_at", "organization", "state", "order", "erp_connection", "tries", "next_attempt_at", "sent_at",
+        "erp_order_id", "error",
+    )  # fmt: skip
+    list_display_links = ("created_at",)
+    list_filter = ("organization", "status", ("connection", OwnRowsFilter), "created_at")
+    list_select_related = ("organization", "draft_order", "connection")
+    search_fields = ("filename", "draft_order__external_order_number", "erp_order_id", "draft_order__customer__name")
+    search_help_text = "File name, order number, ERP order id or customer"
+    fieldsets = (
+        (None, {"fields": (
+            ("state", "tries"), ("order", "erp_connection"), ("superseded", "successor"), "filename", "dropzone_path",
+            "document_sha256", "document_size",
+        )}),
+        ("When", {"fields": (
+            ("created_at", "requested_by"), ("sent_at", "next_attempt_at"),
+            ("answer_due_at", "settled_at"),
+        )}),
+        ("Answer", {"fields": ("erp_order_id", ("error_code", "error_message"))}),
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[ERPExport]:
+        rows: models.QuerySet[ERPExport] = super().get_queryset(request)
+        return rows.select_related("draft_order", "connection", "supersedes", "superseded_by")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.document)
+        return [path("<path:object_id>/document/", view, name="export_document"), *super().get_urls()]
+
+    def has_push_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Action.PUSH)
+
+    def document(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The exact bytes that were sent."""
+        export = self.get_object(request, unquote(object_id))
+        content = _document(export)
+        if content is None:
+            raise Http404(f"The copy of {export} is not stored yet.")
+        headers = {"Content-Disposition": f'attachment; filename="{export.filename}"'}
+        return HttpResponse(content, content_type="application/json", headers=headers)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        context["events"] = obj.events.all()
+        context["ack_files"] = obj.ack_files.all()
+        content = _document(obj)
+        context["document_stored"] = content is not None
+        context["document_text"] = content.decode(errors="replace") if content and len(content) <= SHOWN_BYTES else ""
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def notes(self, request: HttpRequest, obj: ERPExport) -> Iterator[Note]:
+        if obj.error_message:
+            level = "error" if obj.status == ExportStatus.FAILED else "warning"
+            yield Note(level=level, text=obj.error_message)
+        if obj.status == ExportStatus.SENT and obj.answer_due_at and obj.answer_due_at < timezone.now():
+            yield Note(
+                level="warning", text="The ERP has not answered in time. Ask its operator whether the order arrived."
+            )
+
+    def buttons(self, request: HttpRequest, obj: ERPExport) -> Iterator[Button]:
+        if obj.status == ExportStatus.FAILED and not hasattr(obj, "superseded_by"):
+            yield Button(action="retry", label="Retry", variant="primary", icon="replay")
+        if obj.status == ExportStatus.SENT:
+            yield Button(action="give_up", label="Give up", icon="cancel", ask="Why no answer will come")
+
+    @admin.action(description="Retry", permissions=["push"])
+    def retry(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> None:
+        """Over the same connection as before."""
+        who = actor(request)
+        self.run_each(
+            request,
+            rows.select_related("draft_order__organization", "connection"),
+            lambda e: push_service.retry(PushRequest(order=e.draft_order, actor=who, connection=e.connection)),
+            done="retried",
+            refusal=PushRefused,
+        )
+
+    @admin.action(description="Give up waiting for the answer", permissions=["push"])
+    def give_up(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> None:
+        who, reason = actor(request), request.POST.get("reason", "").strip() or "no answer came."
+        self.run_each(
+            request,
+            rows,
+            lambda export: push_service.give_up(export, actor=who, reason=reason),
+            done="given up. The ERP may have the orders: look before you retry",
+            refusal=PushRefused,
+        )
+
+    @admin.display(description="status", ordering="status")
+    def state(self, export: ERPExport) -> SafeString:
+        return status_badge(export)
+
+    @admin.display(description="order")
+    def order(self, export: ERPExport) -> SafeString | str:
+        return page_link(export.draft_order)
+
+    @admin.display(description="connection")
+    def erp_connection(self, export: ERPExport) -> SafeString | str:
+        return page_link(export.connection)
+
+    @admin.display(description="supersedes")
+    def superseded(self, export: ERPExport) -> SafeString | str:
+        return page_link(export.supersedes)
+
+    @admin.display(description="superseded by")
+    def successor(self, export: ERPExport) -> SafeString | str:
+        return page_link(getattr(export, "superseded_by", None))
+
+    @admin.display(description="error")
+    def error(self, export: ERPExport) -> str:
+        return export.error_message[:80]
+
+
+@admin.register(AckFile)
+class AckFileAdmin(ScopedModelAdmin):
+    list_display = (
+        "seen_at",
+        "organization",
+        "outcome",
+        "name",
+        "erp_connection",
+        "sent_export",
+        "reason",
+        "archived_at",
+    )
+    list_display_links = ("seen_at", "name")
+    list_filter = ("organization", "verdict", ("connection", OwnRowsFilter), "seen_at")
+    list_select_related = ("organization", "connection", "export")
+    search_fields = ("name",)
+    fields = (
+        ("outcome", "reason"), "name", ("erp_connection", "sent_export"), ("seen_at", "archived_at"),
+        ("size", "sha256"), "raw",
+    )  # fmt: skip
+
+    @admin.display(description="verdict", ordering="verdict")
+    def outcome(self, ack: AckFile) -> SafeString:
+        return badge(ack.get_verdict_display(), VERDICTS.get(Verdict(ack.verdict), ""))
+
+    @admin.display(description="connection")
+    def erp_connection(self, ack: AckFile) -> SafeString | str:
+        return page_link(ack.connection)
+
+    @admin.display(description="export")
+    def sent_export(self, ack: AckFile) -> SafeString | str:
+        return page_link(ack.export)
+
+
+def _document(export: ERPExport) -> bytes | None:
+    """None while there is no copy."""
+    try:
+        with copies.read(export) as file:
+            content: bytes = file.read()
+    except FileNotFoundError:
+        return None
+    return content

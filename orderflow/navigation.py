@@ -1,0 +1,36 @@
+"""The admin's sidebar: what the daily work needs comes first."""
+
+from typing import Any
+
+from django.urls import reverse_lazy
+
+
+def _item(title: str, icon: str, model: str, **more: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist"), **more}
+
+
+NAVIGATION: list[dict[str, Any]] = [
+    {
+        "title": "Orders",
+        "items": [
+            _item("Draft orders", "receipt_long", "orders_draftorder"),
+            _item("Customers", "storefront", "orders_customer"),
+        ],
+    },
+    {
+        "title": "ERP",
+        "items": [
+            _item("Exports", "outbox", "exports_erpexport"),
+            _item("Acknowledgement files", "inbox", "exports_ackfile"),
+            _item("Connections", "cable", "connectors_erpconnection"),
+        ],
+    },
+    {
+        "title": "Organization",
+        "items": [
+            _item("Organizations", "apartment", "tenancy_organization"),
+            _item("Users", "group", "auth_user", permission="orderflow.tenancy.scoped_admin.may_edit_members"),
+            _item("Audit entries", "history", "tenancy_auditentry"),
+        ],
+    },
+]

@@ -1,0 +1,160 @@
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db import models
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.safestring import SafeString
+
+from orderflow.orders import approval
+from orderflow.orders.approval import NotPossible
+from orderflow.orders.forms import DraftOrderForm
+from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
+from orderflow.orders.ready_check import blocking_reasons
+from orderflow.orders.transitions import EDITABLE, OrderStatus
+from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge
+from orderflow.tenancy.roles import Action
+from orderflow.tenancy.scope import may
+from orderflow.tenancy.scoped_admin import ScopedModelAdmin, ScopedTabularInline, actor
+
+BADGES = {
+    OrderStatus.NEEDS_REVIEW: "warning",
+    OrderStatus.READY: "info",
+    OrderStatus.APPROVED: "primary",
+    OrderStatus.PUSHING: "info",
+    OrderStatus.PUSHED: "success",
+    OrderStatus.ERROR: "danger",
+}
+
+
+@admin.register(Customer)
+class CustomerAdmin(ScopedModelAdmin):
+    needed_to_add = needed_to_change = Action.EDIT_ORDERS
+    fields = ("organization", "erp_customer_number", "name")
+    list_display = ("erp_customer_number", "name", "organization")
+    list_filter = ("organization",)
+    list_select_related = ("organization",)
+    search_fields = ("erp_customer_number", "name")
+
+
+class DraftOrderLineInline(ScopedTabularInline):
+    model = DraftOrderLine
+    organization_path = "order__organization"
+    fields = ("line_no", "internal_sku", "description", "qty", "uom", "unit_price", "currency", "customer_sku_raw")
+    verbose_name = "line"
+    verbose_name_plural = "lines"
+    # More would pass the number of fields that a request may have.
+    per_page = 50
+    hide_title = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return editable_by(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return editable_by(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return editable_by(request, obj)
+
+
+@admin.register(DraftOrder)
+class DraftOrderAdmin(PageAdmin):
+    needed_to_add = Action.EDIT_ORDERS
+    form = DraftOrderForm
+    inlines = (DraftOrderLineInline,)
+    actions: ClassVar[tuple[str, ...]] = ("approve", "reject")
+    autocomplete_fields = ("customer",)
+    list_display = (
+        "number", "organization", "customer", "state", "order_date", "currency", "created_at", "erp_order_id", "error",
+    )  # fmt: skip
+    list_filter = ("organization", "status", "created_at", "order_date")
+    list_select_related = ("organization", "customer")
+    search_fields = ("external_order_number", "customer__erp_customer_number", "customer__name", "erp_order_id")
+    search_help_text = "Order number, customer or ERP order id"
+    readonly_fields = ("state", "approved", "created_by", "created_at", "erp_order_id", "error_message")
+    order_fields = (
+        "organization",
+        ("customer", "external_order_number"),
+        ("order_date", "requested_delivery_date"),
+        "currency",
+        "notes",
+    )
+    state_fields = (("state", "approved"), ("created_by", "created_at"), ("erp_order_id", "error_message"))
+    source_fields = (("source_document_id", "source_file_name"), "source_sha256")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        source = ("Source document", {"fields": self.source_fields, "classes": ("collapse",)})
+        if obj is None:
+            return ((None, {"fields": self.order_fields}), source)
+        return (("State", {"fields": self.state_fields}), ("Order", {"fields": self.order_fields}), source)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return editable_by(request, obj)
+
+    def has_approve_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Action.APPROVE)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            page: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        except NotPossible as refusal:
+            messages.error(request, f"Nothing was saved. {refusal}")
+            return HttpResponseRedirect(request.path)
+        return page
+
+    def save_model(self, request: HttpRequest, obj: DraftOrder, form: Any, change: bool) -> None:
+        if not change:
+            obj.created_by = actor(request)
+            obj.save()
+            return
+        # Locked from here to the end of the transaction, so that nobody pushes what is being changed.
+        approval.require_editable(DraftOrder.objects.select_for_update().get(pk=obj.pk))
+        obj.save(update_fields=[*form.changed_data, "updated_at"])
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if not change or form.has_changed() or any(formset.has_changed() for formset in formsets):
+            approval.recheck(form.instance)
+
+    def notes(self, request: HttpRequest, obj: DraftOrder) -> Iterator[Note]:
+        if obj.error_message:
+            yield Note(level="error", text=obj.error_message)
+        if obj.status in EDITABLE:
+            yield from (Note(level="warning", text=reason.message) for reason in blocking_reasons(obj))
+
+    def buttons(self, request: HttpRequest, obj: DraftOrder) -> Iterator[Button]:
+        if obj.status == OrderStatus.READY:
+            yield Button(action="approve", label="Approve", variant="primary", icon="check")
+        if obj.status in EDITABLE:
+            yield Button(action="reject", label="Reject", icon="block")
+
+    @admin.action(description="Approve", permissions=["approve"])
+    def approve(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> None:
+        who = actor(request)
+        orders = rows.prefetch_related("lines")
+        self.run_each(request, orders, lambda order: approval.approve(order, who), done="approved", refusal=NotPossible)
+
+    @admin.action(description="Reject", permissions=["approve"])
+    def reject(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> None:
+        who = actor(request)
+        self.run_each(request, rows, lambda order: approval.reject(order, who), done="rejected", refusal=NotPossible)
+
+    @admin.display(description="number", ordering="external_order_number")
+    def number(self, order: DraftOrder) -> str:
+        return str(order)
+
+    @admin.display(description="status", ordering="status")
+    def state(self, order: DraftOrder) -> SafeString:
+        return badge(order.get_status_display(), BADGES.get(OrderStatus(order.status), ""))
+
+    @admin.display(description="approved")
+    def approved(self, order: DraftOrder) -> str:
+        return f"{order.approved_at:%Y-%m-%d %H:%M} by {order.approved_by}" if order.approved_at else ""
+
+    @admin.display(description="error")
+    def error(self, order: DraftOrder) -> str:
+        return order.error_message[:80]
+
+
+def editable_by(request: HttpRequest, order: DraftOrder | None) -> bool:
+    return may(request.user, Action.EDIT_ORDERS) and (order is None or order.status in EDITABLE)

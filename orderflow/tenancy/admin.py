@@ -1,0 +1,114 @@
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db import models
+from django.http import HttpRequest
+from knox.models import AuthToken
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from orderflow.tenancy.models import AuditEntry, Membership, Organization
+from orderflow.tenancy.roles import Action
+from orderflow.tenancy.scoped_admin import ORGANIZATION, ScopedModelAdmin, ScopedTabularInline, may_edit_members
+
+# Roles decide what a person may do, so Django's groups have no say; tokens are given out by the API.
+admin.site.unregister([User, Group, AuthToken])
+
+
+@admin.register(Organization)
+class OrganizationAdmin(ScopedModelAdmin):
+    organization_path = "pk"
+    needed_to_change = Action.EDIT_MEMBERS
+    fields = ("name", "slug", "created_at")
+    list_display = ("name", "slug", "created_at")
+    search_fields = ("name", "slug")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return getattr(request.user, "is_superuser", False)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        # Folders and documents carry the slug from the first order on.
+        return ("slug", "created_at") if obj else ("created_at",)
+
+
+class MembershipInline(ScopedTabularInline):
+    model = Membership
+    needed_to_add = needed_to_change = Action.EDIT_MEMBERS
+    verbose_name_plural = "role"
+    max_num = 1
+
+    def get_min_num(self, request: HttpRequest, obj: Any = None, **_kwargs: Any) -> int:
+        """Somebody without a membership would be out of the reach of whoever added him."""
+        return 0 if getattr(request.user, "is_superuser", False) else 1
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return super().get_formset(request, obj, validate_min=True, **kwargs)
+
+
+@admin.register(User)
+class MemberAdmin(UserAdmin, ScopedModelAdmin):  # type: ignore[type-arg, misc] # Django's class is not generic when run
+    """People. Only a superuser sees superusers: whoever may set a password may become that person."""
+
+    organization_path = "membership__organization"
+    needed_to_add = needed_to_change = Action.EDIT_MEMBERS
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    inlines = (MembershipInline,)
+    fieldsets = (
+        (None, {"fields": ("username", "password", "first_name", "last_name", "email", "is_active", "is_staff")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "email", "password1", "password2", "is_staff")}),)
+    readonly_fields = ("last_login", "date_joined")
+    filter_horizontal = ()
+    list_display = ("username", "name", "email", "role", "organization", "is_active", "last_login")
+    list_filter = ("is_active", "membership__role")
+    list_select_related = ("membership__organization",)
+    search_fields = ("username", "first_name", "last_name", "email")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_edit_members(request)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[User]:
+        rows = super().get_queryset(request)
+        return rows if getattr(request.user, "is_superuser", False) else rows.filter(is_superuser=False)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or not getattr(request.user, "is_superuser", False):
+            return fieldsets
+        return (*fieldsets, ("All organizations", {"fields": ("is_superuser",)}))
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"is_staff": True, **super().get_changeform_initial_data(request)}
+
+    @admin.display(description="name")
+    def name(self, user: User) -> str:
+        return user.get_full_name()
+
+    @admin.display(description="role", ordering="membership__role")
+    def role(self, user: User) -> str:
+        membership = getattr(user, "membership", None)
+        return membership.get_role_display() if membership else ""
+
+    @admin.display(description=ORGANIZATION, ordering="membership__organization__name")
+    def organization(self, user: User) -> str:
+        membership = getattr(user, "membership", None)
+        return str(membership.organization) if membership else ""
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ScopedModelAdmin):
+    fields: ClassVar[Any] = ("at", "organization", "actor", "action", "subject_type", "subject_id", "details")
+    readonly_fields = fields
+    list_display = ("at", "organization", "actor", "action", "subject_type", "subject_id", "details")
+    list_display_links = ("at",)
+    list_filter = ("organization", "at")
+    list_select_related = ("organization",)
+    search_fields = ("=actor", "=subject_id")
+    search_help_text = "User name or id of the row"
+
+    @admin.display(description="details")
+    def details(self, entry: AuditEntry) -> str:
+        return "; ".join(f"{name}: {value}" for name, value in entry.detail.items() if value)

@@ -1,0 +1,130 @@
+"""What the admin's pages say and offer beside their fields: notes, buttons that POST, badges, counted actions."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.contrib.admin.utils import model_ngettext, unquote
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from orderflow.tenancy.scoped_admin import ScopedModelAdmin
+
+# Of so many refusals each is told in words; the rest is counted.
+REFUSALS_TOLD = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """`level` names one of unfold's message boxes: info, success, warning, error."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Button:
+    """Runs the list action `action` on the page's row. `ask` is the label of a text that goes with it, or empty."""
+
+    action: str
+    label: str
+    variant: str = "default"
+    icon: str = ""
+    ask: str = ""
+
+
+class PageAdmin(ScopedModelAdmin):
+    """A change page with notes and buttons above its form."""
+
+    actions: ClassVar[tuple[str, ...]] = ()
+    change_form_outer_before_template: ClassVar[str] = "tenancy/above_the_form.html"
+
+    def notes(self, request: HttpRequest, obj: Any) -> Iterable[Note]:
+        return ()
+
+    def buttons(self, request: HttpRequest, obj: Any) -> Iterable[Button]:
+        """Those that make sense for the row as it is; what the person may not do is left out afterwards."""
+        return ()
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.run_button)
+        return [path("<path:object_id>/do/<slug:action>/", view, name=self._url_name("do")), *super().get_urls()]
+
+    def run_button(self, request: HttpRequest, object_id: str, action: str) -> HttpResponse:
+        """A list action on one row: the same code, the same permission, the same words."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        row = self.get_object(request, unquote(object_id))
+        allowed = self.get_actions(request)
+        if action not in allowed:
+            raise PermissionDenied
+        run, _name, _description = allowed[action]
+        run(self, request, self.get_queryset(request).filter(pk=row.pk))
+        return HttpResponseRedirect(self.page_url(row))
+
+    def page_url(self, row: Any) -> str:
+        return reverse(f"admin:{self._url_name('change')}", args=[row.pk])
+
+    def _url_name(self, view: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{view}"
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        if obj is not None:
+            context["page_notes"] = list(self.notes(request, obj))
+            context["page_buttons"] = list(self._allowed_buttons(request, obj))
+        page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return page
+
+    def _allowed_buttons(self, request: HttpRequest, obj: Any) -> Iterator[tuple[Button, str]]:
+        allowed = self.get_actions(request)
+        for button in self.buttons(request, obj):
+            if button.action in allowed:
+                yield button, reverse(f"admin:{self._url_name('do')}", args=[obj.pk, button.action])
+
+    def run_each(
+        self,
+        request: HttpRequest,
+        rows: Iterable[Any],
+        work: Callable[[Any], object],
+        *,
+        done: str,
+        refusal: type[Exception],
+    ) -> None:
+        """Do `work` on each row; then say how many are `done` and why the others were refused."""
+        count, refusals = 0, []
+        for row in rows:
+            try:
+                work(row)
+            except refusal as error:
+                refusals.append(str(error))
+            else:
+                count += 1
+        if count:
+            messages.success(request, f"{count} {model_ngettext(self.opts, count)} {done}.")
+        if refusals:
+            messages.warning(request, _refusal_text(refusals))
+
+
+def _refusal_text(refusals: list[str]) -> str:
+    more = len(refusals) - REFUSALS_TOLD
+    told = " ".join(refusals[:REFUSALS_TOLD])
+    return f"{len(refusals)} refused. {told}" + (f" And {more} more." if more > 0 else "")
+
+
+def badge(text: str, variant: str = "") -> SafeString:
+    return render_to_string("unfold/helpers/label.html", {"text": text, "variant": variant})
+
+
+def page_link(row: Any) -> SafeString | str:
+    """A link to the row's own page, or an empty string for no row."""
+    if row is None:
+        return ""
+    url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    return format_html('<a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>', url, row)
