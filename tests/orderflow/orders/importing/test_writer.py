@@ -33,7 +33,11 @@ def test_an_order_becomes_rows_with_every_field(organization: Organization) -> N
         "description": "Chang",
     }
     document = {"document_id": "d-1", "file_name": "order.pdf", "sha256": "ab" * 32}
-    changes = {"notes": "Ring twice", "requested_delivery_date": "2026-12-01", "source_document": document}
+    changes: dict[str, Any] = {
+        "notes": "Ring twice",
+        "requested_delivery_date": "2026-12-01",
+        "source_document": document,
+    }
     write_batch([parsed(lines=[line], **changes)], organization, "ingrid")
 
     stored = DraftOrder.objects.get()
