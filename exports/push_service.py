@@ -45,7 +45,7 @@ class PushRequest:
 
 def push(request: PushRequest) -> ERPExport:
     """APPROVED -> PUSHING with a PENDING export; the same key gives the same export. Raises `PushRefused`."""
-    return _earlier(request) or _start(request, OrderStatus.APPROVED, supersedes=None)
+    return _earlier(request) or _start(request, OrderStatus.APPROVED)
 
 
 def retry(request: PushRequest) -> ERPExport:
@@ -53,10 +53,10 @@ def retry(request: PushRequest) -> ERPExport:
     earlier = _earlier(request)
     if earlier:
         return earlier
-    last = ERPExport.objects.filter(draft_order=request.order).order_by("-created_at").first()
-    if last and last.status in LIVE:
-        raise PushRefused("still_alive", f"Export {last} of order {request.order} is {last.status}. Wait for its end.")
-    return _start(request, OrderStatus.ERROR, supersedes=last)
+    live = ERPExport.objects.filter(draft_order=request.order, status__in=LIVE).first()
+    if live:
+        raise PushRefused("still_alive", f"Export {live} of order {request.order} is {live.status}. Wait for its end.")
+    return _start(request, OrderStatus.ERROR)
 
 
 def _earlier(request: PushRequest) -> ERPExport | None:
@@ -71,13 +71,13 @@ def _earlier(request: PushRequest) -> ERPExport | None:
     return export
 
 
-def _start(request: PushRequest, source: OrderStatus, *, supersedes: ERPExport | None) -> ERPExport:
+def _start(request: PushRequest, source: OrderStatus) -> ERPExport:
     connection = request.connection or _default_connection(request.order)
-    _require_usable(connection)
+    _require_usable(connection, request.order)
     with transaction.atomic():
         orders = DraftOrder.objects.filter(pk=request.order.pk)
         if orders.move(source, OrderStatus.PUSHING, updated_at=timezone.now(), error_message=""):
-            return _create(request, connection, supersedes)
+            return _create(request, connection)
     # Somebody else won the order; with the same key it was the same request.
     earlier = _earlier(request)
     if earlier:
@@ -85,8 +85,11 @@ def _start(request: PushRequest, source: OrderStatus, *, supersedes: ERPExport |
     raise _refusal(request.order, source)
 
 
-def _create(request: PushRequest, connection: ERPConnection, supersedes: ERPExport | None) -> ERPExport:
+def _create(request: PushRequest, connection: ERPConnection) -> ERPExport:
     now, export_id = timezone.now(), uuid4()
+    # Read behind the order's move, which lets one request in at a time. An order that failed, was mended and approved
+    # again has one too.
+    supersedes = ERPExport.objects.filter(draft_order=request.order, superseded_by=None).first()
     attempt = ExportAttempt(export_id=export_id, created_at=now)
     connector = registry.create(connection.connector_type)
     export = ERPExport.objects.create(
@@ -116,7 +119,9 @@ def _default_connection(order: DraftOrder) -> ERPConnection:
     return connection
 
 
-def _require_usable(connection: ERPConnection) -> None:
+def _require_usable(connection: ERPConnection, order: DraftOrder) -> None:
+    if connection.organization_id != order.organization_id:
+        raise PushRefused("unknown_connection", f"{order.organization} has no such connection.")
     if connection.status != ERPConnection.Status.ACTIVE:
         raise PushRefused(
             "connection_disabled", f"Connection {connection.name!r} is disabled. Enable it or name another."
