@@ -29,13 +29,12 @@ class BaseConnector(ERPConnectorPort):
                 raise ConfigError(f"The config field {name!r} is missing. Set it on the connection.", field=name)
 
     def validate_config(self, config: Mapping[str, Any]) -> None:
-        form = self.config_form(data=dict(config))
-        for name, errors in form.errors.items():
-            raise ConfigError(f"The config field {name!r} is wrong: {errors[0]}", field=name)
+        self.clean_config(config)
 
     def clean_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """The config with types and defaults filled in. Raises `ConfigError`."""
-        self.validate_config(config)
-        form = self.config_form(data=dict(config))
-        form.is_valid()
+        """The config with types and defaults filled in. Raises `ConfigError` for the first field that is wrong."""
+        defaults = {name: field.initial for name, field in self.config_form.base_fields.items()}
+        form = self.config_form(data={**defaults, **config})
+        for name, errors in form.errors.items():
+            raise ConfigError(f"The config field {name!r} is wrong: {errors[0]}", field=name)
         return form.cleaned_data

@@ -53,6 +53,9 @@ class KeyRing:
     def from_text(cls, master: str, previous: Iterable[str] = ()) -> Self:
         return cls(load_key(master), [load_key(text) for text in previous])
 
+    def holds(self, identifier: bytes) -> bool:
+        return identifier in self._ciphers
+
     def seal(self, plaintext: bytes, *, bound_to: bytes) -> bytes:
         nonce = os.urandom(NONCE_SIZE)
         ciphertext = self._ciphers[self.current_id].encrypt(nonce, plaintext, VERSION + bound_to)

@@ -37,6 +37,12 @@ def rotate(*, dry_run: bool) -> Iterator[Rotated]:
         yield Rotated(connection=connection)
 
 
+def unreadable() -> list[str]:
+    """Connections whose config no key of the ring opens, by organization and name."""
+    ring = key_ring()
+    return [f"{row.organization.slug}/{row.name}" for row in outdated() if not ring.holds(_sealed_by(row))]
+
+
 def _sealed_by(connection: ERPConnection) -> bytes:
     try:
         return sealing_key_id(bytes(connection.config_encrypted))

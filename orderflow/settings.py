@@ -7,8 +7,10 @@ from pathlib import Path
 import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from orderflow.logs import logging_config
+from orderflow.navigation import NAVIGATION
 
 django_stubs_ext.monkeypatch()
 
@@ -89,8 +91,10 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'orderflow.sqlite3'}")}
+DATABASE_URL = env.str("DATABASE_URL", default="") or f"sqlite:///{DATA_DIR / 'orderflow.sqlite3'}"
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
@@ -106,11 +110,14 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "orderflow.formats"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+# Without a collectstatic, the files come from where the packages keep them.
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
 
 REDIS_URL = env.str("REDIS_URL", default="")
 CACHES = {"default": env.cache_url_config(REDIS_URL) if REDIS_URL else env.cache_url_config("locmemcache://")}
@@ -156,15 +163,19 @@ SWEEP_INTERVAL_S = env.float("SWEEP_INTERVAL_S", default=15)
 ACK_POLL_INTERVAL_S = env.float("ACK_POLL_INTERVAL_S", default=60)
 ACK_POLL_IDLE_INTERVAL_S = env.float("ACK_POLL_IDLE_INTERVAL_S", default=900)
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL or f"embedded://{DATA_DIR / 'broker'}")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL or f"embedded://{DATA_DIR / 'broker'}"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A push does not wait for a broker that is down: the sweep finds the work.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0, "socket_connect_timeout": 2}
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+# Every interval is short, so that beat has nothing to remember between two starts.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "exports.tasks.sweep", "schedule": SWEEP_INTERVAL_S},
     "store-copies": {"task": "exports.tasks.store_copies", "schedule": 60.0},
@@ -215,12 +226,20 @@ SPECTACULAR_SETTINGS = {
         "ConnectionStatus": "connectors.models.ERPConnection.Status",
     },
 }
-UNFOLD = {"SITE_TITLE": "OrderFlow", "SITE_HEADER": "OrderFlow", "SITE_SYMBOL": "local_shipping"}
+UNFOLD = {
+    "SITE_TITLE": "OrderFlow",
+    "SITE_HEADER": "OrderFlow",
+    "SITE_SYMBOL": "local_shipping",
+    "SIDEBAR": {"navigation": NAVIGATION},
+    "STYLES": [lambda _request: static("tenancy/admin.css")],
+}
 
 LOGGING = logging_config(as_json=env.bool("LOG_JSON", default=not DEBUG), level=env.str("LOG_LEVEL", default="INFO"))
 
 # Behind a proxy that ends TLS, which production has.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = env.bool("REQUIRE_TLS", default=False)
+# The probes come from beside the process, without TLS.
+SECURE_REDIRECT_EXEMPT = ["^livez$", "^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT

@@ -1,0 +1,152 @@
+"""What every connector shares that drops files: a subclass says what a file holds and how its answers read."""
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.core.files.base import ContentFile
+
+from connectors.base_connector import BaseConnector
+from connectors.dropzones.ack_inbox import DropzoneAckInbox
+from connectors.dropzones.config import SECRET_FIELDS, DropzoneForm, DropzoneSettings
+from connectors.dropzones.drop import Drop, Outcome, Parcel
+from connectors.dropzones.trial import try_dropzone
+from connectors.exceptions import ConfigError, ConnectorError, RejectedError
+from connectors.ports import (
+    Ack,
+    AckInbox,
+    ExportAttempt,
+    ExportDocument,
+    ExportResult,
+    Journal,
+    SalesOrder,
+    Staged,
+    TestResult,
+    TestStep,
+)
+
+
+class Unjournaled:
+    """For a single export on its own: nobody will come back to it."""
+
+    def staged(self, files: Mapping[UUID, Staged]) -> None:
+        pass
+
+
+class DropzoneConnector(BaseConnector):
+    config_form = DropzoneForm
+    secret_fields = SECRET_FIELDS
+
+    @abstractmethod
+    def render_content(self, draft_order: SalesOrder) -> bytes:
+        """The document. Pure: the same order gives the same bytes. Raises `RejectedError`."""
+
+    @abstractmethod
+    def answered_export(self, name: str) -> str | None:
+        """The file name of the export that a file called `name` would answer; None when it is no answer."""
+
+    @abstractmethod
+    def parse_answer(self, name: str, raw: bytes) -> Ack:
+        """Raises `RejectedError` saying what is wrong with the file."""
+
+    def render(self, draft_order: SalesOrder, attempt: ExportAttempt) -> ExportDocument:
+        content = self.render_content(draft_order)
+        return ExportDocument(
+            filename=self.document_name(draft_order.draft_order_id, attempt),
+            content=content,
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
+
+    def export(
+        self, draft_order: SalesOrder, config: Mapping[str, Any], *, attempt: ExportAttempt | None = None
+    ) -> ExportResult:
+        attempt = attempt or ExportAttempt(export_id=uuid4(), created_at=datetime.now(UTC))
+        (result,) = self.export_many([(draft_order, attempt)], config, journal=Unjournaled())
+        return result
+
+    def export_many(
+        self,
+        orders: Sequence[tuple[SalesOrder, ExportAttempt]],
+        config: Mapping[str, Any],
+        *,
+        journal: Journal,
+    ) -> Iterator[ExportResult]:
+        settings = self._settings(config)
+        parcels: list[Parcel] = []
+        keys: dict[UUID, str | None] = {}
+        for order, attempt in orders:
+            try:
+                document = self.render(order, attempt)
+            except RejectedError as error:
+                yield _failure(attempt.export_id, error)
+                continue
+            parcels.append(Parcel(export_id=attempt.export_id, document=document, earlier=attempt.staged))
+            keys[attempt.export_id] = self._store(order, document)
+        if not parcels:
+            return
+        with settings.open() as dropzone:
+            outcomes = Drop(dropzone, settings, journal).deliver(parcels)
+        yield from _results(parcels, outcomes, keys)
+
+    def test_connection(
+        self, config: Mapping[str, Any], *, on_step: Callable[[TestStep], None] | None = None
+    ) -> TestResult:
+        return try_dropzone(lambda: self._settings(config), on_step=on_step)
+
+    def answer_due(self, config: Mapping[str, Any]) -> timedelta | None:
+        return self._settings(config).answer_due
+
+    @contextmanager
+    def open_inbox(self, config: Mapping[str, Any]) -> Iterator[AckInbox]:
+        settings = self._settings(config)
+        with settings.open() as dropzone:
+            yield DropzoneAckInbox(
+                dropzone, settings.ack_path, export_filename=self.answered_export, parse=self.parse_answer
+            )
+
+    def _settings(self, config: Mapping[str, Any]) -> DropzoneSettings:
+        self.validate_required_fields(config, ["mode", "export_path"])
+        return DropzoneSettings.from_config({**config, **self.clean_config(config)})
+
+    def _store(self, order: SalesOrder, document: ExportDocument) -> str | None:
+        """The copy's key. A storage that is down never holds an order up: the copy follows."""
+        key = f"exports/{order.org_id}/{document.filename}"
+        try:
+            return self.storage.save(key, ContentFile(document.content))
+        except Exception:  # noqa: BLE001 - whatever a storage backend raises
+            return None
+
+
+def _results(
+    parcels: Sequence[Parcel], outcomes: Mapping[UUID, Outcome], keys: Mapping[UUID, str | None]
+) -> Iterator[ExportResult]:
+    """What has an outcome first; then the refusal of the whole place, if it refused."""
+    refusal: ConfigError | None = None
+    for parcel in parcels:
+        outcome = outcomes[parcel.export_id]
+        if isinstance(outcome, ConfigError):
+            refusal = outcome
+        elif isinstance(outcome, ConnectorError):
+            yield _failure(parcel.export_id, outcome)
+        else:
+            yield ExportResult(
+                success=True,
+                export_id=parcel.export_id,
+                storage_key=keys[parcel.export_id],
+                connector_metadata={
+                    "dropzone_path": outcome,
+                    "filename": parcel.document.filename,
+                    "sha256": parcel.document.sha256,
+                    "size": len(parcel.document.content),
+                },
+            )
+    if refusal:
+        raise refusal
+
+
+def _failure(export_id: UUID, error: ConnectorError) -> ExportResult:
+    return ExportResult(success=False, export_id=export_id, error_message=str(error), retryable=error.retryable)

@@ -1,0 +1,93 @@
+import pytest
+
+from connectors.models import ERPConnection
+from exports import push_service
+from exports.models import ERPExport
+from exports.push_service import PushRefused, PushRequest
+from orderflow.orders.transitions import OrderStatus
+from orderflow.tenancy.models import AuditEntry, Organization
+from tests.conftest import MakeOrder
+from tests.exports.conftest import Push
+
+
+def test_a_push_makes_one_pending_export_and_an_audit_line(push: Push) -> None:
+    export = push()
+    export.draft_order.refresh_from_db()
+    assert (export.status, export.draft_order.status) == ("PENDING", OrderStatus.PUSHING)
+    assert [event.kind for event in export.events.all()] == ["REQUESTED"]
+    assert AuditEntry.objects.filter(action="push", subject_id=str(export.draft_order_id), actor="ops").count() == 1
+
+
+@pytest.mark.parametrize("status", [s for s in OrderStatus if s != OrderStatus.APPROVED])
+def test_only_an_approved_order_can_be_pushed(push: Push, make_order: MakeOrder, status: OrderStatus) -> None:
+    order = make_order(status=status)
+    with pytest.raises(PushRefused, match=f"PO-1 is {status}") as caught:
+        push(order)
+    pushed = status in (OrderStatus.PUSHING, OrderStatus.PUSHED)
+    assert caught.value.code == ("already_pushed" if pushed else "not_approved")
+    assert not ERPExport.objects.exists()
+
+
+def test_the_same_key_gives_the_same_export(push: Push, make_order: MakeOrder) -> None:
+    """S11."""
+    order = make_order()
+    first = push(order, idempotency_key="k1")
+    assert push(order, idempotency_key="k1").pk == first.pk
+    with pytest.raises(PushRefused) as caught:
+        push_service.push(PushRequest(order=order, actor="ops", connection=None, idempotency_key="k1"))
+    assert caught.value.code == "idempotency_key_reused"
+    assert push(idempotency_key="k1").pk != first.pk
+
+
+def test_without_a_named_connection_the_default_one_is_taken(make_order: MakeOrder, connection: ERPConnection) -> None:
+    export = push_service.push(PushRequest(order=make_order(), actor="ops"))
+    assert export.connection == connection
+
+
+def test_an_organization_without_a_default_is_told_so(make_order: MakeOrder) -> None:
+    with pytest.raises(PushRefused, match="no default ERP connection") as caught:
+        push_service.push(PushRequest(order=make_order(), actor="ops"))
+    assert caught.value.code == "no_connection"
+
+
+def test_a_connection_of_another_organization_is_unknown(make_order: MakeOrder, connection: ERPConnection) -> None:
+    """S1."""
+    other = Organization.objects.create(name="Other", slug="other")
+    order = make_order(tenant=other)
+    with pytest.raises(PushRefused) as caught:
+        push_service.push(PushRequest(order=order, actor="ops", connection=connection))
+    assert caught.value.code == "unknown_connection"
+    order.refresh_from_db()
+    assert order.status == OrderStatus.APPROVED
+
+
+def test_a_disabled_connection_takes_no_push(make_order: MakeOrder, connection: ERPConnection, push: Push) -> None:
+    connection.status = ERPConnection.Status.DISABLED
+    with pytest.raises(PushRefused, match="is disabled") as caught:
+        push()
+    assert caught.value.code == "connection_disabled"
+
+
+def test_a_retry_names_the_export_that_it_supersedes(push: Push, connection: ERPConnection) -> None:
+    failed = push()
+    ERPExport.objects.filter(pk=failed.pk).update(status="FAILED")
+    type(failed.draft_order).objects.filter(pk=failed.draft_order_id).update(status="ERROR")
+    again = push_service.retry(PushRequest(order=failed.draft_order, actor="ops"))
+    assert again.supersedes == failed
+    assert again.filename != failed.filename
+
+
+def test_a_live_export_cannot_be_retried(sent: ERPExport) -> None:
+    with pytest.raises(PushRefused, match="is SENT") as caught:
+        push_service.retry(PushRequest(order=sent.draft_order, actor="ops"))
+    assert caught.value.code == "still_alive"
+
+
+def test_an_unanswered_export_can_be_given_up_and_retried(sent: ERPExport) -> None:
+    push_service.give_up(sent, actor="Eva", reason="the ERP has lost it")
+    sent.draft_order.refresh_from_db()
+    assert (sent.status, sent.draft_order.status) == ("FAILED", OrderStatus.ERROR)
+    assert sent.error_message == sent.draft_order.error_message == "Given up by Eva: the ERP has lost it"
+    assert push_service.retry(PushRequest(order=sent.draft_order, actor="Eva")).supersedes == sent
+    with pytest.raises(PushRefused):
+        push_service.give_up(sent, actor="Eva", reason="again")

@@ -1,0 +1,43 @@
+"""A PostgreSQL cluster of its own for a test session, on a free loopback port."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.servers.missing import program
+from tests.servers.ports import free_port
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of an empty database."""
+    initdb = program("initdb", package="postgresql", folders="/usr/lib/postgresql/*/bin")
+    folder = Path(tempfile.mkdtemp(prefix="orderflow-postgres-"))
+    port = free_port()
+    # PostgreSQL does not run as root.
+    user = "postgres" if os.geteuid() == 0 else None
+    if user:
+        account = pwd.getpwnam(user)
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    data = folder / "data"
+    control = [str(initdb.with_name("pg_ctl")), "-D", str(data), "-w", "-l", str(folder / "log")]
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c max_connections=200"
+    try:
+        _run([str(initdb), "-D", str(data), "-U", "orderflow", "-A", "trust", "-E", "UTF8", "--no-sync"], user)
+        _run([*control, "-o", options, "start"], user)
+        yield f"postgres://orderflow@127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], user=user, cwd="/", capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(command: list[str], user: str | None) -> None:
+    # Not captured through a pipe: the server would keep the pipe open.
+    subprocess.run(
+        command, user=user, cwd="/", check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60
+    )
