@@ -25,7 +25,7 @@ help: ## what can be made
 setup: $(INSTALLED) ## the virtual environment, from the locked requirements
 
 demo: $(INSTALLED) .env ## sample orders to a stand-in ERP and back, with everything running (ONCE=1: then stop)
-	@$(BIN)/python -m orderflow.demo $(if $(ONCE),--once) $(if $(ORDERS),--orders $(ORDERS)) $(if $(PORT),--port $(PORT))
+	@$(BIN)/python manage.py demo $(if $(ONCE),--once) $(if $(ORDERS),--orders $(ORDERS)) $(if $(PORT),--port $(PORT))
 
 test: $(INSTALLED) ## the tests, on all processors
 	$(BIN)/pytest -n auto $(ARGS)

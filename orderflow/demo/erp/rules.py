@@ -42,7 +42,7 @@ def _objections(order: dict[str, Any]) -> Iterator[str]:
         yield "The order has no lines"
     for line in order["lines"]:
         if line["qty"] > MOST_PER_LINE:
-            yield f"Line {line['line_no']}: the warehouse ships at most {MOST_PER_LINE} of an item, not {line['qty']}"
+            yield f"Line {line['line_no']}: {line['qty']} of an item, and {MOST_PER_LINE} is the most"
 
 
 def _value(order: dict[str, Any]) -> Decimal:
