@@ -1,5 +1,5 @@
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from orderflow import probes
 from orderflow.api import error_pages
@@ -7,7 +7,7 @@ from orderflow.api import error_pages
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("orderflow.api.urls")),
-    path("api/<path:rest>", error_pages.no_such_call),
+    re_path("^api/", error_pages.no_such_call),
     path("livez", probes.livez),
     path("readyz", probes.readyz),
 ]

@@ -20,3 +20,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in production: threads wait for each other there, in a database in memory they fail.
     DATABASES["default"]["TEST"] = {"NAME": str(_data / "test.sqlite3")}
+
+# WhiteNoise warns of a folder that is not there.
+STATIC_ROOT = _data / "static"
+STATIC_ROOT.mkdir()

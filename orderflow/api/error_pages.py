@@ -15,7 +15,7 @@ def _is_for_api(request: HttpRequest) -> bool:
 
 
 @csrf_exempt
-def no_such_call(request: HttpRequest, **_: str) -> HttpResponse:
+def no_such_call(request: HttpRequest) -> HttpResponse:
     """The last route below /api/: with DEBUG on, Django would answer an unknown address with its own page."""
     text = f"The API has no call at {request.path}. Addresses end with a slash; /api/v1/docs/ lists them."
     return rendered(Problem(HTTPStatus.NOT_FOUND, "not_found", text))

@@ -7,7 +7,6 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import IO, Any, NoReturn
 
-from django.conf import settings
 from rest_framework.parsers import JSONParser
 
 from orderflow.api.problems import FieldError, Problem, field_pointer, invalid
@@ -23,11 +22,10 @@ class StrictJSONParser(JSONParser):
         self,
         stream: IO[Any],
         media_type: str | None = None,  # noqa: ARG002 - the framework's signature
-        parser_context: Mapping[str, Any] | None = None,
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> Any:
-        raw = _read(stream, parser_context or {})
         try:
-            data = json.loads(raw.decode(), parse_float=Decimal, parse_constant=_refuse_constant)
+            data = json.loads(stream.read().decode(), parse_float=Decimal, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise Problem(
                 HTTPStatus.BAD_REQUEST, "malformed_json", f"The body is not JSON in UTF-8: {_reason(error)}."
@@ -35,16 +33,6 @@ class StrictJSONParser(JSONParser):
         if errors := list(_unstorable(data)):
             raise invalid(errors)
         return data
-
-
-def _read(stream: IO[Any], context: Mapping[str, Any]) -> bytes:
-    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    # The server cuts the stream at the announced length, so what is announced is all there can be.
-    if int(context["request"].META.get("CONTENT_LENGTH") or 0) > limit:
-        text = f"The body is larger than {limit} bytes. Send less at once."
-        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", text)
-    content: bytes = stream.read()
-    return content
 
 
 def _refuse_constant(name: str) -> NoReturn:

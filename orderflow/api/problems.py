@@ -6,9 +6,10 @@ from functools import singledispatch
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
-from django.http import Http404, JsonResponse
+from django.http import Http404, JsonResponse, UnreadablePostError
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.exceptions import PermissionDenied as Forbidden
 
@@ -64,6 +65,17 @@ def _(error: Problem) -> Problem:
 @as_problem.register
 def _(error: Http404) -> Problem:  # noqa: ARG001 - says which errors it is for
     return not_found()
+
+
+@as_problem.register
+def _(error: RequestDataTooBig) -> Problem:  # noqa: ARG001
+    text = f"The body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes. Send less at once."
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", text)
+
+
+@as_problem.register
+def _(error: UnreadablePostError) -> Problem:  # noqa: ARG001
+    return Problem(HTTPStatus.BAD_REQUEST, "broken_off", "The body broke off on its way. Send it again.")
 
 
 @as_problem.register

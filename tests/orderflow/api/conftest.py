@@ -1,0 +1,56 @@
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from connectors import connection_service
+from connectors.connection_service import ConnectionChanges
+from connectors.models import ERPConnection
+from exports.models import ERPExport, EventKind, ExportEvent
+from orderflow.orders.models import DraftOrder
+from orderflow.orders.transitions import OrderStatus
+from orderflow.tenancy.models import Organization
+from tests.conftest import MakeOrder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tenant:
+    """An organization with one row of everything that the API shows."""
+
+    organization: Organization
+    order: DraftOrder
+    connection: ERPConnection
+    export: ERPExport
+
+    def id_for(self, route: str) -> UUID:
+        kind = route.partition("/")[0]
+        ids = {"draft-orders": self.order.pk, "erp-connections": self.connection.pk, "exports": self.export.pk}
+        return ids[kind]
+
+
+@pytest.fixture
+def ours(organization: Organization, make_order: MakeOrder, connection: ERPConnection) -> Tenant:
+    return furnished(organization, make_order, connection)
+
+
+@pytest.fixture
+def theirs(make_order: MakeOrder, dropzone_root: object) -> Tenant:
+    organization = Organization.objects.create(name="Globex", slug="globex")
+    changes = ConnectionChanges(name="Theirs", is_default=True, config={"mode": "filesystem", "export_path": "in"})
+    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
+    return furnished(organization, make_order, connection_service.save(row, changes, actor="test"))
+
+
+def furnished(organization: Organization, make_order: MakeOrder, connection: ERPConnection) -> Tenant:
+    order = make_order(tenant=organization, status=OrderStatus.READY)
+    pushed = make_order(tenant=organization, status=OrderStatus.PUSHING)
+    export = ERPExport.objects.create(
+        organization=organization,
+        draft_order=pushed,
+        connection=connection,
+        created_at=timezone.now(),
+        filename=f"sales_order_{pushed.pk}.json",
+    )
+    ExportEvent.objects.create(export=export, kind=EventKind.REQUESTED, at=export.created_at)
+    return Tenant(organization=organization, order=order, connection=connection, export=export)
