@@ -3,13 +3,14 @@
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
 from connectors.dropzones.confined import ConfinedRoot, create, failure, is_file, open_to_read
 from connectors.dropzones.no_replace import Place, rename_without_replacing
-from connectors.dropzones.paths import split_path
+from connectors.dropzones.paths import Names, split_path
 from connectors.exceptions import (
     ConfigError,
     ConnectorError,
@@ -31,21 +32,21 @@ class LocalDropzone(Dropzone):
         self._root = ConfinedRoot(root)
 
     def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
-        outcomes = [_outcome(lambda f=file: self._write(f), "write", file.path) for file in files]
-        return self._made_durable(outcomes, [file.path for file in files], TransientError)
+        outcomes = [_outcome(partial(self._write, file), "write", file.path) for file in files]
+        return _made_durable(self._root, outcomes, [file.path for file in files], TransientError)
 
     def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
-        outcomes = [_outcome(lambda m=move: self._rename(m), "rename to", move.target) for move in moves]
-        return self._made_durable(outcomes, [move.target for move in moves], InDoubtError)
+        outcomes = [_outcome(partial(self._rename, move), "rename to", move.target) for move in moves]
+        return _made_durable(self._root, outcomes, [move.target for move in moves], InDoubtError)
 
     def stat(self, paths: Sequence[str]) -> list[Entry | ConnectorError | None]:
-        return [_outcome(lambda p=path: self._stat(p), "look at", path) for path in paths]
+        return [_outcome(partial(self._stat, path), "look at", path) for path in paths]
 
     def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
-        return [_outcome(lambda p=path: self._read(p, limit), "read", path) for path in paths]
+        return [_outcome(partial(self._read, path, limit), "read", path) for path in paths]
 
     def remove(self, paths: Sequence[str]) -> list[ConnectorError | None]:
-        return [_outcome(lambda p=path: self._remove(p), "remove", path) for path in paths]
+        return [_outcome(partial(self._remove, path), "remove", path) for path in paths]
 
     def list(self, directory: str) -> Iterator[Entry]:
         try:
@@ -108,25 +109,6 @@ class LocalDropzone(Dropzone):
         except FileNotFoundError:
             return
 
-    def _made_durable(
-        self, outcomes: list[ConnectorError | None], paths: Sequence[str], kind: type[ConnectorError]
-    ) -> list[ConnectorError | None]:
-        """A name is only safe once its folder has reached the disk: once per folder, for the whole batch."""
-        folders = [None if outcome else split_path(path)[:-1] for path, outcome in zip(paths, outcomes, strict=True)]
-        failed = {names for names in set(folders) if names is not None and not self._synced(names)}
-        return [
-            kind(f"{tame(path)} may not have reached the disk.") if names in failed else outcome
-            for path, names, outcome in zip(paths, folders, outcomes, strict=True)
-        ]
-
-    def _synced(self, names: tuple[str, ...]) -> bool:
-        try:
-            with self._root.folder(names) as folder:
-                os.fsync(folder)
-        except OSError:
-            return False
-        return True
-
 
 def _outcome(work: Callable[[], T], doing: str, path: str) -> T | ConnectorError:
     try:
@@ -135,6 +117,27 @@ def _outcome(work: Callable[[], T], doing: str, path: str) -> T | ConnectorError
         return error
     except OSError as error:
         return failure(error, doing, path)
+
+
+def _made_durable(
+    root: ConfinedRoot, outcomes: list[ConnectorError | None], paths: Sequence[str], kind: type[ConnectorError]
+) -> list[ConnectorError | None]:
+    """A name is only safe once its folder has reached the disk: once per folder, for the whole batch."""
+    folders = [None if outcome else split_path(path)[:-1] for path, outcome in zip(paths, outcomes, strict=True)]
+    failed = {names for names in set(folders) if names is not None and not _is_synced(root, names)}
+    return [
+        kind(f"{tame(path)} may not have reached the disk.") if names in failed else outcome
+        for path, names, outcome in zip(paths, folders, outcomes, strict=True)
+    ]
+
+
+def _is_synced(root: ConfinedRoot, names: Names) -> bool:
+    try:
+        with root.folder(names) as folder:
+            os.fsync(folder)
+    except OSError:
+        return False
+    return True
 
 
 def _fill(fd: int, file: OutgoingFile) -> None:

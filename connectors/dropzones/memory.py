@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
@@ -39,19 +40,19 @@ class MemoryDropzone(Dropzone):
         self._closed = False
 
     def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
-        return [self._outcome(lambda f=file: self._write(f)) for file in files]
+        return [self._outcome(partial(self._write, file)) for file in files]
 
     def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
-        return [self._outcome(lambda m=move: self._rename(m)) for move in moves]
+        return [self._outcome(partial(self._rename, move)) for move in moves]
 
     def stat(self, paths: Sequence[str]) -> list[Entry | ConnectorError | None]:
-        return [self._outcome(lambda p=path: self._entry(_place(p))) for path in paths]
+        return [self._outcome(partial(self._stat, path)) for path in paths]
 
     def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
-        return [self._outcome(lambda p=path: self._read(p, limit)) for path in paths]
+        return [self._outcome(partial(self._read, path, limit)) for path in paths]
 
     def remove(self, paths: Sequence[str]) -> list[ConnectorError | None]:
-        return [self._outcome(lambda p=path: self._remove(p)) for path in paths]
+        return [self._outcome(partial(self._remove, path)) for path in paths]
 
     def list(self, directory: str) -> Iterator[Entry]:
         self._require_open()
@@ -120,6 +121,9 @@ class MemoryDropzone(Dropzone):
         if place in self._tree.folders:
             raise RejectedError(f"{tame(path)} is a folder.")
         self._tree.files.pop(place, None)
+
+    def _stat(self, path: str) -> Entry | None:
+        return self._entry(_place(path))
 
     def _entry(self, place: Names) -> Entry | None:
         if place in self._tree.folders:

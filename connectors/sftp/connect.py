@@ -37,7 +37,7 @@ def connect(target: SFTPTarget, steps: Steps) -> tuple[Link, Wire]:
         with steps.step("connect") as step:
             link = _open_link(target, addresses, deadline)
             on_failure.callback(link.close)
-            link.watchdog.allow(deadline - monotonic())
+            link.watchdog.allow_until(deadline)
             _negotiate(link)
             step.detail = tame(link.transport.remote_version)
         with steps.step("host key") as step:
@@ -108,7 +108,7 @@ def _negotiate(link: Link) -> None:
 
 def _negotiation_error(link: Link, error: Exception) -> ConnectorError:
     if link.watchdog.barked:
-        return TransientError(f"{link.peer} did not finish the key exchange within {link.watchdog.patience}.")
+        return TransientError(f"{link.peer} did not finish the key exchange within {link.patience}.")
     if isinstance(error, IncompatiblePeer):
         return ConfigError(
             f"{link.peer} offers only weak or unknown encryption, which is off here (SHA-1, CBC, 3DES, MD5, DSA). "
@@ -142,7 +142,7 @@ def _open_channel(link: Link, target: SFTPTarget) -> Channel:
 
 
 def _greeted(link: Link, target: SFTPTarget, channel: Channel) -> Wire:
-    wire = Wire(channel, link.watchdog, target.peer)
+    wire = Wire(channel, link)
     wire.send(encode_init())
     try:
         version, answer = wire.receive()[0]
@@ -159,7 +159,7 @@ def _greeted(link: Link, target: SFTPTarget, channel: Channel) -> Wire:
 
 def _no_sftp(link: Link, target: SFTPTarget) -> ConnectorError:
     if link.watchdog.barked:
-        return TransientError(f"{target.peer} did not start SFTP within {link.watchdog.patience}.")
+        return TransientError(f"{target.peer} did not start SFTP within {link.patience}.")
     if link.transport.is_active():
         return ConfigError(
             f"{target.peer} lets '{tame(target.username)}' in but starts no SFTP. Ask its operator to allow it.",

@@ -22,6 +22,7 @@ _JOIN_S = 5
 class Link:
     def __init__(self, sock: socket.socket, *, peer: str, timeout_s: float, host_key_types: tuple[str, ...]) -> None:
         self.peer = peer
+        self.patience = f"{timeout_s:g} s"
         self._sock = sock
         self.transport = Transport(sock)
         self.transport.set_log_channel(_LOG)

@@ -34,7 +34,7 @@ def _offer(link: Link, target: SFTPTarget, key: PKey | None) -> list[str]:
 def _failed(link: Link, target: SFTPTarget, key: PKey | None, error: Exception) -> ConnectorError:
     who = f"user '{tame(target.username)}'"
     if link.watchdog.barked:
-        return TransientError(f"{target.peer} did not answer the log-in of {who} within {link.watchdog.patience}.")
+        return TransientError(f"{target.peer} did not answer the log-in of {who} within {link.patience}.")
     if not isinstance(error, AuthenticationException):
         return TransientError(f"{target.peer} closed the connection during the log-in of {who}.")
     # Some servers close the connection instead of saying no: that counts as a refusal too.

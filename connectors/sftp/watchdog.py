@@ -19,7 +19,6 @@ SECONDS_PER_ITEM = 1
 class Watchdog:
     def __init__(self, sock: socket.socket) -> None:
         self.barked = False
-        self.patience = ""
         self._sock = sock
         self._silence_s = math.inf
         self._end = math.inf
@@ -29,13 +28,13 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, name="sftp-watchdog", daemon=True)
         self._thread.start()
 
-    def allow(self, total_s: float) -> None:
-        """From now on, and whatever happens meanwhile."""
-        self._set(f"{total_s:g} s", end=monotonic() + total_s, silence_s=math.inf)
+    def allow_until(self, end: float) -> None:
+        """Whatever happens meanwhile. `end` is a time of the monotonic clock."""
+        self._set(end=end, silence_s=math.inf)
 
     def allow_batch(self, items: int, silence_s: float) -> None:
         """Ends after `silence_s` without a byte either way, or when progress stays below the slowest bearable."""
-        self._set(f"{silence_s:g} s", end=monotonic() + silence_s + items * SECONDS_PER_ITEM, silence_s=silence_s)
+        self._set(end=monotonic() + silence_s + items * SECONDS_PER_ITEM, silence_s=silence_s)
 
     def progress(self, size: int) -> None:
         """`size` bytes went or came. Cheap: the thread finds the later deadline when it wakes at the earlier one."""
@@ -51,9 +50,8 @@ class Watchdog:
             self._changed.notify()
         self._thread.join()
 
-    def _set(self, patience: str, *, end: float, silence_s: float) -> None:
+    def _set(self, *, end: float, silence_s: float) -> None:
         with self._changed:
-            self.patience = patience
             self._end = end
             self._silence_s = silence_s
             self._deadline = min(monotonic() + silence_s, end)

@@ -2,8 +2,8 @@
 
 from paramiko import Channel, SSHException
 
+from connectors.sftp.link import Link
 from connectors.sftp.packets import SSH_PAYLOAD, Answer, split
-from connectors.sftp.watchdog import Watchdog
 
 _CHUNK = 1024 * 1024
 
@@ -13,10 +13,10 @@ class ConnectionLost(Exception):
 
 
 class Wire:
-    def __init__(self, channel: Channel, watchdog: Watchdog, peer: str) -> None:
+    def __init__(self, channel: Channel, link: Link) -> None:
         self._channel = channel
-        self._watchdog = watchdog
-        self._peer = peer
+        self._link = link
+        self._watchdog = link.watchdog
         self._rest = b""
 
     def send(self, data: bytes) -> None:
@@ -49,5 +49,5 @@ class Wire:
 
     def _lost(self) -> ConnectionLost:
         if self._watchdog.barked:
-            return ConnectionLost(f"{self._peer} did not answer within {self._watchdog.patience}.")
-        return ConnectionLost(f"{self._peer} closed the connection.")
+            return ConnectionLost(f"{self._link.peer} did not answer within {self._link.patience}.")
+        return ConnectionLost(f"{self._link.peer} closed the connection.")

@@ -1,0 +1,69 @@
+"""Servers to talk to, and sessions with them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.sftp.session import SFTPSession
+from connectors.sftp.target import SFTPTarget
+from tests.servers.asyncssh_server import AsyncSSHServer, asyncssh_server
+from tests.servers.openssh import OpenSSHServer, openssh_server
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+
+Server = OpenSSHServer | AsyncSSHServer
+
+
+@pytest.fixture(scope="session")
+def shared_openssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSSHServer]:
+    with openssh_server(tmp_path_factory.mktemp("openssh")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_asyncssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsyncSSHServer]:
+    with asyncssh_server(tmp_path_factory.mktemp("asyncssh")) as server:
+        yield server
+
+
+@pytest.fixture
+def start_asyncssh(tmp_path: Path) -> Iterator[Callable[..., AsyncSSHServer]]:
+    """A server of its own, which may be made to misbehave."""
+    with ExitStack() as running:
+        yield lambda **options: running.enter_context(asyncssh_server(tmp_path / "asyncssh", **options))
+
+
+@pytest.fixture
+def start_openssh(tmp_path: Path) -> Iterator[Callable[..., OpenSSHServer]]:
+    with ExitStack() as running:
+        yield lambda **options: running.enter_context(openssh_server(tmp_path / "openssh", **options))
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., SFTPSession]]:
+    """A session with a server, closed at the end of the test."""
+    with ExitStack() as opened:
+
+        def open_session(server: Server, **changes: Any) -> SFTPSession:
+            session = SFTPSession(target_of(server, **changes))
+            opened.callback(session.close)
+            return session
+
+        yield open_session
+
+
+def target_of(server: Server, **changes: Any) -> SFTPTarget:
+    fields: dict[str, Any] = {
+        "host": server.host,
+        "port": server.port,
+        "username": server.username,
+        "private_key": server.private_key,
+        "host_key": server.host_key,
+        "timeout_s": 10,
+        "allowed_networks": LOOPBACK,
+    }
+    return SFTPTarget(**fields | changes)

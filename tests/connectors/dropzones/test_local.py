@@ -1,0 +1,141 @@
+"""S9: the folder is all that there is."""
+
+import errno
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.dropzones.base import Move, OutgoingFile
+from connectors.dropzones.local import LocalDropzone
+from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError, TransientError
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret").write_bytes(b"secret")
+    return tmp_path / "outside"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "root" / "in").mkdir(parents=True)
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def dropzone(root: Path) -> Iterator[LocalDropzone]:
+    with LocalDropzone(root) as dropzone:
+        yield dropzone
+
+
+def write(dropzone: LocalDropzone, path: str) -> ConnectorError | None:
+    (outcome,) = dropzone.write([OutgoingFile(path=path, content=b"x")])
+    return outcome
+
+
+@pytest.mark.parametrize("path", ["../outside/new", "in/../../outside/new", "/../outside/new", "in/.."])
+def test_dots_do_not_lead_out(path: str, dropzone: LocalDropzone, outside: Path) -> None:
+    """S9."""
+    assert isinstance(write(dropzone, path), RejectedError)
+    assert [file.name for file in outside.iterdir()] == ["secret"]
+
+
+def test_a_linked_folder_does_not_lead_out(dropzone: LocalDropzone, root: Path, outside: Path) -> None:
+    """S9."""
+    (root / "in" / "way").symlink_to(outside)
+    assert isinstance(write(dropzone, "in/way/new"), ConfigError)
+    (read,) = dropzone.read(["in/way/secret"], limit=100)
+    assert isinstance(read, ConfigError)
+    (removed,) = dropzone.remove(["in/way/secret"])
+    assert isinstance(removed, ConfigError)
+    with pytest.raises(ConfigError):
+        list(dropzone.list("in/way"))
+    with pytest.raises(ConfigError):
+        dropzone.make_directory("in/way/new")
+    assert [file.name for file in outside.iterdir()] == ["secret"]
+
+
+def test_a_linked_file_is_neither_written_through_nor_read(dropzone: LocalDropzone, root: Path, outside: Path) -> None:
+    """S9."""
+    (root / "in" / "order.tmp").symlink_to(outside / "secret")
+    assert isinstance(write(dropzone, "in/order.tmp"), RejectedError)
+    (read,) = dropzone.read(["in/order.tmp"], limit=100)
+    assert isinstance(read, RejectedError)
+    assert (outside / "secret").read_bytes() == b"secret"
+
+
+def test_an_absolute_path_begins_at_the_root(dropzone: LocalDropzone, root: Path) -> None:
+    assert write(dropzone, "/in//./order") is None
+    assert (root / "in" / "order").read_bytes() == b"x"
+
+
+def test_the_root_may_be_a_link_of_the_operators(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "link").symlink_to(root)
+    with LocalDropzone(tmp_path / "link") as dropzone:
+        assert write(dropzone, "in/order") is None
+
+
+def test_a_missing_root_says_what_to_create(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"missing is no folder .* Create it"):
+        LocalDropzone(tmp_path / "missing")
+
+
+def test_writing_a_temporary_again_leaves_its_published_name_alone(dropzone: LocalDropzone, root: Path) -> None:
+    """F3: both names are one file then."""
+    write(dropzone, "in/order.tmp")
+    os.link(root / "in" / "order.tmp", root / "in" / "order.json")
+    (outcome,) = dropzone.write([OutgoingFile(path="in/order.tmp", content=b"another")])
+    assert outcome is None
+    assert (root / "in" / "order.json").read_bytes() == b"x"
+    assert (root / "in" / "order.tmp").read_bytes() == b"another"
+
+
+def test_only_files_are_renamed(dropzone: LocalDropzone, root: Path) -> None:
+    (root / "in" / "folder").mkdir()
+    (outcome,) = dropzone.rename([Move(source="in/folder", target="in/other")])
+    assert isinstance(outcome, RejectedError)
+    assert (root / "in" / "folder").is_dir()
+
+
+def test_a_file_system_without_links_renames_and_still_never_replaces(
+    dropzone: LocalDropzone, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", no_links)
+    for name in ("in/a", "in/b"):
+        write(dropzone, name)
+    first, second = dropzone.rename([Move(source="in/a", target="in/c"), Move(source="in/b", target="in/c")])
+    assert first is None
+    assert isinstance(second, TargetExistsError)
+    assert sorted(file.name for file in (root / "in").iterdir()) == ["b", "c"]
+
+
+def test_a_file_that_does_not_fit_is_removed_and_tried_again(dropzone: LocalDropzone, root: Path) -> None:
+    """F10, F12."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        (outcome,) = dropzone.write([OutgoingFile(path="in/order.tmp", content=b"x" * 2000)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert isinstance(outcome, TransientError)
+    assert list((root / "in").iterdir()) == []
+
+
+def test_a_device_is_not_written_to() -> None:
+    """A11."""
+    with LocalDropzone("/dev") as dropzone:
+        assert isinstance(write(dropzone, "null"), RejectedError)
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_folder_that_may_not_be_written_needs_a_person() -> None:
+    """F13: a place where even root may not."""
+    with LocalDropzone("/sys") as dropzone:
+        assert isinstance(write(dropzone, "kernel/order"), ConfigError)

@@ -1,0 +1,86 @@
+from ipaddress import ip_network
+
+import pytest
+
+from connectors.exceptions import ConfigError, TransientError
+from connectors.sftp.addresses import find_addresses, is_allowed
+from connectors.sftp.target import SFTPTarget
+
+
+def target(host: str, **fields: object) -> SFTPTarget:
+    return SFTPTarget(host=host, username="erp", password="x", host_key="", **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.255.255.254",
+        "::1",
+        "0.0.0.0",  # noqa: S104 - an address to refuse
+        "::",
+        "169.254.169.254",
+        "fe80::1",
+        "fe80::1%eth0",
+        "224.0.0.1",
+        "ff02::1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "100.100.100.200",
+        "::ffff:100.100.100.200",
+        "::ffff:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::7f00:1",
+        "2002:7f00:1::",
+        "::7f00:1",
+        "2001::1",
+        "fd00:ec2::254",
+    ],
+)
+def test_this_machine_its_link_and_what_leads_there_are_refused(address: str) -> None:
+    """S7."""
+    assert not is_allowed(address, None)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["93.184.215.14", "10.1.2.3", "172.16.0.9", "192.168.1.1", "fd12::1", "2a00:1450::1", "64:ff9b::808:808"],
+)
+def test_public_and_private_addresses_are_allowed(address: str) -> None:
+    assert is_allowed(address, None)
+
+
+def test_the_operators_list_replaces_the_default() -> None:
+    """S7."""
+    networks = (ip_network("127.0.0.0/8"), ip_network("10.7.0.0/16"))
+    assert is_allowed("127.0.0.1", networks)
+    assert is_allowed("::ffff:10.7.1.1", networks)
+    assert not is_allowed("10.8.0.1", networks)
+    assert not is_allowed("93.184.215.14", networks)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f000001", "2130706433", "127.1", "::1"])
+def test_every_way_to_write_the_loopback_is_refused(host: str) -> None:
+    """S7."""
+    with pytest.raises(ConfigError, match="may not be connected to") as refused:
+        find_addresses(target(host), 5)
+    assert refused.value.field == "host"
+
+
+def test_the_error_does_not_tell_what_a_name_leads_to() -> None:
+    """S8."""
+    with pytest.raises(ConfigError) as refused:
+        find_addresses(target("localhost"), 5)
+    assert "127.0.0.1" not in str(refused.value)
+
+
+def test_only_the_allowed_addresses_of_a_name_are_used() -> None:
+    found = find_addresses(target("localhost", allowed_networks=(ip_network("127.0.0.0/8"),)), 5)
+    assert {str(address) for address in found} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70 + ".example", "..", "a\0b"])
+def test_a_host_that_cannot_be_needs_a_person(host: str) -> None:
+    with pytest.raises((ConfigError, TransientError)):
+        find_addresses(target(host), 5)

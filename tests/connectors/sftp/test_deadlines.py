@@ -1,0 +1,216 @@
+"""Servers that fall silent: every job ends in time, and leaves nothing behind."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+
+from connectors.exceptions import ConnectorError, InDoubtError, TransientError
+from connectors.sftp import conversations
+from connectors.sftp.session import SFTPSession
+from connectors.sftp.target import SFTPTarget
+from tests.connectors.conftest import LOOPBACK, target_of
+from tests.servers.asyncssh_server import asyncssh_server
+from tests.servers.openssh import OpenSSHServer
+
+StartOpenSSH = Callable[..., OpenSSHServer]
+Connect = Callable[..., SFTPSession]
+HALF_A_MEGABYTE = b"x" * 500_000
+TEN_MEGABYTES = HALF_A_MEGABYTE * 20
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds
+
+
+@pytest.fixture
+def nothing_left_behind() -> Iterator[None]:
+    """No thread and no descriptor that was not there before; a server's own may take a moment to go."""
+    threads, descriptors = set(threading.enumerate()), _open_descriptors()
+    yield
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        left = {t for t in set(threading.enumerate()) - threads if not t.name.startswith(("asyncssh", "asyncio"))}
+        if not left and _open_descriptors() <= descriptors:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"left behind: {left}, {_open_descriptors()} descriptors instead of {descriptors}")
+
+
+def _open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@contextlib.contextmanager
+def raw_server(talk: Callable[[socket.socket], Any]) -> Iterator[SFTPTarget]:
+    """Something on a port that does `talk` with everybody who connects."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_serve, args=(listener, talk), daemon=True)
+        thread.start()
+        try:
+            yield SFTPTarget(
+                host="127.0.0.1",
+                port=listener.getsockname()[1],
+                username="erp",
+                password="secret",
+                host_key="",
+                timeout_s=1,
+                allowed_networks=LOOPBACK,
+            )
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
+
+
+def _serve(listener: socket.socket, talk: Callable[[socket.socket], Any]) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            client, _ = listener.accept()
+            with client, contextlib.suppress(OSError):
+                talk(client)
+
+
+def _drip(client: socket.socket) -> None:
+    while True:
+        client.sendall(b"S")
+        time.sleep(0.1)
+
+
+def _say_nothing(client: socket.socket) -> None:
+    while client.recv(1000):
+        pass
+
+
+def _speak_http(client: socket.socket) -> None:
+    client.sendall(b"HTTP/1.1 400 Bad\x1b[31m Request\r\n\r\n")
+
+
+@pytest.mark.usefixtures("nothing_left_behind")
+@pytest.mark.parametrize("talk", [_drip, _say_nothing])
+def test_a_banner_that_never_comes_to_an_end_ends_at_the_deadline(talk: Callable[[socket.socket], Any]) -> None:
+    """F16."""
+    with raw_server(talk) as target, within(2.5), pytest.raises(TransientError, match="within 1 s"):
+        SFTPSession(target)
+
+
+@pytest.mark.usefixtures("nothing_left_behind")
+def test_a_server_of_another_kind_is_told_and_its_text_tamed() -> None:
+    """S16."""
+    with raw_server(_speak_http) as target, pytest.raises(TransientError) as error:
+        SFTPSession(target)
+    assert "\x1b" not in str(error.value)
+
+
+@pytest.mark.usefixtures("nothing_left_behind")
+def test_a_banner_and_then_silence_ends_at_the_deadline() -> None:
+    """F16: the key exchange never begins."""
+
+    def greet_only(client: socket.socket) -> None:
+        client.sendall(b"SSH-2.0-Silent_1.0\r\n")
+        _say_nothing(client)
+
+    with raw_server(greet_only) as target, within(2.5), pytest.raises(TransientError, match="within 1 s"):
+        SFTPSession(target)
+
+
+def test_a_silent_subsystem_ends_at_the_deadline(start_openssh: StartOpenSSH) -> None:
+    """F15."""
+    server = start_openssh(extra="ForceCommand sleep 30")
+    with within(3), pytest.raises(TransientError, match="did not start SFTP within 1 s"):
+        SFTPSession(target_of(server, timeout_s=1))
+
+
+def test_a_server_that_freezes_in_a_batch_ends_it_at_the_deadline(start_openssh: StartOpenSSH) -> None:
+    """F17: what left is in doubt, what did not is not; the next call says that the session is over."""
+    server = start_openssh()
+    session = SFTPSession(target_of(server, timeout_s=1))
+    server.freeze()
+    with within(3):
+        outcomes = session.run([conversations.write_file(f"f{n}", HALF_A_MEGABYTE) for n in range(600)])
+    assert {type(outcome) for outcome in outcomes} == {InDoubtError, TransientError}
+    assert isinstance(outcomes[0], InDoubtError)
+    assert type(outcomes[-1]) is TransientError
+    assert "did not answer within 1 s" in str(outcomes[0])
+    with pytest.raises(TransientError, match="has ended"):
+        session.run([conversations.lstat("f0")])
+
+
+def test_a_server_that_freezes_while_it_takes_bytes_ends_at_the_deadline(start_openssh: StartOpenSSH) -> None:
+    """F17: the writer is stuck in a full socket then, where no timeout of Paramiko's reaches it."""
+    server = start_openssh()
+    session = SFTPSession(target_of(server, timeout_s=1))
+    timer = threading.Timer(0.2, server.freeze)
+    timer.start()
+    with within(4):
+        outcomes = session.run([conversations.write_file(f"f{n}", TEN_MEGABYTES) for n in range(400)])
+    timer.join()
+    assert isinstance(outcomes[-1], ConnectorError)
+    assert session.is_closed
+
+
+@pytest.mark.usefixtures("nothing_left_behind")
+def test_a_frozen_server_leaves_nothing_behind(start_openssh: StartOpenSSH) -> None:
+    server = start_openssh()
+    session = SFTPSession(target_of(server, timeout_s=0.5))
+    server.freeze()
+    (outcome,) = session.run([conversations.lstat("f")])
+    assert type(outcome) is TransientError
+    session.close()
+
+
+def test_a_connection_lost_in_a_batch_leaves_the_unanswered_in_doubt(start_openssh: StartOpenSSH) -> None:
+    """F2, F17."""
+    server = start_openssh()
+    session = SFTPSession(target_of(server))
+    killer = threading.Thread(target=_kill_when_busy, args=(server,))
+    killer.start()
+    outcomes = session.run([conversations.write_file(f"f{n:05}", b"x" * 10_000) for n in range(20_000)])
+    killer.join()
+    done = [n for n, outcome in enumerate(outcomes) if outcome is None]
+    assert {type(outcome) for outcome in outcomes} == {type(None), InDoubtError, TransientError}
+    assert "closed the connection" in str(outcomes[-1])
+    assert all((server.root / f"f{n:05}").stat().st_size == 10_000 for n in done)
+
+
+def _kill_when_busy(server: OpenSSHServer) -> None:
+    while len(list(server.root.iterdir())) < 1000:
+        time.sleep(0.01)
+    server.kill_sessions()
+
+
+def test_a_slow_server_that_goes_on_answering_is_not_cut_off(connect: Connect, tmp_path: Path) -> None:
+    """A batch may take longer than the silence that is allowed, as long as it goes on."""
+
+    class Slow(asyncssh.SFTPServer):
+        def lstat(self, path: bytes) -> Any:
+            time.sleep(0.3)
+            return super().lstat(path)
+
+    with asyncssh_server(tmp_path / "slow", sftp_class=Slow) as server:
+        session = connect(server, timeout_s=1)
+        outcomes = session.run([conversations.lstat(f"f{n}") for n in range(6)])
+    assert outcomes == [None] * 6
+
+
+@pytest.mark.usefixtures("nothing_left_behind")
+def test_a_session_leaves_nothing_behind(shared_openssh: OpenSSHServer) -> None:
+    for _ in range(3):
+        session = SFTPSession(target_of(shared_openssh))
+        session.ask(conversations.lstat("."))
+        session.close()
+        session.close()
+
+
+@pytest.mark.usefixtures("nothing_left_behind")
+def test_a_session_that_never_came_about_leaves_nothing_behind(shared_openssh: OpenSSHServer) -> None:
+    with pytest.raises(ConnectorError):
+        SFTPSession(target_of(shared_openssh, host_key=""))

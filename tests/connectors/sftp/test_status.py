@@ -1,0 +1,62 @@
+import struct
+
+import pytest
+
+from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TransientError
+from connectors.sftp.packets import Answer, PacketType
+from connectors.sftp.status import Status, failure, is_missing, is_ok
+
+
+def status(code: int, message: bytes = b"") -> Answer:
+    return Answer(PacketType.STATUS, struct.pack(">II", code, len(message)) + message)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (Status.NO_SUCH_FILE, ConfigError),
+        (Status.PERMISSION_DENIED, ConfigError),
+        (Status.FAILURE, TransientError),
+        (Status.BAD_MESSAGE, RejectedError),
+        (Status.OP_UNSUPPORTED, ConfigError),
+        (Status.NO_SPACE_ON_FILESYSTEM, TransientError),
+        (4711, TransientError),
+    ],
+)
+def test_the_code_decides_what_helps(code: int, kind: type[ConnectorError]) -> None:
+    """F7."""
+    assert type(failure(status(code), "write", "in/order.json")) is kind
+
+
+def test_the_words_never_decide() -> None:
+    """F7: a server may say what it likes, in any language."""
+    error = failure(status(Status.FAILURE, b"Permission denied, no such file"), "write", "in/order.json")
+    assert type(error) is TransientError
+
+
+def test_the_error_names_path_cause_and_next_step() -> None:
+    text = str(failure(status(Status.PERMISSION_DENIED, b"Zugriff verweigert"), "write", "in/order.json"))
+    assert text == (
+        "Cannot write in/order.json: permission denied (the server says: Zugriff verweigert). "
+        "Give the user the right to it on the server, then test the connection."
+    )
+
+
+def test_hostile_words_are_tamed() -> None:
+    """S16."""
+    text = str(failure(status(Status.FAILURE, b"\x1b[31mred\r\nLog: forged" + b"x" * 2000), "write", "f"))
+    assert "\x1b" not in text
+    assert "\n" not in text
+    assert len(text) < 700
+
+
+def test_an_empty_message_is_replaced_by_the_code() -> None:
+    """F7."""
+    assert "status 4" in str(failure(status(Status.FAILURE), "write", "f"))
+
+
+def test_codes_are_told_apart() -> None:
+    assert is_ok(status(Status.OK))
+    assert not is_ok(status(Status.FAILURE))
+    assert is_missing(status(Status.NO_SUCH_FILE))
+    assert not is_missing(status(Status.PERMISSION_DENIED))
