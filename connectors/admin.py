@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,18 +9,16 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils import formats, timezone
-from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 
 from connectors import connection_service, trial_report
+from connectors.connection_columns import ConnectionColumns, is_paused, local_time
 from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
-from connectors.forms import CLEAR, CONFIG, ConnectionForm, ConnectionStartForm, connection_form, connector_labels
+from connectors.forms import CLEAR, CONFIG, ConnectionForm, ConnectionStartForm, connection_form
 from connectors.models import ERPConnection
 from connectors.public_config import public_config
 from connectors.registry import registry
-from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge
+from orderflow.tenancy.admin_page import Button, Note, PageAdmin
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
 from orderflow.tenancy.scoped_admin import actor
@@ -31,12 +28,12 @@ STATE_FIELDS = (("health", "last_test"),)
 
 
 @admin.register(ERPConnection)
-class ERPConnectionAdmin(PageAdmin):
+class ERPConnectionAdmin(ConnectionColumns, PageAdmin):
     needed_to_add = needed_to_change = Action.EDIT_CONNECTIONS
     actions = ("test",)
     change_form_outer_before_template = "connectors/above_the_form.html"
     readonly_fields = ("connector", "health", "last_test")
-    list_display = ("name", "organization", "connector", "health", "is_default", "last_test", "problem")
+    list_display = ("name", "organization", "connector", "health", "default", "last_test", "problem")
     list_filter = ("organization", "status")
     list_select_related = ("organization",)
     search_fields = ("name",)
@@ -121,10 +118,10 @@ class ERPConnectionAdmin(PageAdmin):
         if unreadable:
             yield Note(level="error", text=f"{unreadable} What you enter below replaces it.")
         if obj.blocked_at:
-            text = f"Blocked since {_time(obj.blocked_at)}: {obj.blocked_reason} Its orders wait until it is mended."
+            text = f"Blocked since {local_time(obj.blocked_at)}: {obj.blocked_reason} Its orders wait."
             yield Note(level="error", text=text)
-        if _is_paused(obj):
-            text = f"Paused until {_time(obj.paused_until)}: {obj.failures_in_a_row} sessions in a row failed."
+        if is_paused(obj):
+            text = f"Paused until {local_time(obj.paused_until)}: {obj.failures_in_a_row} sessions in a row failed."
             yield Note(level="warning", text=text)
 
     def buttons(self, request: HttpRequest, obj: ERPConnection) -> Iterator[Button]:
@@ -163,38 +160,3 @@ class ERPConnectionAdmin(PageAdmin):
             raise ConfigError("No host key came with the request. Test the connection first.")
         connection_service.save(connection, ConnectionChanges(config={"host_key": host_key}), actor=who)
         return accepted
-
-    @admin.display(description="connector type", ordering="connector_type")
-    def connector(self, connection: ERPConnection) -> str:
-        """By its label, while it is installed."""
-        return dict(connector_labels()).get(connection.connector_type, connection.connector_type)
-
-    @admin.display(description="health")
-    def health(self, connection: ERPConnection) -> SafeString:
-        if connection.blocked_at:
-            return badge("Blocked", "danger")
-        if connection.status == ERPConnection.Status.DISABLED:
-            return badge("Disabled")
-        if _is_paused(connection):
-            return badge(f"Paused until {_time(connection.paused_until)}", "warning")
-        return badge("Active", "success")
-
-    @admin.display(description="last test", ordering="last_test_at")
-    def last_test(self, connection: ERPConnection) -> str:
-        if connection.last_test_at is None:
-            return "never"
-        outcome = f"passed in {connection.last_test_latency_ms} ms" if connection.last_test_success else "failed"
-        return f"{outcome}, {timesince(connection.last_test_at, depth=1)} ago"
-
-    @admin.display(description="what is wrong")
-    def problem(self, connection: ERPConnection) -> str:
-        failed = connection.last_test_message if connection.last_test_success is False else ""
-        return connection.blocked_reason or failed
-
-
-def _is_paused(connection: ERPConnection) -> bool:
-    return connection.paused_until is not None and connection.paused_until > timezone.now()
-
-
-def _time(at: datetime | None) -> str:
-    return formats.localize(timezone.localtime(at)) if at else ""

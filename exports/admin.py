@@ -7,6 +7,7 @@ from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from exports import copies, push_service
@@ -59,10 +60,6 @@ class ERPExportAdmin(PageAdmin):
         )}),
         ("Answer", {"fields": ("erp_order_id", ("error_code", "error_message"))}),
     )  # fmt: skip
-
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[ERPExport]:
-        rows: models.QuerySet[ERPExport] = super().get_queryset(request)
-        return rows.select_related("draft_order", "connection", "supersedes", "superseded_by")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.document)
@@ -155,23 +152,15 @@ class ERPExportAdmin(PageAdmin):
 
 @admin.register(AckFile)
 class AckFileAdmin(ScopedModelAdmin):
-    list_display = (
-        "seen_at",
-        "organization",
-        "outcome",
-        "name",
-        "erp_connection",
-        "sent_export",
-        "reason",
-        "archived_at",
-    )
+    list_display = ("seen_at", "organization", "outcome", "name", "order", "erp_connection", "reason", "archived_at")
     list_display_links = ("seen_at", "name")
     list_filter = ("organization", "verdict", ("connection", OwnRowsFilter), "seen_at")
-    list_select_related = ("organization", "connection", "export")
+    list_select_related = ("organization", "connection", "export__draft_order")
     search_fields = ("name",)
+    search_help_text = "File name"
     fields = (
-        ("outcome", "reason"), "name", ("erp_connection", "sent_export"), ("seen_at", "archived_at"),
-        ("size", "sha256"), "raw",
+        ("outcome", "reason"), "name", ("order", "erp_connection"), "sent_export", ("seen_at", "archived_at"),
+        "sha256", "size", "content",
     )  # fmt: skip
 
     @admin.display(description="verdict", ordering="verdict")
@@ -182,9 +171,17 @@ class AckFileAdmin(ScopedModelAdmin):
     def erp_connection(self, ack: AckFile) -> SafeString | str:
         return page_link(ack.connection)
 
+    @admin.display(description="order")
+    def order(self, ack: AckFile) -> SafeString | str:
+        return page_link(ack.export and ack.export.draft_order)
+
     @admin.display(description="export")
     def sent_export(self, ack: AckFile) -> SafeString | str:
         return page_link(ack.export)
+
+    @admin.display(description="content")
+    def content(self, ack: AckFile) -> SafeString:
+        return format_html('<pre class="text-xs whitespace-pre-wrap">{}</pre>', ack.raw)
 
 
 def _document(export: ERPExport) -> bytes | None:

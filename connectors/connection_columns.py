@@ -1,0 +1,53 @@
+"""What lists and pages say about a connection."""
+
+from datetime import datetime
+
+from django.contrib import admin
+from django.utils import formats, timezone
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from connectors.forms import connector_labels
+from connectors.models import ERPConnection
+from orderflow.tenancy.admin_page import badge
+
+
+class ConnectionColumns:
+    @admin.display(description="connector type", ordering="connector_type")
+    def connector(self, connection: ERPConnection) -> str:
+        """By its label, while it is installed."""
+        return dict(connector_labels()).get(connection.connector_type, connection.connector_type)
+
+    @admin.display(description="health")
+    def health(self, connection: ERPConnection) -> SafeString:
+        if connection.blocked_at:
+            return badge("Blocked", "danger")
+        if connection.status == ERPConnection.Status.DISABLED:
+            return badge("Disabled")
+        if is_paused(connection):
+            return badge(f"Paused until {local_time(connection.paused_until)}", "warning")
+        return badge("Active", "success")
+
+    @admin.display(description="default", ordering="is_default")
+    def default(self, connection: ERPConnection) -> SafeString | str:
+        return badge("Default", "primary") if connection.is_default else ""
+
+    @admin.display(description="last test", ordering="last_test_at")
+    def last_test(self, connection: ERPConnection) -> str:
+        if connection.last_test_at is None:
+            return "never"
+        outcome = f"passed in {connection.last_test_latency_ms} ms" if connection.last_test_success else "failed"
+        return f"{outcome}, {timesince(connection.last_test_at, depth=1)} ago"
+
+    @admin.display(description="what is wrong")
+    def problem(self, connection: ERPConnection) -> str:
+        failed = connection.last_test_message if connection.last_test_success is False else ""
+        return connection.blocked_reason or failed
+
+
+def is_paused(connection: ERPConnection) -> bool:
+    return connection.paused_until is not None and connection.paused_until > timezone.now()
+
+
+def local_time(at: datetime | None) -> str:
+    return formats.localize(timezone.localtime(at)) if at else ""

@@ -1,0 +1,339 @@
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from connectors import connection_service, health
+from connectors.connection_service import ConnectionChanges
+from connectors.models import ERPConnection
+from orderflow.tenancy.models import AuditEntry, Organization
+from orderflow.tenancy.roles import Role
+from tests.servers.asyncssh_server import AsyncSSHServer
+from tests.tenants import list_url, log_in, log_in_superuser, page_url
+
+CANARIES = {"password": "canary-password", "passphrase": "canary-passphrase", "private_key": "canary-private-key"}
+ADD = "/admin/connectors/erpconnection/add/"
+
+
+@pytest.fixture
+def client(organization: Organization) -> Client:
+    return log_in(organization, Role.INTEGRATOR)
+
+
+@pytest.fixture
+def sftp(organization: Organization) -> ERPConnection:
+    config = {"mode": "sftp", "host": "sftp.acme.example", "username": "erp", "export_path": "/in", **CANARIES}
+    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
+    return connection_service.save(row, ConnectionChanges(name="SFTP", config=config), actor="test")
+
+
+def config_form(**changes: Any) -> dict[str, Any]:
+    """What the browser sends for a connection into the folder `in`, with `changes` over it."""
+    fields = {
+        "name": "ERP", "status": "ACTIVE", "config_mode": "filesystem", "config_port": 22, "config_export_path": "in",
+        "config_atomic_write": "on", "config_temp_name": "{name}.tmp", "config_timeout_s": 30,
+        "config_ack_timeout_h": 24,
+    }  # fmt: skip
+    return fields | changes
+
+
+def sftp_form(**changes: Any) -> dict[str, Any]:
+    sftp = {"name": "SFTP", "config_mode": "sftp", "config_host": "sftp.acme.example", "config_username": "erp"}
+    return config_form(**sftp, config_export_path="/in") | changes
+
+
+def save(client: Client, connection: ERPConnection, data: dict[str, Any]) -> str:
+    page = client.post(page_url(connection), data | {"_continue": "1"}, follow=True)
+    assert page.status_code == 200
+    connection.refresh_from_db()
+    return page.content.decode()
+
+
+def press_test(client: Client, connection: ERPConnection) -> str:
+    page = client.post(page_url(connection, "do", "test"), follow=True).content.decode()
+    connection.refresh_from_db()
+    return page
+
+
+def undecryptable(connection: ERPConnection) -> None:
+    ERPConnection.objects.filter(pk=connection.pk).update(config_encrypted=b"\x01" + b"?" * 60)
+    connection.refresh_from_db()
+
+
+def test_the_type_is_asked_first_and_then_its_own_fields(client: Client) -> None:
+    start = client.get(ADD).content.decode()
+    assert 'value="DROPZONE_JSON_V1"' in start
+    assert "config_host" not in start
+    page = client.get(ADD, {"name": "ERP", "connector_type": "DROPZONE_JSON_V1"}).content.decode()
+    assert 'value="ERP"' in page
+    assert 'name="config_host"' in page
+    assert "Name or address of the SFTP server." in page
+    assert "config_encrypted" not in page
+
+
+def test_a_connection_is_added(client: Client, organization: Organization) -> None:
+    page = client.post(f"{ADD}?connector_type=DROPZONE_JSON_V1", config_form(is_default="on"), follow=True)
+    connection = ERPConnection.objects.get()
+    assert (connection.organization, connection.name, connection.is_default) == (organization, "ERP", True)
+    assert connection.stored_config()["export_path"] == "in"
+    assert "ERP is saved. Test it now." in page.content.decode()
+    assert AuditEntry.objects.get().action == "create connection"
+
+
+def test_a_superuser_adds_a_connection_for_an_organization(organization: Organization) -> None:
+    data = config_form(organization=organization.pk)
+    log_in_superuser().post(f"{ADD}?connector_type=DROPZONE_JSON_V1", data)
+    assert ERPConnection.objects.get().organization == organization
+
+
+@pytest.mark.parametrize("wrong", ["NO_SUCH_TYPE", ""])
+def test_an_unknown_connector_type_is_told(client: Client, wrong: str) -> None:
+    for page in (
+        client.get(ADD, {"connector_type": wrong}),
+        client.post(f"{ADD}?connector_type={wrong}", config_form()),
+    ):
+        assert page.status_code == 200
+        assert f"Connector type &#x27;{wrong}&#x27; is unknown. Known types: DROPZONE_JSON_V1" in page.content.decode()
+    assert not ERPConnection.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "error"),
+    [
+        ({"config_export_path": ""}, "config_export_path", "This field is required."),
+        ({"config_port": "ssh"}, "config_port", "Enter a whole number."),
+        ({"config_port": "70000"}, "config_port", "less than or equal to 65535"),
+        ({"config_mode": "ftp"}, "config_mode", "Select a valid choice."),
+        ({"config_mode": "sftp", "config_username": "erp", "config_password": "x"}, "config_host", "needs it."),
+        ({"config_mode": "sftp", "config_host": "h", "config_username": "erp"}, "config_password", "private key."),
+        ({"config_export_path": "../up"}, "config_export_path", "no &#x27;..&#x27;"),
+        ({"name": ""}, "name", "This field is required."),
+    ],
+)
+def test_wrong_input_is_told_at_its_field(client: Client, change: dict[str, str], field: str, error: str) -> None:
+    page = client.post(f"{ADD}?connector_type=DROPZONE_JSON_V1", config_form(**change))
+    assert field in page.context["adminform"].form.errors
+    assert error in page.content.decode()
+    assert not ERPConnection.objects.exists()
+
+
+def test_a_name_is_taken_once(client: Client, sftp: ERPConnection) -> None:
+    page = client.post(f"{ADD}?connector_type=DROPZONE_JSON_V1", config_form(name="SFTP"))
+    assert "already exists" in page.content.decode()
+
+
+def test_the_new_default_takes_the_place_of_the_old(client: Client, connection: ERPConnection) -> None:
+    client.post(f"{ADD}?connector_type=DROPZONE_JSON_V1", config_form(is_default="on"))
+    assert list(ERPConnection.objects.filter(is_default=True).values_list("name", flat=True)) == ["ERP"]
+
+
+def test_no_page_holds_a_secret(client: Client, sftp: ERPConnection) -> None:
+    """S4. Also not what was just typed into a form that has another mistake."""
+    typed = {f"config_{name}": f"typed-{value}" for name, value in CANARIES.items()}
+    pages = [
+        client.get(url).content.decode() for url in (page_url(sftp), list_url(ERPConnection), page_url(sftp, "history"))
+    ]
+    pages.append(save(client, sftp, sftp_form(**typed, config_port="wrong")))
+    pages.append(save(client, sftp, sftp_form(**typed)))
+    pages.append(press_test(client, sftp))
+    pages.append(client.get("/admin/tenancy/auditentry/").content.decode())
+    assert all("canary" not in page for page in pages)
+    assert str(bytes(sftp.config_encrypted)) not in "".join(pages)
+    assert sftp.stored_config()["password"] == "typed-canary-password"
+    assert "canary" not in str(list(AuditEntry.objects.values("detail")))
+
+
+def test_a_blank_secret_keeps_the_stored_one(client: Client, sftp: ERPConnection) -> None:
+    page = client.get(page_url(sftp)).content.decode()
+    assert "One is stored. Leave this blank to keep it." in page
+    save(client, sftp, sftp_form(config_host="other.example"))
+    assert sftp.stored_config() | CANARIES == sftp.stored_config()
+    assert sftp.stored_config()["host"] == "other.example"
+
+
+def test_the_box_removes_a_secret(client: Client, sftp: ERPConnection) -> None:
+    save(client, sftp, sftp_form(clear_password="on"))
+    assert not sftp.stored_config().get("password")
+    assert sftp.stored_config()["private_key"] == CANARIES["private_key"]
+    assert 'name="clear_password"' not in client.get(page_url(sftp)).content.decode()
+
+
+def test_a_secret_is_not_set_and_removed_at_once(client: Client, sftp: ERPConnection) -> None:
+    page = save(client, sftp, sftp_form(clear_password="on", config_password="new"))
+    assert "not both" in page
+    assert sftp.stored_config()["password"] == CANARIES["password"]
+
+
+def test_the_last_way_to_log_in_is_not_removed(client: Client, sftp: ERPConnection) -> None:
+    page = save(client, sftp, sftp_form(clear_password="on", clear_private_key="on"))
+    assert "Set a password or a private key." in page
+    assert sftp.stored_config()["password"] == CANARIES["password"]
+
+
+def test_an_edit_names_fields_on_record_and_ends_a_block(client: Client, sftp: ERPConnection) -> None:
+    health.block(sftp.pk, "The password was refused.")
+    assert "The password was refused." in client.get(page_url(sftp)).content.decode()
+    save(client, sftp, sftp_form(config_password="right"))
+    assert sftp.blocked_at is None
+    entry = AuditEntry.objects.latest("id")
+    assert (entry.action, entry.detail["config"]) == ("edit connection", "password")
+    assert AuditEntry.objects.filter(action__startswith="edit").count() == 1
+
+
+def test_saving_without_a_change_leaves_a_block_as_it_is(client: Client, sftp: ERPConnection) -> None:
+    health.block(sftp.pk, "The password was refused.")
+    save(client, sftp, sftp_form())
+    assert sftp.blocked_at is not None
+
+
+def test_a_viewer_sees_state_and_no_config(sftp: ERPConnection, organization: Organization) -> None:
+    """S14."""
+    page = log_in(organization, Role.VIEWER).get(page_url(sftp)).content.decode()
+    assert "SFTP" in page
+    assert "sftp.acme.example" not in page
+    assert "/do/" not in page
+
+
+def test_an_undecryptable_config_is_told_and_entered_anew(client: Client, sftp: ERPConnection) -> None:
+    undecryptable(sftp)
+    page = client.get(page_url(sftp)).content.decode()
+    assert "cannot be decrypted" in page
+    page = save(client, sftp, sftp_form())
+    assert "Set a password or a private key." in page
+    assert "cannot be decrypted" in page
+    save(client, sftp, sftp_form(config_password="anew"))
+    assert sftp.stored_config()["password"] == "anew"
+    assert "cannot be decrypted" not in client.get(page_url(sftp)).content.decode()
+
+
+def test_an_undecryptable_config_fails_the_test_with_the_reason(client: Client, sftp: ERPConnection) -> None:
+    undecryptable(sftp)
+    assert "cannot be decrypted" in press_test(client, sftp)
+    assert sftp.last_test_success is False
+
+
+def test_a_connector_that_is_gone_is_told_and_the_rest_can_be_edited(client: Client, sftp: ERPConnection) -> None:
+    ERPConnection.objects.filter(pk=sftp.pk).update(connector_type="GONE_V1")
+    page = client.get(page_url(sftp)).content.decode()
+    assert "Connector type &#x27;GONE_V1&#x27; is unknown." in page
+    save(client, sftp, {"name": "Old", "status": "DISABLED"})
+    assert (sftp.name, sftp.status) == ("Old", "DISABLED")
+    assert "GONE_V1" in client.get(list_url(ERPConnection)).content.decode()
+    assert "is unknown" in press_test(client, sftp)
+
+
+def test_a_test_shows_its_steps_once(client: Client, connection: ERPConnection, folder: Path) -> None:
+    page = press_test(client, connection)
+    assert "the test passed in" in page
+    for step in ("write", "rename", "delete", "list answers"):
+        assert f">{step}</td>" in page
+    assert connection.last_test_success is True
+    assert ">rename</td>" not in client.get(page_url(connection)).content.decode()
+    assert "passed in" in client.get(list_url(ERPConnection)).content.decode()
+
+
+def test_a_failed_test_says_what_to_do(client: Client, connection: ERPConnection, folder: Path) -> None:
+    (folder / "in").rmdir()
+    page = press_test(client, connection)
+    assert "the test failed." in page
+    assert connection.last_test_message
+    assert connection.last_test_success is False
+
+
+def test_many_are_tested_from_the_list(client: Client, connection: ERPConnection, sftp: ERPConnection) -> None:
+    ERPConnection.objects.filter(pk=sftp.pk).update(connector_type="GONE_V1")
+    data = {"action": "test", "_selected_action": [connection.pk, sftp.pk]}
+    page = client.post(list_url(ERPConnection), data, follow=True).content.decode()
+    assert "Folder: the test passed in" in page
+    assert "SFTP: the test failed." in page
+
+
+def test_a_host_key_is_shown_accepted_and_pinned(
+    client: Client, sftp: ERPConnection, shared_asyncssh: AsyncSSHServer
+) -> None:
+    """S5."""
+    server = shared_asyncssh
+    (server.root / "in").mkdir(exist_ok=True)
+    save(client, sftp, sftp_form(
+        config_host=server.host, config_port=server.port, config_username=server.username,
+        config_password=server.password, clear_private_key="on", clear_passphrase="on",
+    ))  # fmt: skip
+    shown = asyncssh.import_public_key(server.host_key).get_fingerprint()
+    page = press_test(client, sftp)
+    assert shown in page
+    assert f'name="host_key" value="{server.host_key}"' in page
+    client.post(f"/admin/connectors/erpconnection/{sftp.pk}/host-key/", {"host_key": server.host_key})
+    sftp.refresh_from_db()
+    assert sftp.stored_config()["host_key"] == server.host_key
+    assert AuditEntry.objects.latest("id").detail["config"] == "host_key"
+    assert "the test passed" in press_test(client, sftp)
+
+
+def test_another_host_key_is_shown_beside_the_accepted_one(
+    client: Client, sftp: ERPConnection, shared_asyncssh: AsyncSSHServer
+) -> None:
+    """S5."""
+    server, attempts = shared_asyncssh, len(shared_asyncssh.attempts)
+    accepted = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
+    text = " ".join(accepted.export_public_key().decode().split()[:2])
+    save(client, sftp, sftp_form(
+        config_host=server.host, config_port=server.port, config_host_key=text,
+        clear_private_key="on", clear_passphrase="on",
+    ))  # fmt: skip
+    page = press_test(client, sftp)
+    assert accepted.get_fingerprint() in page
+    assert asyncssh.import_public_key(server.host_key).get_fingerprint() in page
+    assert "somebody may be in between" in page
+    assert len(server.attempts) == attempts
+
+
+@pytest.mark.parametrize("host_key", ["", "nonsense", "ssh-ed25519 ???", "<script>"])
+def test_what_is_no_host_key_is_not_pinned(client: Client, sftp: ERPConnection, host_key: str) -> None:
+    url = f"/admin/connectors/erpconnection/{sftp.pk}/host-key/"
+    page = client.post(url, {"host_key": host_key}, follow=True)
+    assert page.status_code == 200
+    assert [message.level_tag for message in page.context["messages"]] == ["error"]
+    sftp.refresh_from_db()
+    assert not sftp.stored_config().get("host_key")
+
+
+def test_a_host_key_is_pinned_by_a_post_of_an_integrator_only(
+    client: Client, sftp: ERPConnection, organization: Organization
+) -> None:
+    """S13, S14."""
+    url, data = f"/admin/connectors/erpconnection/{sftp.pk}/host-key/", {"host_key": "ssh-ed25519 AAAA"}
+    assert client.get(url, data).status_code == 405
+    assert log_in(organization, Role.OPS).post(url, data).status_code == 403
+    assert log_in(organization, Role.INTEGRATOR, enforce_csrf=True).post(url, data).status_code == 403
+    sftp.refresh_from_db()
+    assert not sftp.stored_config().get("host_key")
+
+
+def test_what_a_server_said_is_escaped(client: Client, sftp: ERPConnection) -> None:
+    """S16."""
+    said = "<script>alert(1)</script>"
+    ERPConnection.objects.filter(pk=sftp.pk).update(
+        name=said, blocked_at=timezone.now(), blocked_reason=said, last_test_message=said, last_test_success=False,
+        last_test_at=timezone.now(), last_test_latency_ms=1,
+    )  # fmt: skip
+    for url in (page_url(sftp), list_url(ERPConnection)):
+        page = client.get(url).content.decode()
+        assert said not in page
+        assert "&lt;script&gt;" in page
+
+
+def test_the_list_says_how_each_connection_fares(
+    client: Client, connection: ERPConnection, sftp: ERPConnection
+) -> None:
+    health.block(sftp.pk, "The password was refused.")
+    later = timezone.now() + timedelta(hours=1)
+    ERPConnection.objects.filter(pk=connection.pk).update(paused_until=later, failures_in_a_row=3)
+    page = client.get(list_url(ERPConnection)).content.decode()
+    assert "Blocked" in page
+    assert "The password was refused." in page
+    assert f"Paused until {timezone.localtime(later):%Y-%m-%d %H:%M}" in page
+    assert "3 sessions in a row failed." in client.get(page_url(connection)).content.decode()

@@ -1,0 +1,109 @@
+"""Tenants with one row for every page of the admin, and people who look at them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from connectors import connection_service
+from connectors.connection_service import ConnectionChanges
+from connectors.models import ERPConnection
+from exports import push_service
+from exports.models import AckFile, ERPExport, Verdict
+from exports.push_service import PushRequest
+from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
+from orderflow.orders.transitions import OrderStatus
+from orderflow.tenancy.models import AuditEntry, Membership, Organization
+from orderflow.tenancy.roles import Role
+
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tenant:
+    """Every text in its rows has its name in it."""
+
+    organization: Organization
+    connection: ERPConnection
+    order: DraftOrder
+    export: ERPExport
+    ack: AckFile
+    member: User
+
+    @property
+    def rows(self) -> dict[type[Model], Model]:
+        """The tenant's row by the model of its page."""
+        assert self.order.customer is not None
+        audit = AuditEntry.objects.filter(organization=self.organization).latest("id")
+        found = (
+            self.organization, self.member, self.order.customer, self.order, self.connection, self.export, self.ack,
+            audit,
+        )  # fmt: skip
+        return {type(row): row for row in found}
+
+
+def make_tenant(name: str) -> Tenant:
+    organization = Organization.objects.create(name=name.title(), slug=name)
+    connection = connection_service.save(
+        ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1"),
+        ConnectionChanges(name=f"{name} folder", is_default=True, config={"mode": "filesystem", "export_path": "in"}),
+        actor=f"admin@{name}",
+    )
+    order = make_order(organization, f"{name}-1", OrderStatus.APPROVED)
+    export = push_service.push(PushRequest(order=order, actor=f"ops@{name}"))
+    order.refresh_from_db()
+    ack = AckFile.objects.create(
+        organization=organization, connection=connection, export=export, name=f"ack_{name}.json", size=2,
+        modified_at=0, raw="{}", verdict=Verdict.MATCHED, seen_at=NOW,
+    )  # fmt: skip
+    return Tenant(
+        organization=organization,
+        connection=connection,
+        order=order,
+        export=export,
+        ack=ack,
+        member=make_user(organization, Role.VIEWER, f"member@{name}"),
+    )
+
+
+def make_order(organization: Organization, number: str, status: str) -> DraftOrder:
+    customer, _ = Customer.objects.get_or_create(
+        organization=organization, erp_customer_number="C1", defaults={"name": f"Customer of {organization.slug}"}
+    )
+    order = DraftOrder.objects.create(
+        organization=organization, customer=customer, external_order_number=number, currency="EUR", status=status
+    )
+    DraftOrderLine.objects.create(order=order, line_no=1, internal_sku="42", qty=Decimal(10), uom="ST")
+    return order
+
+
+def make_user(organization: Organization | None, role: Role, name: str) -> User:
+    user = User.objects.create_user(name, is_staff=True)
+    if organization:
+        Membership.objects.create(user=user, organization=organization, role=role)
+    return user
+
+
+def log_in(organization: Organization | None, role: Role = Role.ADMIN, *, enforce_csrf: bool = False) -> Client:
+    client = Client(enforce_csrf_checks=enforce_csrf)
+    name = f"{role.lower()}@{organization.slug if organization else 'nowhere'}"
+    client.force_login(User.objects.filter(username=name).first() or make_user(organization, role, name))
+    return client
+
+
+def log_in_superuser() -> Client:
+    client = Client()
+    client.force_login(User.objects.filter(username="root").first() or User.objects.create_superuser("root"))
+    return client
+
+
+def list_url(model: type[Model], view: str = "changelist") -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}")
+
+
+def page_url(row: Model, view: str = "change", *more: str) -> str:
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_{view}", args=[row.pk, *more])
