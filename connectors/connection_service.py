@@ -32,9 +32,21 @@ def merged_config(connection: ERPConnection, changes: Mapping[str, Any]) -> dict
     """The stored config with `changes` laid over it, checked. Raises `ConfigError`."""
     connector = registry.create(connection.connector_type)
     _require_known(connector, changes)
-    stored = connection.stored_config() if connection.config_encrypted else {}
+    stored = _readable_config(connection, entering=bool(changes))
     kept = {name: value for name, value in changes.items() if name not in connector.secret_fields or value != ""}
     return connector.clean_config({name: value for name, value in {**stored, **kept}.items() if value is not None})
+
+
+def _readable_config(connection: ERPConnection, *, entering: bool) -> dict[str, Any]:
+    """A config that cannot be decrypted may be entered anew: then there is nothing to lay the changes over."""
+    if not connection.config_encrypted:
+        return {}
+    try:
+        return connection.stored_config()
+    except ConfigError:
+        if entering:
+            return {}
+        raise
 
 
 def _require_known(connector: BaseConnector, changes: Mapping[str, Any]) -> None:

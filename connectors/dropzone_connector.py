@@ -23,11 +23,11 @@ from connectors.ports import (
     ExportDocument,
     ExportResult,
     Journal,
-    SalesOrder,
     Staged,
     TestResult,
     TestStep,
 )
+from connectors.sales_order import SalesOrder
 
 
 class Unjournaled:

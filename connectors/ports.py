@@ -4,81 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 from uuid import UUID
 
 from connectors.exceptions import ConnectorError
+from connectors.sales_order import SalesOrder
 
-__all__ = [
-    "Ack",
-    "AckEntry",
-    "AckInbox",
-    "AckOutcome",
-    "AckReadingConnector",
-    "ConnectorError",
-    "Customer",
-    "ERPConnectorPort",
-    "ExportAttempt",
-    "ExportDocument",
-    "ExportResult",
-    "Journal",
-    "OrderLine",
-    "SalesOrder",
-    "SourceDocument",
-    "Staged",
-    "TestResult",
-    "TestStep",
-]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Customer:
-    id: UUID
-    erp_customer_number: str
-    name: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OrderLine:
-    """`qty` to 3 decimal places, `unit_price` to 4, in `currency` (ISO 4217)."""
-
-    line_no: int
-    internal_sku: str
-    qty: Decimal
-    uom: str
-    unit_price: Decimal
-    currency: str
-    customer_sku_raw: str | None = None
-    description: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SourceDocument:
-    document_id: str
-    file_name: str
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SalesOrder:
-    """An approved order, detached from the database."""
-
-    org_id: UUID
-    org_slug: str
-    draft_order_id: UUID
-    approved_at: datetime
-    customer: Customer
-    external_order_number: str | None
-    order_date: date | None
-    currency: str
-    requested_delivery_date: date | None
-    notes: str | None
-    lines: tuple[OrderLine, ...]
-    created_by: str | None = None
-    source_document: SourceDocument | None = None
+__all__ = ["ConnectorError", "ERPConnectorPort", "ExportResult", "TestResult"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

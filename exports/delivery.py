@@ -15,8 +15,9 @@ from django.utils import timezone
 from connectors import health
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
 from connectors.models import ERPConnection
-from connectors.ports import AckReadingConnector, ExportAttempt, ExportResult, SalesOrder, Staged
+from connectors.ports import AckReadingConnector, ExportAttempt, ExportResult, Staged
 from connectors.registry import registry
+from connectors.sales_order import SalesOrder
 from exports import lanes, record
 from exports.copies import Copies
 from exports.documents import attempt_of, sales_order, with_orders

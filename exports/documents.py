@@ -3,7 +3,8 @@
 from django.db.models import QuerySet
 
 from connectors.exceptions import RejectedError
-from connectors.ports import Customer, ExportAttempt, OrderLine, SalesOrder, SourceDocument, Staged
+from connectors.ports import ExportAttempt, Staged
+from connectors.sales_order import Customer, OrderLine, SalesOrder, SourceDocument
 from exports.models import ERPExport
 from orderflow.orders.models import DraftOrder, DraftOrderLine
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, Q
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from connectors.models import ERPConnection
@@ -25,5 +26,5 @@ def due_for_polling() -> list[UUID]:
     return list(due.values_list("pk", flat=True))
 
 
-def _ago(seconds: float) -> ExpressionWrapper:
+def _ago(seconds: float) -> Combinable:
     return ExpressionWrapper(Now() - timedelta(seconds=seconds), output_field=DateTimeField())

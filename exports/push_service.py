@@ -37,20 +37,20 @@ class PushRequest:
     connection: ERPConnection | None = None
     idempotency_key: str | None = None
 
-    @property
-    def fingerprint(self) -> str:
-        body = {"connection": str(self.connection.pk) if self.connection else None}
+    def fingerprint(self, source: OrderStatus) -> str:
+        """What a repeated key is compared by: a retry is another request than the push before it."""
+        body = {"connection": str(self.connection.pk) if self.connection else None, "from": source}
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def push(request: PushRequest) -> ERPExport:
     """APPROVED -> PUSHING with a PENDING export; the same key gives the same export. Raises `PushRefused`."""
-    return _earlier(request) or _start(request, OrderStatus.APPROVED)
+    return _earlier(request, OrderStatus.APPROVED) or _start(request, OrderStatus.APPROVED)
 
 
 def retry(request: PushRequest) -> ERPExport:
     """ERROR -> PUSHING with a new export that names the one it supersedes. Raises `PushRefused`."""
-    earlier = _earlier(request)
+    earlier = _earlier(request, OrderStatus.ERROR)
     if earlier:
         return earlier
     live = ERPExport.objects.filter(draft_order=request.order, status__in=LIVE).first()
@@ -59,11 +59,11 @@ def retry(request: PushRequest) -> ERPExport:
     return _start(request, OrderStatus.ERROR)
 
 
-def _earlier(request: PushRequest) -> ERPExport | None:
+def _earlier(request: PushRequest, source: OrderStatus) -> ERPExport | None:
     if request.idempotency_key is None:
         return None
     export = ERPExport.objects.filter(draft_order=request.order, idempotency_key=request.idempotency_key).first()
-    if export and export.request_hash != request.fingerprint:
+    if export and export.request_hash != request.fingerprint(source):
         raise PushRefused(
             "idempotency_key_reused",
             f"Idempotency-Key {request.idempotency_key!r} came with another request before. Use a new key.",
@@ -77,15 +77,15 @@ def _start(request: PushRequest, source: OrderStatus) -> ERPExport:
     with transaction.atomic():
         orders = DraftOrder.objects.filter(pk=request.order.pk)
         if orders.move(source, OrderStatus.PUSHING, updated_at=timezone.now(), error_message=""):
-            return _create(request, connection)
+            return _create(request, connection, source)
     # Somebody else won the order; with the same key it was the same request.
-    earlier = _earlier(request)
+    earlier = _earlier(request, source)
     if earlier:
         return earlier
     raise _refusal(request.order, source)
 
 
-def _create(request: PushRequest, connection: ERPConnection) -> ERPExport:
+def _create(request: PushRequest, connection: ERPConnection, source: OrderStatus) -> ERPExport:
     now, export_id = timezone.now(), uuid4()
     # Read behind the order's move, which lets one request in at a time. An order that failed, was mended and approved
     # again has one too.
@@ -99,14 +99,15 @@ def _create(request: PushRequest, connection: ERPConnection) -> ERPExport:
         connection=connection,
         supersedes=supersedes,
         idempotency_key=request.idempotency_key,
-        request_hash=request.fingerprint,
+        request_hash=request.fingerprint(source),
         requested_by=request.actor,
         created_at=now,
         filename=connector.document_name(request.order.pk, attempt),
     )
     ExportEvent.objects.create(export=export, kind=EventKind.REQUESTED, actor=request.actor, at=now)
     record(request.order.organization_id, request.actor, "retry push" if supersedes else "push", request.order)
-    transaction.on_commit(lambda: lanes.wake(connection.pk))
+    # The push is committed: whatever the wake-up runs into, the caller has its export and the sweep finds the work.
+    transaction.on_commit(lambda: lanes.wake(connection.pk), robust=True)
     return export
 
 

@@ -23,7 +23,7 @@ DEBUG = env.bool("DEBUG", default=False)
 
 
 def required_secret(name: str) -> str:
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if not value:
         raise ImproperlyConfigured(
             f"{name} is not set. `python -m orderflow.keys` prints fresh keys for .env; {name}_FILE may name a file."

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
 
 from connectors.exceptions import RejectedError
-from connectors.ports import Customer, OrderLine, SalesOrder
+from connectors.sales_order import Customer, OrderLine, SalesOrder
 
-EXPORT_VERSION = "orderflow_export_json_v1"
+EXPORT_VERSION: Final = "orderflow_export_json_v1"
 QTY_PLACES = 3
 PRICE_PLACES = 4
 
@@ -25,13 +25,13 @@ class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
 
-class CustomerPart(_Part, rename={"ident": "id"}):
+class CustomerPart(_Part, frozen=True, kw_only=True, rename={"ident": "id"}):
     ident: UUID
     erp_customer_number: Text
     name: Text
 
 
-class HeaderPart(_Part):
+class HeaderPart(_Part, frozen=True, kw_only=True):
     external_order_number: str | None
     order_date: date | None
     currency: Currency
@@ -39,7 +39,7 @@ class HeaderPart(_Part):
     notes: str | None
 
 
-class LinePart(_Part):
+class LinePart(_Part, frozen=True, kw_only=True):
     line_no: Annotated[int, Meta(ge=1)]
     internal_sku: Text
     qty: Decimal
@@ -50,18 +50,18 @@ class LinePart(_Part):
     description: str | None
 
 
-class SourceDocumentPart(_Part):
+class SourceDocumentPart(_Part, frozen=True, kw_only=True):
     document_id: str
     file_name: str
     sha256: str
 
 
-class MetaPart(_Part):
+class MetaPart(_Part, frozen=True, kw_only=True):
     created_by: str | None
     source_document: SourceDocumentPart | None
 
 
-class Document(_Part):
+class Document(_Part, frozen=True, kw_only=True):
     export_version: Literal["orderflow_export_json_v1"]
     org_slug: Text
     draft_order_id: UUID
@@ -146,12 +146,14 @@ def _line(line: OrderLine) -> LinePart:
 
 
 def _meta(order: SalesOrder) -> MetaPart:
-    source = order.source_document
-    return MetaPart(
-        created_by=order.created_by,
-        source_document=source
-        and SourceDocumentPart(document_id=source.document_id, file_name=source.file_name, sha256=source.sha256),
-    )
+    source = None
+    if order.source_document:
+        source = SourceDocumentPart(
+            document_id=order.source_document.document_id,
+            file_name=order.source_document.file_name,
+            sha256=order.source_document.sha256,
+        )
+    return MetaPart(created_by=order.created_by, source_document=source)
 
 
 def _plain(value: Decimal, places: int, what: str) -> Decimal:

@@ -14,7 +14,6 @@ from django.core.validators import RegexValidator
 from connectors.dropzones.base import Dropzone
 from connectors.dropzones.local import LocalDropzone
 from connectors.dropzones.sftp import SFTPDropzone
-from connectors.exceptions import ConfigError
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
 from connectors.steps import Steps
@@ -99,11 +98,10 @@ class DropzoneSettings:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "DropzoneSettings":
-        """`config` as the form cleaned it, with the organization's `root` in filesystem mode."""
+        """`config` as the form cleaned it. A connection's config always names the `root` of its organization;
+        without one, code calls the connector by itself, and paths are the machine's own."""
         target = _target(config) if config["mode"] == "sftp" else None
-        root = config.get("root") or ""
-        if target is None and not root:
-            raise ConfigError("Filesystem mode works below a root folder, and none is given.", field="mode")
+        root = config.get("root") or "/"
         return cls(
             place=f"sftp://{target.username}@{target.host}:{target.port}" if target else f"file://{root}",
             export_path=config["export_path"],

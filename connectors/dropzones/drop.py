@@ -135,7 +135,9 @@ class Drop:
         temporaries, and those that the place has lost bytes of since they were staged."""
         finals = self._dropzone.stat([p.final for p in placed])
         temporaries = self._dropzone.stat([p.temporary for p in placed])
-        complete, damaged, published = [], [], []
+        complete: list[_Placed] = []
+        damaged: list[_Placed] = []
+        published: list[_Placed] = []
         for p, final, temporary in zip(placed, finals, temporaries, strict=True):
             if isinstance(final, ConnectorError) or isinstance(temporary, ConnectorError):
                 self._outcomes[p.parcel.export_id] = _first_error(final, temporary)

@@ -5,7 +5,8 @@ from uuid import UUID
 from connectors.documents import json_acks, json_v1
 from connectors.documents.naming import sales_order_name
 from connectors.dropzone_connector import DropzoneConnector
-from connectors.ports import Ack, ExportAttempt, SalesOrder
+from connectors.ports import Ack, ExportAttempt
+from connectors.sales_order import SalesOrder
 
 
 class DropzoneJsonV1Connector(DropzoneConnector):

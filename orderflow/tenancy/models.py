@@ -94,7 +94,7 @@ def record(organization_id: uuid.UUID, actor: str, action: str, subject: models.
         organization_id=organization_id,
         actor=actor,
         action=action,
-        subject_type=subject._meta.model_name,
+        subject_type=str(subject._meta.model_name),
         subject_id=str(subject.pk),
         detail=detail,
     )

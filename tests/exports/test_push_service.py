@@ -39,6 +39,15 @@ def test_the_same_key_gives_the_same_export(push: Push, make_order: MakeOrder) -
     assert push(idempotency_key="k1").pk != first.pk
 
 
+def test_the_key_of_a_push_does_not_serve_for_its_retry(push: Push, make_order: MakeOrder) -> None:
+    order = make_order()
+    export = push(order, idempotency_key="k1")
+    ERPExport.objects.filter(pk=export.pk).update(status="FAILED")
+    type(order).objects.filter(pk=order.pk).update(status="ERROR")
+    with pytest.raises(PushRefused, match="Use a new key"):
+        push_service.retry(PushRequest(order=order, actor="ops", connection=export.connection, idempotency_key="k1"))
+
+
 def test_without_a_named_connection_the_default_one_is_taken(make_order: MakeOrder, connection: ERPConnection) -> None:
     export = push_service.push(PushRequest(order=make_order(), actor="ops"))
     assert export.connection == connection

@@ -1,6 +1,6 @@
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -13,28 +13,11 @@ from hypothesis import strategies as st
 from connectors.documents import json_v1
 from connectors.documents.naming import sales_order_name
 from connectors.exceptions import RejectedError
-from connectors.ports import Customer, ExportAttempt, OrderLine, SalesOrder, SourceDocument
+from connectors.ports import ExportAttempt
+from connectors.sales_order import SalesOrder
+from tests.connectors.sales_orders import LINE, ORDER
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "orderflow_export_json_v1.schema.json"
-
-LINE = OrderLine(
-    line_no=1, internal_sku="2", qty=Decimal("50.000"), uom="ST", unit_price=Decimal("15.2000"), currency="EUR"
-)
-ORDER = SalesOrder(
-    org_id=UUID(int=1),
-    org_slug="acme",
-    draft_order_id=UUID(int=2),
-    approved_at=datetime(2026, 11, 23, 10, 0, tzinfo=UTC),
-    customer=Customer(id=UUID(int=3), erp_customer_number="TOMSP", name="Toms Spezialitäten"),
-    external_order_number="PO-10258",
-    order_date=date(1996, 7, 17),
-    currency="EUR",
-    requested_delivery_date=None,
-    notes=None,
-    lines=(LINE,),
-    created_by="ops@acme.example",
-    source_document=SourceDocument(document_id="d1", file_name="order.pdf", sha256="ab"),
-)
 
 EXPECTED = """{
   "export_version": "orderflow_export_json_v1",

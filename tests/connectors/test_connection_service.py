@@ -1,0 +1,156 @@
+from pathlib import Path
+
+import pytest
+
+from connectors import connection_service, health
+from connectors.connection_service import ConnectionChanges
+from connectors.exceptions import ConfigError
+from connectors.models import ERPConnection
+from orderflow.tenancy.models import AuditEntry, Organization
+
+SFTP = {"mode": "sftp", "host": "sftp.acme.example", "username": "erp", "password": "canary-7361", "export_path": "in"}
+
+
+def new(organization: Organization, **changes: object) -> ERPConnection:
+    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
+    values = {"name": "SFTP", "config": SFTP} | changes
+    return connection_service.save(row, ConnectionChanges(**values), actor="ina")  # type: ignore[arg-type]
+
+
+def test_a_config_is_kept_encrypted_with_its_defaults(organization: Organization) -> None:
+    row = new(organization)
+    assert b"canary" not in bytes(row.config_encrypted)
+    assert row.stored_config() | SFTP == row.stored_config()
+    assert (row.stored_config()["port"], row.stored_config()["temp_name"]) == (22, "{name}.tmp")
+
+
+def test_a_blank_secret_keeps_the_stored_one_and_none_removes_it(organization: Organization) -> None:
+    row = new(organization)
+    connection_service.save(row, ConnectionChanges(config={"password": "", "host": "other.example"}), actor="ina")
+    assert (row.stored_config()["password"], row.stored_config()["host"]) == ("canary-7361", "other.example")
+    with pytest.raises(ConfigError, match="password or a private key") as caught:
+        connection_service.save(row, ConnectionChanges(config={"password": None}), actor="ina")
+    assert caught.value.field == "password"
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"mode": "ftp"}, "mode"),
+        ({"host": ""}, "host"),
+        ({"username": ""}, "username"),
+        ({"port": "many"}, "port"),
+        ({"port": 70000}, "port"),
+        ({"host_key": "not a key"}, "host_key"),
+        ({"export_path": ""}, "export_path"),
+        ({"export_path": "../other"}, "export_path"),
+        ({"ack_path": "a\nb"}, "ack_path"),
+        ({"temp_name": "{name}"}, "temp_name"),
+        ({"temp_name": "x/{name}"}, "temp_name"),
+        ({"timeout_s": 0}, "timeout_s"),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_is_saved(
+    organization: Organization, config: dict[str, object], field: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        new(organization, config={**SFTP, **config})
+    assert caught.value.field == field
+    assert "canary" not in str(caught.value)
+    assert not ERPConnection.objects.exists()
+
+
+def test_an_unknown_connector_type_is_refused_with_the_known_ones(organization: Organization) -> None:
+    row = ERPConnection(organization=organization, connector_type="FAX")
+    with pytest.raises(ConfigError, match=r"'FAX' is unknown\. Known types: .*DROPZONE_JSON_V1"):
+        connection_service.save(row, ConnectionChanges(name="x", config=SFTP), actor="ina")
+
+
+def test_an_organization_has_one_default_connection(organization: Organization) -> None:
+    first = new(organization, name="One", is_default=True)
+    second = new(organization, name="Two", is_default=True)
+    assert list(ERPConnection.objects.filter(is_default=True)) == [second]
+    connection_service.save(first, ConnectionChanges(is_default=True), actor="ina")
+    assert list(ERPConnection.objects.filter(is_default=True)) == [first]
+
+
+def test_a_name_that_is_taken_is_refused_and_changes_nothing(organization: Organization) -> None:
+    default = new(organization, is_default=True)
+    with pytest.raises(ConfigError, match="named 'SFTP' already"):
+        new(organization, is_default=True)
+    assert list(ERPConnection.objects.filter(is_default=True)) == [default]
+
+
+def test_an_edit_counts_and_releases_a_block(organization: Organization) -> None:
+    row = new(organization)
+    assert health.block(row.pk, "wrong password")
+    assert not health.block(row.pk, "again")
+    connection_service.save(row, ConnectionChanges(config={"password": "right"}), actor="ina")
+    assert (row.revision, row.blocked_at, row.blocked_reason) == (2, None, "")
+
+
+def test_the_audit_names_fields_and_no_values(organization: Organization) -> None:
+    """S4."""
+    row = new(organization)
+    connection_service.save(row, ConnectionChanges(config={"password": "canary-9"}), actor="ina")
+    entries = list(AuditEntry.objects.order_by("id").values_list("action", "actor", "detail"))
+    assert [(action, actor) for action, actor, _ in entries] == [
+        ("create connection", "ina"),
+        ("edit connection", "ina"),
+    ]
+    assert entries[1][2] == {"fields": "config_encrypted", "config": "password"}
+    assert "canary" not in str(entries)
+
+
+def test_a_config_moved_to_another_row_is_not_opened(organization: Organization) -> None:
+    """S2."""
+    one, two = new(organization, name="One"), new(organization, name="Two")
+    two.config_encrypted = one.config_encrypted
+    with pytest.raises(ConfigError, match="'Two' cannot be decrypted"):
+        two.stored_config()
+
+
+def test_a_folder_stays_below_its_organization(organization: Organization, folder: Path) -> None:
+    """S9: also when the stored config says otherwise."""
+    row = new(organization, config={"mode": "filesystem", "export_path": "in"})
+    row.set_config({**row.stored_config(), "root": "/"})
+    assert row.runtime_config()["root"] == str(folder)
+
+
+def test_a_test_is_kept_and_releases_a_block(connection: ERPConnection, folder: Path) -> None:
+    health.block(connection.pk, "no folder")
+    result = connection_service.test(connection, actor="ina")
+    connection.refresh_from_db()
+    assert result.success, result.error_message
+    assert (connection.last_test_success, connection.blocked_at) == (True, None)
+    assert [path.name for path in (folder / "in").iterdir()] == []
+
+
+def test_a_test_of_unsaved_edits_changes_nothing(connection: ERPConnection) -> None:
+    result = connection_service.test(connection, actor="ina", unsaved={"export_path": "nowhere"})
+    connection.refresh_from_db()
+    assert not result.success
+    assert "nowhere" in str(result.error_message)
+    assert (connection.last_test_at, connection.stored_config()["export_path"]) == (None, "in")
+
+
+def test_repeated_failures_pause_a_connection_and_a_success_ends_it(connection: ERPConnection) -> None:
+    pauses = []
+    for _ in range(5):
+        health.record_failure(connection.pk)
+        connection.refresh_from_db()
+        pauses.append(connection.paused_until)
+    assert pauses[:2] == [None, None]
+    assert pauses[2] < pauses[4]
+    health.record_success(connection.pk)
+    connection.refresh_from_db()
+    assert (connection.paused_until, connection.failures_in_a_row) == (None, 0)
+
+
+def test_a_config_that_cannot_be_decrypted_can_be_entered_anew(organization: Organization) -> None:
+    row = new(organization)
+    row.config_encrypted = b"damaged"
+    with pytest.raises(ConfigError, match="Set a password"):
+        connection_service.save(row, ConnectionChanges(config={**SFTP, "password": ""}), actor="ina")
+    connection_service.save(row, ConnectionChanges(config=SFTP), actor="ina")
+    assert row.stored_config()["password"] == "canary-7361"

@@ -1,0 +1,167 @@
+"""Servers that are not there, or say no: what the export, the connection and the history show."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from connectors import connection_service
+from connectors.connection_service import ConnectionChanges
+from connectors.models import ERPConnection
+from exports import delivery
+from exports.models import ERPExport
+from orderflow.tenancy.models import Organization
+from tests.conftest import MakeOrder
+from tests.exports.conftest import Push
+from tests.servers.openssh import OpenSSHServer, generate_key, openssh_server
+from tests.servers.ports import free_port
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Any:
+    with openssh_server(tmp_path / "sshd") as server:
+        for name in ("in", "acks"):
+            (server.root / name).mkdir()
+        yield server
+
+
+@pytest.fixture
+def connection(organization: Organization, server: OpenSSHServer, dropzone_root: Path) -> ERPConnection:
+    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
+    config = {
+        "mode": "sftp",
+        "host": server.host,
+        "port": server.port,
+        "username": server.username,
+        "private_key": server.private_key,
+        "host_key": server.host_key,
+        "export_path": "in",
+        "ack_path": "acks",
+        "timeout_s": 3,
+    }
+    return connection_service.save(row, ConnectionChanges(name="SFTP", is_default=True, config=config), actor="test")
+
+
+Change = Callable[..., None]
+
+
+@pytest.fixture
+def change(connection: ERPConnection) -> Change:
+    def change(**config: object) -> None:
+        connection_service.save(connection, ConnectionChanges(config=config), actor="test")
+
+    return change
+
+
+def arrived(server: OpenSSHServer) -> list[str]:
+    return sorted(path.name for path in (server.root / "in").iterdir())
+
+
+def test_an_order_reaches_a_real_server(push: Push, connection: ERPConnection, server: OpenSSHServer) -> None:
+    export = push()
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert (export.status, arrived(server)) == ("SENT", [export.filename])
+
+
+def test_a_server_that_is_not_there_is_tried_again_later(
+    push: Push, connection: ERPConnection, change: Change, server: OpenSSHServer
+) -> None:
+    export = push()
+    change(port=free_port())
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    connection.refresh_from_db()
+    assert (export.status, export.tries, connection.blocked_at) == ("PENDING", 1, None)
+    assert export.next_attempt_at is not None
+    assert 8 <= (export.next_attempt_at - timezone.now()).total_seconds() <= 11
+    assert "127.0.0.1" in export.error_message
+    event = export.events.last()
+    assert event is not None
+    assert (event.kind, event.detail["try"]) == ("RETRY", 1)
+
+    change(port=server.port)
+    ERPExport.objects.update(next_attempt_at=timezone.now())
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert (export.status, export.tries, export.error_message) == ("SENT", 2, "")
+
+
+def test_three_outages_in_a_row_pause_the_lane(push: Push, connection: ERPConnection, change: Change) -> None:
+    change(port=free_port())
+    push()
+    for _ in range(3):
+        ERPExport.objects.update(next_attempt_at=None)
+        delivery.drain(connection.pk)
+    connection.refresh_from_db()
+    assert connection.paused_until is not None
+    ERPExport.objects.update(next_attempt_at=None)
+    delivery.drain(connection.pk)
+    assert ERPExport.objects.get().tries == 3
+
+
+def test_after_the_last_try_the_order_fails_with_the_reason(
+    push: Push, connection: ERPConnection, change: Change
+) -> None:
+    export = push()
+    change(port=free_port())
+    ERPExport.objects.update(tries=7)
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    export.draft_order.refresh_from_db()
+    assert (export.status, export.draft_order.status) == ("FAILED", "ERROR")
+    assert export.draft_order.error_message == export.error_message != ""
+
+
+def test_a_refused_login_blocks_and_is_not_repeated(
+    push: Push, connection: ERPConnection, change: Change, server: OpenSSHServer, tmp_path: Path
+) -> None:
+    """F18."""
+    export = push()
+    change(private_key=generate_key(tmp_path / "other_key"))
+    for _ in range(3):
+        delivery.drain(connection.pk)
+    export.refresh_from_db()
+    connection.refresh_from_db()
+    assert (export.status, export.tries) == ("PENDING", 0)
+    assert server.username in connection.blocked_reason
+    assert server.log().count("Failed publickey") == 1
+
+    change(private_key=server.private_key)
+    delivery.drain(connection.pk)
+    assert arrived(server) == [export.filename]
+
+
+def test_a_changed_host_key_blocks_before_the_login(
+    push: Push, connection: ERPConnection, change: Change, server: OpenSSHServer, tmp_path: Path
+) -> None:
+    """F19, S5."""
+    export = push()
+    generate_key(tmp_path / "other_host")
+    change(host_key=" ".join((tmp_path / "other_host.pub").read_text().split()[:2]))
+    delivery.drain(connection.pk)
+    connection.refresh_from_db()
+    export.refresh_from_db()
+    assert export.status == "PENDING"
+    assert connection.blocked_reason.count("SHA256:") == 2
+    assert "Accepted" not in server.log()
+    assert "Failed" not in server.log()
+
+
+def test_one_dead_server_does_not_hold_up_another(
+    make_order: MakeOrder, push: Push, connection: ERPConnection, change: Change, organization: Organization
+) -> None:
+    export = push()
+    change(port=free_port())
+    folder = connection.runtime_config()["root"]
+    (Path(folder) / "in").mkdir(parents=True)
+    healthy = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
+    config = {"mode": "filesystem", "export_path": "in"}
+    connection_service.save(healthy, ConnectionChanges(name="Folder", config=config), actor="test")
+    other = push()
+    ERPExport.objects.filter(pk=other.pk).update(connection=healthy)
+    for pk in (connection.pk, healthy.pk):
+        delivery.drain(pk)
+    assert set(ERPExport.objects.values_list("pk", "status")) == {(export.pk, "PENDING"), (other.pk, "SENT")}
