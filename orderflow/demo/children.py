@@ -15,6 +15,7 @@ from orderflow.demo.environment import PROJECT
 from orderflow.demo.lock import note
 
 STOP_WITHIN_S = 10
+KILLED_WITHIN_S = 2
 LINES_TOLD = 15
 
 
@@ -64,7 +65,7 @@ class Children:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for name in (signal.SIGINT, signal.SIGTERM):
             # Impatience must not leave processes behind.
             signal.signal(name, signal.SIG_IGN)
         end = time.monotonic() + STOP_WITHIN_S
@@ -73,7 +74,14 @@ class Children:
         for process in self._processes.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0, end - time.monotonic()))
-            # Whatever is left of its session: itself, or processes of its own.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            _kill_what_is_left(process)
+
+
+def _kill_what_is_left(process: subprocess.Popen[bytes]) -> None:
+    """The process itself, and those that it started in its session."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for _ in range(KILLED_WITHIN_S * 50):
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)

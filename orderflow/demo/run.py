@@ -112,7 +112,7 @@ class Demo:
 
     def _unanswered(self, missing: int) -> str:
         return (
-            f"{missing} orders are without an answer after {ANSWERED_WITHIN_S} s. "
+            f"{missing} {'order is' if missing == 1 else 'orders are'} without an answer after {ANSWERED_WITHIN_S} s. "
             f"Look into {short(self.children.log('worker'))}."
         )
 

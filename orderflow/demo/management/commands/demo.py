@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         if not entered():
             raise CommandError("The demo has settings of its own. Start it with `python manage.py demo`.")
-        for name in (signal.SIGTERM, signal.SIGHUP):
+        for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, signal.default_int_handler)
         try:
             run(orders=options["orders"], once=options["once"], port=options["port"])
