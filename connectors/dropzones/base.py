@@ -38,7 +38,8 @@ class Dropzone(ABC):
     """One open session with the place that an ERP reads from. Paths are POSIX strings in the place's own terms.
 
     Batch calls give one outcome per item, in order, and never raise for a single item. When the session is lost
-    in the middle, the items without an answer come back as `InDoubtError`, and later calls raise `TransientError`.
+    in the middle, the items without an answer come back as `InDoubtError`, or as `TransientError` where nothing can
+    have changed, and later calls raise `TransientError`.
     """
 
     @abstractmethod
@@ -66,7 +67,10 @@ class Dropzone(ABC):
 
     @abstractmethod
     def list(self, directory: str) -> Iterator[Entry]:
-        """Entries as they come, without `.` and `..`. Raises `ConfigError` when the directory cannot be listed."""
+        """Entries as they come, without `.` and `..`; other calls may be made meanwhile.
+
+        Taking the first raises `ConfigError` when the directory cannot be listed.
+        """
 
     @abstractmethod
     def make_directory(self, path: str) -> None:

@@ -12,9 +12,9 @@ from connectors.sftp.window import Window
 
 T = TypeVar("T")
 
-# Bytes on their way, answers included. Bounds memory, and stays below the channel's window for answers: a server that
-# cannot answer stops reading, and then both sides would wait.
-BUDGET = 4 * 1024 * 1024
+# Bytes on their way, answers included. OpenSSH's channel takes 2 MB at once, so more would only wait here; and it is far
+# below the window for answers, for a server that cannot answer stops reading, and then both sides would wait.
+BUDGET = 2 * 1024 * 1024
 
 
 class Line(Protocol):
