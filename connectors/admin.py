@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from connectors import connection_service, trial_report
-from connectors.connection_columns import ConnectionColumns, is_paused, local_time
+from connectors.connection_columns import ConnectionColumns, is_paused, local_time, steps_table
 from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
 from connectors.forms import CLEAR, CONFIG, ConnectionForm, ConnectionStartForm, connection_form
@@ -109,7 +109,8 @@ class ERPConnectionAdmin(ConnectionColumns, PageAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
         if obj is not None:
-            context["test"] = trial_report.take(request.session, obj)
+            test = context["test"] = trial_report.take(request.session, obj)
+            context["test_steps"] = steps_table(test["steps"] if test else [])
             context["may_accept"] = self.has_edit_permission(request)
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 

@@ -1,6 +1,7 @@
 """What lists and pages say about a connection."""
 
 from datetime import datetime
+from typing import Any
 
 from django.contrib import admin
 from django.utils import formats, timezone
@@ -43,6 +44,13 @@ class ConnectionColumns:
     def problem(self, connection: ERPConnection) -> str:
         failed = connection.last_test_message if connection.last_test_success is False else ""
         return connection.blocked_reason or failed
+
+
+def steps_table(steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """A test's steps as unfold's table takes them."""
+    outcome = {True: badge("Passed", "success"), False: badge("Failed", "danger")}
+    rows = [[step["name"], outcome[step["success"]], f"{step['duration_ms']}\N{NO-BREAK SPACE}ms", step["detail"]] for step in steps]
+    return {"headers": ["Step", "Outcome", "Time", "Details"], "rows": rows}
 
 
 def is_paused(connection: ERPConnection) -> bool:
