@@ -12,8 +12,8 @@ from connectors.sftp.window import Window
 
 T = TypeVar("T")
 
-# Bytes on their way, answers included. OpenSSH's channel takes 2 MB at once, so more would only wait here; and it is far
-# below the window for answers, for a server that cannot answer stops reading, and then both sides would wait.
+# Bytes on their way, answers included. OpenSSH's channel takes 2 MB at once, so more would only wait here; and it is
+# far below the window for answers, for a server that cannot answer stops reading, and then both sides would wait.
 BUDGET = 2 * 1024 * 1024
 
 
