@@ -49,7 +49,8 @@ class ConnectionColumns:
 def steps_table(steps: list[dict[str, Any]]) -> dict[str, Any]:
     """A test's steps as unfold's table takes them."""
     outcome = {True: badge("Passed", "success"), False: badge("Failed", "danger")}
-    rows = [[step["name"], outcome[step["success"]], f"{step['duration_ms']}\N{NO-BREAK SPACE}ms", step["detail"]] for step in steps]
+    time = "{}\N{NO-BREAK SPACE}ms"
+    rows = [[s["name"], outcome[s["success"]], time.format(s["duration_ms"]), s["detail"]] for s in steps]
     return {"headers": ["Step", "Outcome", "Time", "Details"], "rows": rows}
 
 
