@@ -78,7 +78,7 @@ def drain(connection_id: UUID) -> None:
         except lanes.LaneLost as lost:
             logger.warning("Delivery stops, another worker goes on: %s", lost)
             return
-    if more or lanes.was_woken(connection_id, Lane.Kind.DELIVERY):
+    if more:
         lanes.wake(connection_id)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, Q
@@ -17,6 +16,7 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from exports.models import Lane
+from orderflow.celery import app
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ def holding(connection_id: UUID, kind: Lane.Kind) -> Iterator[Lease | None]:
     finally:
         done.set()
         keeper.join()
-        Lane.objects.filter(pk=lease.lane_id, token=lease.token).update(leased_until=None)
+        if Lane.objects.filter(pk=lease.lane_id, token=lease.token).update(leased_until=None):
+            _wake_again(connection_id, kind)
 
 
 def renew(lease: Lease) -> None:
@@ -72,15 +73,17 @@ def wake(connection_id: UUID, kind: Lane.Kind = Lane.Kind.DELIVERY) -> bool:
     if not asleep.update(awake_since=Now()):
         return False
     try:
-        current_app.send_task(TASKS[kind], args=[str(connection_id)])
+        app.send_task(TASKS[kind], args=[str(connection_id)])
     except OperationalError as error:
         logger.warning("The broker took no wake-up, the next sweep will find the work: %s", error)
     return True
 
 
-def was_woken(connection_id: UUID, kind: Lane.Kind) -> bool:
-    """Whether a wake-up came in that found the lane held: its work may have come after the holder's last look."""
-    return Lane.objects.filter(connection_id=connection_id, kind=kind, awake_since__isnull=False).exists()
+def _wake_again(connection_id: UUID, kind: Lane.Kind) -> None:
+    """A wake-up that found the lane held did nothing: its work may have come after the holder's last look."""
+    unheard = Lane.objects.filter(connection_id=connection_id, kind=kind, leased_until=None, awake_since__isnull=False)
+    if unheard.update(awake_since=None):
+        wake(connection_id, kind)
 
 
 def note_error(lease: Lease, error: str) -> None:
