@@ -47,6 +47,7 @@ class DropzoneForm(forms.Form):
         max_length=500, validators=[_check_path], help_text="The folder that the ERP takes orders from."
     )
     ack_path = forms.CharField(
+        label="Answer path",
         required=False,
         max_length=500,
         validators=[_check_path],
@@ -58,18 +59,27 @@ class DropzoneForm(forms.Form):
         help_text="Write under a temporary name, then rename. Without it an order may arrive half written or twice.",
     )
     temp_name = forms.CharField(
+        label="Temporary name",
         initial="{name}.tmp",
         max_length=60,
-        help_text="The temporary name; {name} stands for the final one.",
+        help_text="{name} stands for the final one.",
         validators=[
             RegexValidator(r"^(?!\{name\}\Z)[A-Za-z0-9._-]*\{name\}[A-Za-z0-9._-]*\Z", "It reads '{name}.tmp'.")
         ],
     )
     timeout_s = forms.IntegerField(
-        initial=30, min_value=1, max_value=300, help_text="How long the server may be silent, in seconds."
+        label="Timeout (seconds)",
+        initial=30,
+        min_value=1,
+        max_value=300,
+        help_text="How long the server may be silent.",
     )
     ack_timeout_h = forms.IntegerField(
-        initial=24, min_value=1, max_value=720, help_text="After how many hours a missing answer is overdue."
+        label="Answer due after (hours)",
+        initial=24,
+        min_value=1,
+        max_value=720,
+        help_text="A missing answer is overdue then.",
     )
 
     def clean(self) -> dict[str, Any]:

@@ -10,12 +10,13 @@
 
 import posixpath
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
 from connectors.dropzones.config import DropzoneSettings
-from connectors.exceptions import ConnectorError, RejectedError, TargetExistsError
+from connectors.exceptions import ConnectorError, RejectedError, TargetExistsError, TransientError
 from connectors.ports import ExportDocument, Journal, Staged
 
 # Where the file is now, or why it is not there.
@@ -122,13 +123,15 @@ class Drop:
 
     def _publish(self, placed: Sequence[_Placed]) -> None:
         """Rename; what the server refused or left unanswered is looked at once, and never sent again unseen."""
-        doubtful: dict[UUID, ConnectorError] = {}
+        doubtful = []
         for p, error in zip(placed, self._dropzone.rename([p.move for p in placed]), strict=True):
             self._outcomes[p.parcel.export_id] = error or p.final
             if error:
-                doubtful[p.parcel.export_id] = error
-        # Where the temporary is still there, the refusal stands as the outcome.
-        self._settle([p for p in placed if p.parcel.export_id in doubtful])
+                doubtful.append(p)
+        # Where the temporary is still there, the refusal stands as the outcome. Where the session is lost, the doubt
+        # stands, and the next try looks.
+        with suppress(TransientError):
+            self._settle(doubtful)
 
     def _settle(self, placed: Sequence[_Placed]) -> tuple[list[_Placed], list[_Placed]]:
         """Record what the table above says of each. Gives those back that were not published: the complete

@@ -5,6 +5,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -111,3 +112,24 @@ def test_a_worker_that_is_killed_three_times_delivers_every_order_once(site: Sit
 def sent_count(installation: Installation) -> int:
     script = "from exports.models import ERPExport; print(ERPExport.objects.filter(status='SENT').count())"
     return int(installation.manage("shell", "--no-imports", "-c", script))
+
+
+@pytest.mark.timeout(180)
+def test_fifty_pushes_at_once_make_one_export(site: Site) -> None:
+    """F29: threads with one key get one answer; without a key one wins and the others are told."""
+    installation = site.installation
+    site.connect()
+    order = installation.post("draft-orders/", ORDER)
+    installation.post(f"draft-orders/{order['id']}/approve/")
+    path = f"draft-orders/{order['id']}/push/"
+    headers = [{"Idempotency-Key": "k1"}] * 40 + [{}] * 10
+
+    with ThreadPoolExecutor(50) as threads:
+        answers = list(threads.map(lambda header: installation.call("POST", path, None, **header), headers))
+
+    statuses = Counter(status for status, _ in answers)
+    assert set(statuses) <= {200, 202, 409}, answers
+    exports = {body["erp_export_id"] for status, body in answers if status != 409}
+    assert len(exports) == 1
+    assert len(installation.get("exports/")["results"]) == 1
+    eventually(lambda: len(list((site.dropzone / "in").glob("*.json"))) == 1, within_s=20, what="the file")

@@ -30,8 +30,8 @@ class Notebook:
         self.files |= files
 
 
-def attempt(**fields: Any) -> ExportAttempt:
-    return ExportAttempt(**({"export_id": uuid4(), "created_at": MOMENT} | fields))
+def attempt() -> ExportAttempt:
+    return ExportAttempt(export_id=uuid4(), created_at=MOMENT)
 
 
 class ConnectorContract:

@@ -141,7 +141,8 @@ def test_repeated_failures_pause_a_connection_and_a_success_ends_it(connection: 
         connection.refresh_from_db()
         pauses.append(connection.paused_until)
     assert pauses[:2] == [None, None]
-    assert pauses[2] < pauses[4]
+    assert None not in pauses[2:]
+    assert pauses[2:] == sorted(set(pauses[2:]))  # type: ignore[type-var] # no None among them
     health.record_success(connection.pk)
     connection.refresh_from_db()
     assert (connection.paused_until, connection.failures_in_a_row) == (None, 0)

@@ -10,7 +10,7 @@ from orderflow import broker
 
 broker.register()
 
-app = Celery("broker-tests", broker=os.environ.get("BROKER_URL"), fixups=[])
+app = Celery("broker-tests", set_as_current=False, broker=os.environ.get("BROKER_URL"), fixups=[])
 app.conf.update(
     accept_content=["json"],
     task_serializer="json",

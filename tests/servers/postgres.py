@@ -1,9 +1,13 @@
-"""A PostgreSQL cluster of its own for a test session, on a free loopback port."""
+"""A PostgreSQL cluster of its own for a test session, on a free loopback port.
+
+`python -m tests.servers.postgres COMMAND…` runs the command with such a cluster's DATABASE_URL.
+"""
 
 import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,3 +45,8 @@ def _run(command: list[str], user: str | None) -> None:
     subprocess.run(
         command, user=user, cwd="/", check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60
     )
+
+
+if __name__ == "__main__":
+    with postgres() as url:
+        sys.exit(subprocess.run(sys.argv[1:], env={**os.environ, "DATABASE_URL": url}, check=False).returncode)
