@@ -14,7 +14,8 @@ from typing import Self, TextIO
 from orderflow.demo.environment import PROJECT
 from orderflow.demo.lock import note
 
-STOP_WITHIN_S = 10
+# An idle Celery worker takes longer, and has nothing to lose: the product is made for workers that are killed.
+STOP_WITHIN_S = 3
 KILLED_WITHIN_S = 2
 LINES_TOLD = 15
 
@@ -78,7 +79,7 @@ class Children:
 @contextmanager
 def _deaf() -> Iterator[None]:
     """A second Ctrl-C must not leave processes behind."""
-    before = {name: signal.signal(name, signal.SIG_IGN) for name in (signal.SIGINT, signal.SIGTERM)}
+    before = {name: signal.signal(name, signal.SIG_IGN) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:

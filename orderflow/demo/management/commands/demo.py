@@ -32,8 +32,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         if not entered():
             raise CommandError("The demo has settings of its own. Start it with `python manage.py demo`.")
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, signal.default_int_handler)
+        _end_in_order()
         try:
             run(orders=options["orders"], once=options["once"], port=options["port"])
         except ChildDied as error:
@@ -48,3 +47,10 @@ def _orders(text: str) -> int:
     if not 1 <= count <= SAMPLES:
         raise argparse.ArgumentTypeError(f"There are {SAMPLES} sample orders: choose 1 to {SAMPLES}.")
     return count
+
+
+def _end_in_order() -> None:
+    """Whatever asks the demo to end, its processes end first. Under nohup a closed terminal does not ask."""
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if name != signal.SIGHUP or signal.getsignal(name) is not signal.SIG_IGN:
+            signal.signal(name, signal.default_int_handler)
