@@ -45,9 +45,8 @@ lock: $(INSTALLED) ## requirements*.in into requirements*.txt, with hashes (ARGS
 	$(COMPILE) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 
 $(INSTALLED): $(LOCKED)
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
-		echo "OrderFlow needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
-			"Name another one: make setup PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 14) or sys.exit( \
+		"OrderFlow needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d. Name another: PYTHON=python3.13" % v)'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
