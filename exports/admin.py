@@ -9,6 +9,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from exports import copies, push_service
 from exports.models import AckFile, ERPExport, Verdict
@@ -41,8 +42,8 @@ class ERPExportAdmin(PageAdmin):
     actions = ("retry", "give_up")
     change_form_outer_after_template = "exports/timeline_and_document.html"
     list_display = (
-        "created_at", "organization", "state", "order", "erp_connection", "tries", "next_attempt_at", "sent_at",
-        "erp_order_id", "error",
+        "created_at", "state", "order", "error", "erp_order", "sent_at", "next_attempt_at", "erp_connection",
+        "organization",
     )  # fmt: skip
     list_display_links = ("created_at",)
     list_filter = ("organization", "status", ("connection", OwnRowsFilter), "created_at")
@@ -145,14 +146,18 @@ class ERPExportAdmin(PageAdmin):
     def successor(self, export: ERPExport) -> SafeString | str:
         return page_link(getattr(export, "superseded_by", None))
 
+    @admin.display(description="ERP order id", ordering="erp_order_id")
+    def erp_order(self, export: ERPExport) -> SafeString:
+        return format_html('<span class="whitespace-nowrap">{}</span>', export.erp_order_id or "-")
+
     @admin.display(description="error")
-    def error(self, export: ERPExport) -> str:
-        return export.error_message[:80]
+    def error(self, export: ERPExport) -> SafeString:
+        return format_html('<div class="sentence">{}</div>', Truncator(export.error_message).chars(80))
 
 
 @admin.register(AckFile)
 class AckFileAdmin(ScopedModelAdmin):
-    list_display = ("seen_at", "organization", "outcome", "name", "order", "erp_connection", "reason", "archived_at")
+    list_display = ("seen_at", "outcome", "order", "name", "reason", "erp_connection", "archived_at", "organization")
     list_display_links = ("seen_at", "name")
     list_filter = ("organization", "verdict", ("connection", OwnRowsFilter), "seen_at")
     list_select_related = ("organization", "connection", "export__draft_order")

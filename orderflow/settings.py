@@ -75,6 +75,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "orderflow.urls"
+LOGIN_REDIRECT_URL = "admin:index"
 WSGI_APPLICATION = "orderflow.wsgi.application"
 TEMPLATES = [
     {

@@ -27,3 +27,11 @@ def test_probes_are_not_sent_to_tls(settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/livez").status_code == 200
     assert Client().get("/api/v1/exports/").status_code == 301
+
+
+@pytest.mark.django_db
+def test_the_root_and_a_login_lead_to_the_admin(client: Client, django_user_model: Any) -> None:
+    django_user_model.objects.create_superuser("eva", password="correct horse battery")
+    assert client.get("/").headers["Location"] == "/admin/"
+    login = client.post("/admin/login/", {"username": "eva", "password": "correct horse battery"})
+    assert login.headers["Location"] == "/admin/"
