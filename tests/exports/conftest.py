@@ -3,12 +3,17 @@ from pathlib import Path
 
 import pytest
 
+from connectors import connection_service
+from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports import delivery, push_service
 from exports.models import ERPExport
 from exports.push_service import PushRequest
 from orderflow.orders.models import DraftOrder
+from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
+from tests.servers.asyncssh_server import AsyncSSHServer
+from tests.servers.openssh import OpenSSHServer
 
 Push = Callable[..., ERPExport]
 
@@ -30,6 +35,16 @@ def sent(push: Push, connection: ERPConnection) -> ERPExport:
     export.refresh_from_db()
     assert export.status == "SENT"
     return export
+
+
+def connect_to(server: OpenSSHServer | AsyncSSHServer, organization: Organization, **config: object) -> ERPConnection:
+    """A default connection into `in` behind an SFTP server, answers in `acks`."""
+    login = {"password": server.password} if server.password else {"private_key": server.private_key}
+    place = {"mode": "sftp", "host": server.host, "port": server.port, "username": server.username}
+    folders = {"host_key": server.host_key, "export_path": "in", "ack_path": "acks", "timeout_s": 3}
+    changes = ConnectionChanges(name="SFTP", is_default=True, config={**place, **login, **folders, **config})
+    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
+    return connection_service.save(row, changes, actor="test")
 
 
 def names(folder: Path) -> list[str]:

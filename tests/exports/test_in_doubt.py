@@ -8,13 +8,11 @@ from typing import Any
 import asyncssh
 import pytest
 
-from connectors import connection_service
-from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports import delivery
 from exports.models import ERPExport
 from orderflow.tenancy.models import Organization
-from tests.exports.conftest import Push
+from tests.exports.conftest import Push, connect_to
 from tests.servers.asyncssh_server import AsyncSSHServer, asyncssh_server
 
 
@@ -41,18 +39,7 @@ def server(tmp_path: Path) -> Iterator[AsyncSSHServer]:
 
 @pytest.fixture
 def connection(organization: Organization, server: AsyncSSHServer, dropzone_root: Path) -> ERPConnection:
-    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
-    config = {
-        "mode": "sftp",
-        "host": server.host,
-        "port": server.port,
-        "username": server.username,
-        "password": server.password,
-        "host_key": server.host_key,
-        "export_path": "/in",
-        "timeout_s": 5,
-    }
-    return connection_service.save(row, ConnectionChanges(name="SFTP", is_default=True, config=config), actor="test")
+    return connect_to(server, organization, export_path="/in", ack_path="")
 
 
 def take(server: AsyncSSHServer) -> list[str]:

@@ -14,7 +14,7 @@ from exports import delivery
 from exports.models import ERPExport
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
-from tests.exports.conftest import Push
+from tests.exports.conftest import Push, connect_to
 from tests.servers.openssh import OpenSSHServer, generate_key, openssh_server
 from tests.servers.ports import free_port
 
@@ -29,19 +29,7 @@ def server(tmp_path: Path) -> Any:
 
 @pytest.fixture
 def connection(organization: Organization, server: OpenSSHServer, dropzone_root: Path) -> ERPConnection:
-    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
-    config = {
-        "mode": "sftp",
-        "host": server.host,
-        "port": server.port,
-        "username": server.username,
-        "private_key": server.private_key,
-        "host_key": server.host_key,
-        "export_path": "in",
-        "ack_path": "acks",
-        "timeout_s": 3,
-    }
-    return connection_service.save(row, ConnectionChanges(name="SFTP", is_default=True, config=config), actor="test")
+    return connect_to(server, organization)
 
 
 Change = Callable[..., None]
