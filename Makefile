@@ -17,10 +17,10 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format lock
+.PHONY: help setup demo test test-postgres lint format lock
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## the virtual environment, from the locked requirements
 
@@ -29,6 +29,9 @@ demo: $(INSTALLED) .env ## sample orders to a stand-in ERP and back, with everyt
 
 test: $(INSTALLED) ## the tests, on all processors
 	$(BIN)/pytest -n auto $(ARGS)
+
+test-postgres: $(INSTALLED) ## the tests of the three packages once more, on PostgreSQL
+	$(BIN)/python -m tests.servers.postgres $(BIN)/pytest -n auto tests/connectors tests/exports tests/orderflow $(ARGS)
 
 lint: $(INSTALLED) ## style, form and types
 	$(BIN)/ruff check .
