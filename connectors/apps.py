@@ -1,4 +1,9 @@
+from typing import Any
+
+from celery.signals import worker_process_shutdown
 from django.apps import AppConfig
+
+from connectors.sftp.pool import sessions
 
 
 class ConnectorsConfig(AppConfig):
@@ -7,3 +12,10 @@ class ConnectorsConfig(AppConfig):
 
     def ready(self) -> None:
         from connectors import checks  # noqa: F401, PLC0415 - models can be imported from here on
+
+        # A worker's child process ends without what Python does at its exit.
+        worker_process_shutdown.connect(_close_sessions)
+
+
+def _close_sessions(**_: Any) -> None:
+    sessions.close_all()

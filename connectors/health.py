@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from connectors.models import ERPConnection
+from connectors.sftp.pool import sessions
 
 # After so many failed sessions in a row, and for how long. The first failures are left to each order's own schedule.
 PAUSES = {3: timedelta(minutes=1), 5: timedelta(minutes=5), 8: timedelta(minutes=15)}
@@ -15,8 +16,14 @@ PAUSES = {3: timedelta(minutes=1), 5: timedelta(minutes=5), 8: timedelta(minutes
 
 def block(connection_id: UUID, reason: str) -> bool:
     """Stop using the connection until somebody mends it. True for the one caller that blocked it."""
+    hang_up(connection_id)
     rows = ERPConnection.objects.filter(pk=connection_id, blocked_at=None)
     return rows.update(blocked_at=Now(), blocked_reason=reason[:500]) == 1
+
+
+def hang_up(connection_id: UUID) -> None:
+    """Keep nothing open for a connection that is out of use."""
+    sessions.close_idle(connection_id)
 
 
 def release(connection_id: UUID) -> None:

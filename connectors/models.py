@@ -76,6 +76,8 @@ class ERPConnection(models.Model):
         return config
 
     def runtime_config(self, stored: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The config as the connector takes it: `root` keeps filesystem mode inside the organization's folder."""
+        """The config as the connector takes it: `root` keeps filesystem mode inside the organization's folder,
+        `connection_id` and `revision` say whose sessions may be used again."""
         config = self.stored_config() if stored is None else stored
-        return {**config, "root": str(settings.DROPZONE_ROOT / self.organization.slug)}
+        root = str(settings.DROPZONE_ROOT / self.organization.slug)
+        return {**config, "root": root, "connection_id": self.pk, "revision": self.revision}

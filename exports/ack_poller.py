@@ -51,6 +51,8 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
         while batch := list(islice(entries, BATCH)):
             lanes.renew(lease)
             reading.take(batch)
+    if connection.status == ERPConnection.Status.DISABLED:
+        health.hang_up(connection.pk)
     if reading.errors:
         # One file that cannot be read or moved has not kept the others from being applied.
         raise reading.errors[0]

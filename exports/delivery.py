@@ -89,6 +89,7 @@ def _drain(lease: lanes.Lease) -> bool:
         while batch := _next_batch(lease.connection_id):
             connection = usable().select_related("organization").filter(pk=lease.connection_id).first()
             if connection is None:
+                health.hang_up(lease.connection_id)
                 return False
             try:
                 _deliver(batch, connection, lease, copies)

@@ -156,6 +156,9 @@ DROPZONE_ROOT = Path(env.str("DROPZONE_ROOT", default=str(DATA_DIR / "dropzones"
 # Replaces the default (public and private addresses, no loopback) of where SFTP connections may go.
 DROPZONE_ALLOWED_NETWORKS = tuple(ip_network(n) for n in env.list("DROPZONE_ALLOWED_NETWORKS", default=[])) or None
 
+# How long a worker keeps an SFTP session for its connection's next use; 0: not at all.
+SFTP_IDLE_S = env.float("SFTP_IDLE_S", default=60)
+
 # How long a worker that was killed keeps others off a connection.
 LEASE_S = env.float("LEASE_S", default=30)
 DELIVERY_BATCH_SIZE = env.int("DELIVERY_BATCH_SIZE", default=200)

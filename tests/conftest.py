@@ -1,6 +1,6 @@
 """What tests of every package share: an organization, a connection into a folder, orders on their way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
+from connectors.sftp.pool import sessions
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Membership, Organization
@@ -22,6 +23,13 @@ from orderflow.tenancy.roles import Role
 
 MakeOrder = Callable[..., DraftOrder]
 ApiAs = Callable[..., APIClient]
+
+
+@pytest.fixture(autouse=True)
+def no_kept_session() -> Iterator[None]:
+    """What one test leaves open is nothing for the next one to find."""
+    yield
+    sessions.close_all()
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """How a connection describes its dropzone: the form that checks it, the value that the code works with."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -14,6 +15,7 @@ from django.core.validators import RegexValidator
 from connectors.dropzones.base import Dropzone
 from connectors.dropzones.local import LocalDropzone
 from connectors.dropzones.sftp import SFTPDropzone
+from connectors.sftp.pool import Key, Owner, sessions
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
 from connectors.steps import Steps
@@ -95,7 +97,8 @@ class DropzoneForm(forms.Form):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DropzoneSettings:
-    """`place` names the dropzone for people and for the journal: a file staged in one place is not in another."""
+    """`place` names the dropzone for people and for the journal: a file staged in one place is not in another.
+    `owner` is who may use a session again; without one, none is kept."""
 
     place: str
     export_path: str
@@ -105,6 +108,7 @@ class DropzoneSettings:
     answer_due: timedelta | None
     root: str
     target: SFTPTarget | None
+    owner: Owner | None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "DropzoneSettings":
@@ -121,16 +125,34 @@ class DropzoneSettings:
             answer_due=timedelta(hours=config["ack_timeout_h"]) if config["ack_path"] else None,
             root=root,
             target=target,
+            owner=_owner(config),
         )
 
     def temporary_name(self, filename: str) -> str:
         return self.temp_name.replace("{name}", filename)
 
-    def open(self, steps: Steps | None = None) -> Dropzone:
-        """A session with the dropzone. Raises `ConnectorError`."""
+    @contextmanager
+    def open(self) -> Iterator[Dropzone]:
+        """A session with the dropzone, one that was kept where there is one. Raises `ConnectorError`."""
+        if self.target and self.owner:
+            key = Key(owner=self.owner, target=self.target)
+            with sessions.borrowed(key, idle_s=settings.SFTP_IDLE_S) as session:
+                yield SFTPDropzone(session)
+        else:
+            with self.connect() as dropzone:
+                yield dropzone
+
+    def connect(self, steps: Steps | None = None) -> Dropzone:
+        """A session that nobody had before and nobody gets afterwards. Raises `ConnectorError`."""
         if self.target is None:
             return LocalDropzone(self.root)
         return SFTPDropzone(SFTPSession(self.target, steps=steps))
+
+
+def _owner(config: Mapping[str, Any]) -> Owner | None:
+    if "connection_id" not in config:
+        return None
+    return Owner(connection_id=config["connection_id"], revision=config["revision"])
 
 
 def _target(config: Mapping[str, Any]) -> SFTPTarget:

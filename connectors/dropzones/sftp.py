@@ -40,6 +40,7 @@ class SFTPDropzone(Dropzone):
 
     def list(self, directory: str) -> Iterator[Entry]:
         handle = self._session.ask(conversations.open_directory(directory))
+        self._session.listings += 1
         try:
             wave, at_end = _FIRST_WAVE, False
             while not at_end:
@@ -49,6 +50,7 @@ class SFTPDropzone(Dropzone):
         finally:
             if not self._session.is_closed:
                 self._session.ask(conversations.close(handle))
+                self._session.listings -= 1
 
     def make_directory(self, path: str) -> None:
         self._session.ask(conversations.make_directory(path))

@@ -21,7 +21,7 @@ def try_dropzone(
     error: ConnectorError | None = None
     try:
         settings = read_settings()
-        with settings.open(steps) as dropzone:
+        with settings.connect(steps) as dropzone:
             _try_delivery(dropzone, settings, steps)
             if settings.ack_path:
                 with steps.step("list answers") as step:

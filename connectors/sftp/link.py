@@ -1,6 +1,7 @@
 """A socket, Paramiko's transport on it and the watchdog over both: opened and closed as one."""
 
 import logging
+import select
 import socket
 from contextlib import suppress
 
@@ -31,6 +32,13 @@ class Link:
         self.transport.banner_timeout = self.transport.handshake_timeout = timeout_s
         self.transport.auth_timeout = self.transport.channel_timeout = timeout_s
         self.watchdog = Watchdog(sock)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Up, with nothing to read: neither an end of the connection nor a word that the transport has yet to see."""
+        look = select.poll()
+        look.register(self._sock, select.POLLIN)
+        return self.transport.is_active() and not look.poll(0)
 
     def close(self) -> None:
         """Idempotent, never raises; leaves no thread and no socket behind."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import count
+from time import monotonic
 from typing import TypeVar
 
 from connectors.exceptions import ConnectorError, TransientError
 from connectors.sftp.batch import Batch
 from connectors.sftp.connect import connect
-from connectors.sftp.conversations import Conversation
+from connectors.sftp.conversations import Conversation, lstat
 from connectors.sftp.packets import ProtocolError
 from connectors.sftp.target import SFTPTarget
 from connectors.sftp.window import Window
@@ -15,6 +16,9 @@ from connectors.sftp.wire import ConnectionLost
 from connectors.steps import Steps
 
 T = TypeVar("T")
+
+# A session that takes longer over one request than a new one over logging in is not worth keeping.
+_PATIENCE_S = 5
 
 
 class SFTPSession:
@@ -27,14 +31,21 @@ class SFTPSession:
         self._window = Window()
         self._ids = count(1)
         self._closed = False
+        self._doubtful = False
+        self.opened_at = monotonic()
+        # Directories that are being read: their handles are the server's to give, and ours to give back.
+        self.listings = 0
 
-    def run(self, conversations: Sequence[Conversation[T]]) -> list[T | ConnectorError]:
-        """One outcome each, in order; one that fails does not stop the others. Raises `TransientError` when closed."""
+    def run(
+        self, conversations: Sequence[Conversation[T]], *, silence_s: float | None = None
+    ) -> list[T | ConnectorError]:
+        """One outcome each, in order; one that fails does not stop the others. `silence_s` replaces the target's
+        timeout. Raises `TransientError` when closed."""
         if self._closed:
             raise TransientError(f"The session with {self._target.peer} has ended. A new one may work.")
         batch = Batch(self._wire, self._window, self._ids, conversations)
         lost = None
-        self._link.watchdog.allow_batch(len(conversations), self._target.timeout_s)
+        self._link.watchdog.allow_batch(len(conversations), silence_s or self._target.timeout_s)
         try:
             batch.run()
         except ConnectionLost as error:
@@ -48,7 +59,9 @@ class SFTPSession:
         self._link.watchdog.rest()
         if lost:
             self.close()
-        return batch.outcomes(lost)
+        outcomes = batch.outcomes(lost)
+        self._doubtful |= any(isinstance(outcome, TransientError) for outcome in outcomes)
+        return outcomes
 
     def ask(self, conversation: Conversation[T]) -> T:
         """The outcome of a single one; raises where it failed."""
@@ -66,3 +79,13 @@ class SFTPSession:
     @property
     def is_closed(self) -> bool:
         return self._closed
+
+    @property
+    def is_sound(self) -> bool:
+        """As good as new, as far as can be told without asking the server."""
+        return not (self._closed or self._doubtful or self.listings) and self._wire.is_quiet
+
+    def answers(self) -> bool:
+        """One round trip."""
+        (outcome,) = self.run([lstat(".")], silence_s=min(_PATIENCE_S, self._target.timeout_s))
+        return not isinstance(outcome, TransientError)

@@ -37,6 +37,14 @@ class Wire:
             answers, self._rest = split(self._rest + self._receive())
         return answers
 
+    @property
+    def is_quiet(self) -> bool:
+        """Open both ways, and nothing has come that nobody asked for."""
+        channel = self._channel
+        return self._link.is_quiet and not (
+            channel.closed or channel.eof_received or channel.recv_ready() or self._rest
+        )
+
     def _receive(self) -> bytes:
         try:
             received = self._channel.recv(_CHUNK)
