@@ -1,7 +1,7 @@
 """Read what the ERP answered: match each file to its export, record it, and only then move it away."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,7 +17,7 @@ from exports.models import ERPExport, Lane
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = 500
 
 
 def poll(connection_id: UUID) -> int:
@@ -85,14 +85,14 @@ class _Reading:
         """A crash after the ledger's commit leaves files that the next poll knows by their hash and moves."""
         names = {entry.export_filename for entry in batch}
         rows = ERPExport.objects.filter(connection=self.connection, filename__in=names)
-        exports = {export.filename: export for export in rows.select_related("superseded_by")}
+        exports = dict(rows.values_list("filename", "pk"))
         ledger.note_orphans(self.connection, [entry for entry in batch if entry.export_filename not in exports])
         answers = self._read([entry for entry in batch if entry.export_filename in exports], exports)
         done, damaged = ledger.enter(self.connection, answers)
         self._archive(done, quarantine=False)
         self._archive(damaged, quarantine=True)
 
-    def _read(self, entries: Sequence[AckEntry], exports: dict[str, ERPExport]) -> list[ledger.Answer]:
+    def _read(self, entries: Sequence[AckEntry], exports: Mapping[str, UUID]) -> list[ledger.Answer]:
         if not entries:
             return []
         answers = []
@@ -105,13 +105,13 @@ class _Reading:
                 answers.append(self._answer(entry, raw, exports[entry.export_filename]))
         return answers
 
-    def _answer(self, entry: AckEntry, raw: bytes | RejectedError, export: ERPExport) -> ledger.Answer:
+    def _answer(self, entry: AckEntry, raw: bytes | RejectedError, export_id: UUID) -> ledger.Answer:
         if isinstance(raw, RejectedError):
-            return ledger.Answer(entry=entry, export=export, problem=str(raw))
+            return ledger.Answer(entry=entry, export_id=export_id, problem=str(raw))
         try:
-            return ledger.Answer(entry=entry, export=export, raw=raw, ack=self.inbox.parse(entry, raw))
+            return ledger.Answer(entry=entry, export_id=export_id, raw=raw, ack=self.inbox.parse(entry, raw))
         except RejectedError as error:
-            return ledger.Answer(entry=entry, export=export, raw=raw, problem=str(error))
+            return ledger.Answer(entry=entry, export_id=export_id, raw=raw, problem=str(error))
 
     def _archive(self, entries: Sequence[AckEntry], *, quarantine: bool) -> None:
         if not entries:

@@ -1,6 +1,7 @@
 """The copy of every document in object storage: beside the drop, never in its way."""
 
 import logging
+from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from types import TracebackType
@@ -9,7 +10,8 @@ from uuid import UUID
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage, storages
-from django.db.models.functions import Now
+from django.db.models import Value
+from django.db.models.functions import Concat, Now
 
 from connectors.registry import registry
 from exports.documents import attempt_of, sales_order, with_orders
@@ -63,12 +65,13 @@ class Copies(Storage):
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _keep(self, keys: list[str]) -> None:
-        names = {key.rpartition("/")[2]: key for key in keys}
-        rows = ERPExport.objects.filter(connection_id=self._connection_id, filename__in=names, storage_key="")
-        exports = list(rows.only("id", "filename"))
-        for export in exports:
-            export.storage_key = names[export.filename]
-        ERPExport.objects.bulk_update(exports, ["storage_key"])
+        names = defaultdict(list)
+        for key in keys:
+            folder, _, name = key.rpartition("/")
+            names[folder].append(name)
+        rows = ERPExport.objects.filter(connection_id=self._connection_id, storage_key="")
+        for folder, filenames in names.items():
+            rows.filter(filename__in=filenames).update(storage_key=Concat(Value(f"{folder}/"), "filename"))
 
 
 def read(export: ERPExport) -> "File[bytes]":

@@ -27,8 +27,8 @@ from exports.transitions import ExportStatus
 logger = logging.getLogger(__name__)
 
 
-class ConnectionChanged(ConnectorError):
-    """Somebody edited, blocked or disabled the connection while a batch was under way."""
+class BatchOutdated(ConnectorError):
+    """Somebody changed the connection or settled an export while the batch was under way; nothing of it was sent."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +42,15 @@ class LaneJournal:
     def staged(self, files: Mapping[UUID, Staged]) -> None:
         lanes.renew(self.lease)
         if not usable().filter(pk=self.connection.pk, revision=self.connection.revision).exists():
-            raise ConnectionChanged(f"Connection {self.connection.name!r} was changed. The batch starts over.")
+            raise BatchOutdated(f"Connection {self.connection.name!r} was changed. The batch starts over.")
         now = timezone.now()
         rows = [
             ERPExport(pk=pk, staged_path=f.path, document_sha256=f.sha256, document_size=f.size)
             for pk, f in files.items()
         ]
-        ERPExport.objects.bulk_update(rows, ["staged_path", "document_sha256", "document_size"])
+        own = ["staged_path", "document_sha256", "document_size"]
+        if ERPExport.objects.set_each(rows, own=own, within=ExportStatus.PENDING) != len(rows):
+            raise BatchOutdated("Somebody settled an export of the batch before it was sent. The batch starts over.")
         ExportEvent.objects.bulk_create(
             ExportEvent(export_id=pk, kind=EventKind.STAGED, at=now, detail={"path": f.path, "bytes": f.size})
             for pk, f in files.items()
@@ -93,7 +95,7 @@ def _drain(lease: lanes.Lease) -> bool:
                 return False
             try:
                 _deliver(batch, connection, lease, copies)
-            except ConnectionChanged:
+            except BatchOutdated:
                 continue
             if time.monotonic() > end:
                 return True
@@ -118,7 +120,7 @@ def _deliver(batch: list[ERPExport], connection: ERPConnection, lease: lanes.Lea
             answer_due = connector.answer_due(config)
         orders, results = _orders(batch)
         results.extend(connector.export_many(orders, config, journal=journal))
-    except ConnectionChanged:
+    except BatchOutdated:
         raise
     except ConnectorError as error:
         failure = error

@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Iterable
 
 from django.db import models
 
@@ -11,6 +12,11 @@ from orderflow.tenancy.states import StateQuerySet
 
 class ERPExportQuerySet(StateQuerySet["ERPExport"]):
     transitions = ALLOWED
+
+    def locked(self, ids: Iterable[uuid.UUID]) -> "models.QuerySet[ERPExport]":
+        """Nobody else moves them until the transaction ends; in one order for all, so that two batches never wait for
+        each other in a circle. SQLite has one writer at a time anyway."""
+        return self.select_for_update(of=("self",), no_key=True).filter(pk__in=ids).order_by("pk")
 
 
 class ERPExport(models.Model):

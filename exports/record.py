@@ -1,12 +1,11 @@
 """What became of a batch, written down: exports, their orders and their history in one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from connectors.ports import ExportResult
@@ -18,6 +17,9 @@ from orderflow.orders.transitions import OrderStatus
 
 Rows = Mapping[UUID, ERPExport]
 
+# The export's columns that tell of the file at the dropzone.
+DOCUMENT = ("dropzone_path", "document_sha256", "document_size")
+
 
 @transaction.atomic
 def sent(results: Sequence[ExportResult], rows: Rows, answer_due: timedelta | None) -> None:
@@ -25,92 +27,98 @@ def sent(results: Sequence[ExportResult], rows: Rows, answer_due: timedelta | No
     if not results:
         return
     now = timezone.now()
+    pending, overtaken = _locked([rows[result.export_id] for result in results])
     for result in results:
         export, found = rows[result.export_id], result.connector_metadata
         export.dropzone_path = found["dropzone_path"]
         export.document_sha256, export.document_size = found["sha256"], found["size"]
-    exports = [rows[result.export_id] for result in results]
-    ERPExport.objects.bulk_update(exports, ["dropzone_path", "document_sha256", "document_size"])
-    pending = _pending(exports)
-    ERPExport.objects.filter(pk__in=[e.pk for e in pending]).move(
+        export.tries += 1
+    ERPExport.objects.move_locked(
+        pending,
         ExportStatus.PENDING,
         ExportStatus.SENT,
+        own=[*DOCUMENT, "tries"],
         sent_at=now,
         answer_due_at=now + answer_due if answer_due else None,
-        tries=F("tries") + 1,
         next_attempt_at=None,
         error_message="",
     )
-    _move_orders(pending, OrderStatus.PUSHED, now)
-    _note(
-        pending,
-        EventKind.SENT,
-        now,
-        lambda e: {"path": e.dropzone_path, "bytes": e.document_size, "sha256": e.document_sha256},
+    ERPExport.objects.set_each(overtaken, own=DOCUMENT)
+    DraftOrder.objects.filter(pk__in=[export.draft_order_id for export in pending]).move(
+        OrderStatus.PUSHING, OrderStatus.PUSHED, updated_at=now
+    )
+    ExportEvent.objects.bulk_create(
+        ExportEvent(
+            export_id=e.pk,
+            kind=EventKind.SENT,
+            at=now,
+            detail={"path": e.dropzone_path, "bytes": e.document_size, "sha256": e.document_sha256},
+        )
+        for e in pending
     )
 
 
 @transaction.atomic
 def failed(results: Sequence[ExportResult], rows: Rows) -> None:
     """Planned again by the schedule, or PENDING -> FAILED when trying again cannot help."""
+    if not results:
+        return
     now = timezone.now()
-    messages = {result.export_id: (result.error_message or "")[:500] for result in results}
-    retryable = {result.export_id for result in results if result.retryable}
-    for export in _pending([rows[result.export_id] for result in results]):
+    pending, _ = _locked([rows[result.export_id] for result in results])
+    outcomes = {result.export_id: result for result in results}
+    for export in pending:
+        outcome = outcomes[export.pk]
+        export.tries, export.error_message = export.tries + 1, (outcome.error_message or "")[:500]
         # What the journal holds by now, not what the batch began with, says whether the order is in doubt.
-        again = next_attempt(export.tries + 1, now, in_doubt=bool(export.staged_path))
-        message = messages[export.pk]
-        if export.pk in retryable and again:
-            _plan(export, message, again, now)
-        else:
-            _fail(export, message, now)
+        again = next_attempt(export.tries, now, in_doubt=bool(export.staged_path))
+        export.next_attempt_at = again if outcome.retryable else None
+    _plan([export for export in pending if export.next_attempt_at], now)
+    _fail([export for export in pending if not export.next_attempt_at], now)
 
 
 def blocked(exports: Sequence[ERPExport], reason: str) -> None:
     """They stay PENDING, and go when somebody has mended the connection."""
-    _note(exports, EventKind.BLOCKED, timezone.now(), message=reason)
-
-
-def _plan(export: ERPExport, message: str, again: datetime, now: datetime) -> None:
-    ERPExport.objects.filter(pk=export.pk, status=ExportStatus.PENDING).update(
-        tries=F("tries") + 1, next_attempt_at=again, error_message=message
+    now = timezone.now()
+    ExportEvent.objects.bulk_create(
+        ExportEvent(export_id=export.pk, kind=EventKind.BLOCKED, at=now, message=reason[:500]) for export in exports
     )
-    detail = {"try": export.tries + 1, "next_attempt_at": again.isoformat()}
-    _note([export], EventKind.RETRY, now, lambda _: detail, message=message)
 
 
-def _fail(export: ERPExport, message: str, now: datetime) -> None:
-    ERPExport.objects.filter(pk=export.pk).move(
+def _locked(exports: Sequence[ERPExport]) -> tuple[list[ERPExport], list[ERPExport]]:
+    """Those that are PENDING until the transaction ends, and those that somebody settled meanwhile; read anew."""
+    rows = ERPExport.objects.locked([export.pk for export in exports])
+    now = {pk: state for pk, *state in rows.values_list("pk", "status", "staged_path")}
+    for export in exports:
+        export.status, export.staged_path = now[export.pk]
+    pending = [export for export in exports if export.status == ExportStatus.PENDING]
+    return pending, [export for export in exports if export.status != ExportStatus.PENDING]
+
+
+def _plan(exports: Sequence[ERPExport], now: datetime) -> None:
+    own = ["tries", "next_attempt_at", "error_message"]
+    ERPExport.objects.set_each(exports, own=own, within=ExportStatus.PENDING)
+    details = [
+        {"try": e.tries, "next_attempt_at": e.next_attempt_at and e.next_attempt_at.isoformat()} for e in exports
+    ]
+    _note(exports, EventKind.RETRY, now, details)
+
+
+def _fail(exports: Sequence[ERPExport], now: datetime) -> None:
+    ERPExport.objects.move_locked(
+        exports,
         ExportStatus.PENDING,
         ExportStatus.FAILED,
-        tries=F("tries") + 1,
+        own=["tries", "error_message"],
         next_attempt_at=None,
         settled_at=now,
-        error_message=message,
     )
-    _move_orders([export], OrderStatus.ERROR, now, error_message=message)
-    _note([export], EventKind.FAILED, now, lambda _: {"try": export.tries + 1}, message=message)
+    orders = [DraftOrder(pk=export.draft_order_id, error_message=export.error_message) for export in exports]
+    DraftOrder.objects.move_each(orders, OrderStatus.PUSHING, OrderStatus.ERROR, own=["error_message"], updated_at=now)
+    _note(exports, EventKind.FAILED, now, [{"try": export.tries} for export in exports])
 
 
-def _pending(exports: Sequence[ERPExport]) -> list[ERPExport]:
-    """Those that nobody settled meanwhile, read anew and locked until the transaction ends."""
-    rows = ERPExport.objects.select_for_update().filter(pk__in=[e.pk for e in exports], status=ExportStatus.PENDING)
-    return list(rows)
-
-
-def _move_orders(exports: Sequence[ERPExport], target: OrderStatus, now: datetime, **fields: Any) -> None:
-    orders = DraftOrder.objects.filter(pk__in=[export.draft_order_id for export in exports])
-    orders.move(OrderStatus.PUSHING, target, updated_at=now, **fields)
-
-
-def _note(
-    exports: Sequence[ERPExport],
-    kind: EventKind,
-    now: datetime,
-    detail: Callable[[ERPExport], dict[str, Any]] = lambda _: {},
-    message: str = "",
-) -> None:
+def _note(exports: Sequence[ERPExport], kind: EventKind, now: datetime, details: Sequence[dict[str, Any]]) -> None:
     ExportEvent.objects.bulk_create(
-        ExportEvent(export_id=export.pk, kind=kind, at=now, message=message[:500], detail=detail(export))
-        for export in exports
+        ExportEvent(export_id=export.pk, kind=kind, at=now, message=export.error_message, detail=detail)
+        for export, detail in zip(exports, details, strict=True)
     )

@@ -64,6 +64,28 @@ def test_of_many_rows_those_that_are_in_the_source_move(make_draft: MakeDraft) -
     assert sorted(DraftOrder.objects.values_list("status", flat=True)) == [S.APPROVED, S.APPROVED, S.ERROR]
 
 
+def test_of_many_rows_each_gets_its_own_values_where_it_moves(make_draft: MakeDraft) -> None:
+    orders = [make_draft(status=status) for status in (S.READY, S.READY, S.ERROR)]
+    neighbor = make_draft(status=S.READY)
+    for number, order in enumerate(orders):
+        order.notes = f"Note {number}, 100 % 'quoted'"
+    assert DraftOrder.objects.move_each(orders, S.READY, S.APPROVED, own=["notes"], error_message="moved") == 2
+    rows = {order.pk: order for order in DraftOrder.objects.all()}
+    for order in orders[:2]:
+        assert (rows[order.pk].status, rows[order.pk].error_message) == (S.APPROVED, "moved")
+        assert rows[order.pk].notes == order.notes
+    for order in (orders[2], neighbor):
+        assert (rows[order.pk].status, rows[order.pk].notes, rows[order.pk].error_message) == (order.status, "", "")
+
+
+@pytest.mark.parametrize(("source", "target"), [pair for pair in PAIRS if pair not in WAYS])
+def test_rows_with_their_own_values_go_no_other_way_either(
+    make_draft: MakeDraft, source: OrderStatus, target: OrderStatus
+) -> None:
+    with pytest.raises(IllegalTransition, match=f"{source} -> {target}"):
+        DraftOrder.objects.move_each([make_draft(status=source)], source, target, own=["notes"])
+
+
 def test_the_table_names_every_state() -> None:
     assert set(ALLOWED) == set(S)
 
