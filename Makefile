@@ -33,6 +33,9 @@ test: $(INSTALLED) ## the tests, on all processors
 test-postgres: $(INSTALLED) ## the tests of the three packages once more, on PostgreSQL
 	$(BIN)/python -m tests.servers.postgres $(BIN)/pytest -n auto tests/connectors tests/exports tests/orderflow $(ARGS)
 
+bench: $(INSTALLED) ## the benchmarks, into docs/performance.md (ARGS="connector acks": some; ARGS=--quick: a try)
+	$(BIN)/python -m tests.bench $(ARGS)
+
 lint: $(INSTALLED) ## style, form and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -1,0 +1,60 @@
+"""`python -m tests.bench [names…] [--quick]`: run benchmarks, print what they came to, keep it in docs/."""
+
+import argparse
+import importlib
+import logging
+import sys
+import time
+from types import ModuleType
+
+import django
+import pytest
+from django.core.management import call_command
+
+from tests.bench import report
+from tests.bench.bench import bench
+from tests.bench.results import Result
+
+NAMES = (
+    "connector round_trips whole_path single_push push_endpoint large_order acks document memory growth costs".split()
+)
+WITHOUT_DATABASE = {"connector", "round_trips", "large_order", "document"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"some of: {', '.join(NAMES)}; none: all")
+    parser.add_argument("--quick", action="store_true", help="one small round each, to see that it works; not kept")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.names) - set(NAMES)):
+        parser.error(f"there is no benchmark {unknown[0]}; there are {', '.join(NAMES)}")
+    names = [name for name in NAMES if name in options.names or not options.names]
+    try:
+        results = _run(names, quick=options.quick)
+    except pytest.skip.Exception as missing:
+        sys.exit(str(missing))
+    report.show_bars(results)
+    if not options.quick:
+        report.keep(results)
+
+
+def _run(names: list[str], *, quick: bool) -> dict[str, Result]:
+    results = {}
+    database = not WITHOUT_DATABASE.issuperset(names)
+    with bench(quick=quick, database=database) as place:
+        # The settings are read here, behind the environment that they come from.
+        django.setup()
+        # In this process only; the product's own log as they always do.
+        logging.disable(logging.INFO)
+        if database:
+            call_command("migrate", verbosity=0)
+        for name in names:
+            module: ModuleType = importlib.import_module(f"tests.bench.benchmarks.{name}")
+            started = time.monotonic()
+            results[name] = module.run(place)
+            report.show(name, results[name], time.monotonic() - started)
+    return results
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""What people read: tables in the terminal, and in docs/performance.md between two markers.
+
+docs/performance.json keeps the newest result of each benchmark, so that running one leaves the others' in the page.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as TerminalTable
+
+from tests.bench import machine
+from tests.bench.bench import ROOT
+from tests.bench.results import Bar, Result, Table
+
+KEPT = ROOT / "docs" / "performance.json"
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+BARS = ("figure", "bar", "measured", "met")
+
+_console = Console()
+
+
+def show(name: str, result: Result, took_s: float) -> None:
+    _console.rule(f"{name} ({took_s:.0f} s)")
+    _console.print(result.told)
+    for table in result.tables:
+        _console.print(_in_terminal(table))
+
+
+def show_bars(results: Mapping[str, Result]) -> None:
+    rows = [row for result in results.values() for row in _bar_rows(result)]
+    _console.print(_in_terminal(Table(title="Bars", columns=BARS, rows=rows)))
+
+
+def keep(results: Mapping[str, Result]) -> None:
+    described = machine.described()
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    kept |= {name: asdict(result) | {"measured": described} for name, result in results.items()}
+    KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    write_between(PAGE, "\n".join(_page(kept)))
+
+
+def write_between(path: Any, text: str) -> None:
+    """Replace what stands between the markers."""
+    page = path.read_text()
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def _page(kept: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Bars\n"
+    rows = [row for result in kept.values() for row in _bar_rows(_restored(result))]
+    yield _in_markdown(Table(title="", columns=BARS, rows=rows))
+    for name, found in kept.items():
+        result = _restored(found)
+        yield f"## {name.replace('_', ' ').capitalize()}\n"
+        yield f"{result.told}\n"
+        for table in result.tables:
+            yield f"{table.title}:\n"
+            yield _in_markdown(table)
+    yield "## Where and when\n"
+    for described, names in _places(kept).items():
+        yield f"{', '.join(names)}: {described}.\n"
+
+
+def _places(kept: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The benchmarks by where and when they ran: mostly one line."""
+    places: dict[str, list[str]] = {}
+    for name, found in kept.items():
+        places.setdefault("; ".join(found["measured"].values()), []).append(f"`{name}`")
+    return places
+
+
+def _restored(kept: Mapping[str, Any]) -> Result:
+    return Result(
+        told=kept["told"],
+        tables=[Table(**table) for table in kept["tables"]],
+        bars=[Bar(**bar) for bar in kept["bars"]],
+        costs=kept["costs"],
+    )
+
+
+def _bar_rows(result: Result) -> list[tuple[str, str, str, str]]:
+    return [(bar.figure, bar.bar, bar.value, "yes" if bar.met else "NO") for bar in result.bars]
+
+
+def _in_terminal(table: Table) -> TerminalTable:
+    shown = TerminalTable(*table.columns, title=table.title)
+    for row in table.rows:
+        shown.add_row(*row)
+    return shown
+
+
+def _in_markdown(table: Table) -> str:
+    rows = [table.columns, ["---"] * len(table.columns), *table.rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
