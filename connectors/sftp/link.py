@@ -37,8 +37,12 @@ class Link:
     def is_quiet(self) -> bool:
         """Up, with nothing to read: neither an end of the connection nor a word that the transport has yet to see."""
         look = select.poll()
-        look.register(self._sock, select.POLLIN)
-        return self.transport.is_active() and not look.poll(0)
+        try:
+            look.register(self._sock, select.POLLIN)
+        except ValueError:
+            # The transport has met the end, and closed the socket.
+            return False
+        return not look.poll(0) and self.transport.is_active()
 
     def close(self) -> None:
         """Idempotent, never raises; leaves no thread and no socket behind."""

@@ -1,5 +1,7 @@
 """Servers to talk to, and sessions with them."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from ipaddress import ip_network
@@ -54,6 +56,24 @@ def connect() -> Iterator[Callable[..., SFTPSession]]:
             return session
 
         yield open_session
+
+
+@pytest.fixture
+def nothing_left_behind() -> Iterator[None]:
+    """No thread and no descriptor that was not there before; a server's own may take a moment to go."""
+    threads, descriptors = set(threading.enumerate()), _open_descriptors()
+    yield
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        left = {t for t in set(threading.enumerate()) - threads if not t.name.startswith(("asyncssh", "asyncio"))}
+        if not left and _open_descriptors() <= descriptors:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"left behind: {left}, {_open_descriptors()} descriptors instead of {descriptors}")
+
+
+def _open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def target_of(server: Server, **changes: Any) -> SFTPTarget:

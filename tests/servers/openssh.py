@@ -64,6 +64,10 @@ class OpenSSHServer:
     def kill_sessions(self) -> None:
         for pid in _family(self.process.pid)[1:]:
             _signal(pid, signal.SIGKILL)
+        # Their sockets close with them, not with the signal.
+        deadline = time.monotonic() + 5
+        while len(_family(self.process.pid)) > 1 and time.monotonic() < deadline:
+            time.sleep(0.005)
 
 
 @contextlib.contextmanager

@@ -32,24 +32,6 @@ def within(seconds: float) -> Iterator[None]:
     assert time.monotonic() - started < seconds
 
 
-@pytest.fixture
-def nothing_left_behind() -> Iterator[None]:
-    """No thread and no descriptor that was not there before; a server's own may take a moment to go."""
-    threads, descriptors = set(threading.enumerate()), _open_descriptors()
-    yield
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        left = {t for t in set(threading.enumerate()) - threads if not t.name.startswith(("asyncssh", "asyncio"))}
-        if not left and _open_descriptors() <= descriptors:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"left behind: {left}, {_open_descriptors()} descriptors instead of {descriptors}")
-
-
-def _open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 @contextlib.contextmanager
 def raw_server(talk: Callable[[socket.socket], Any]) -> Iterator[SFTPTarget]:
     """Something on a port that does `talk` with everybody who connects."""
