@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from django.core.files.storage import storages
 
+from connectors.dropzones.base import Dropzone
 from connectors.dropzones.config import DropzoneSettings
 from connectors.dropzones.drop import Drop, Parcel
 from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
@@ -41,25 +42,29 @@ def dropzone_settings(config: Mapping[str, Any]) -> DropzoneSettings:
     return DropzoneSettings.from_config(connector.clean_config(config))
 
 
-def random_documents(count: int, size: int) -> list[ExportDocument]:
+def random_documents(count: int, size: int, name: str = "sales_order") -> list[ExportDocument]:
     contents = [os.urandom(size) for _ in range(count)]
     return [
-        ExportDocument(filename=f"sales_order_{n}.json", content=content, sha256=hashlib.sha256(content).hexdigest())
+        ExportDocument(filename=f"{name}_{n}.json", content=content, sha256=hashlib.sha256(content).hexdigest())
         for n, content in enumerate(contents)
     ]
 
 
 def drop(settings: DropzoneSettings, documents: Sequence[ExportDocument], batch: int) -> float:
     """Seconds for all of them, batch by batch over one session; connecting is left out."""
-    parcels = [Parcel(export_id=uuid4(), document=document) for document in documents]
     with settings.open() as dropzone:
         dropzone.stat([settings.export_path])
         started = time.perf_counter()
-        for start in range(0, len(parcels), batch):
-            outcomes = Drop(dropzone, settings, NoJournal()).deliver(parcels[start : start + batch])
-            failed = [outcome for outcome in outcomes.values() if not isinstance(outcome, str)]
-            assert not failed, failed[0]
+        for start in range(0, len(documents), batch):
+            deliver(dropzone, settings, documents[start : start + batch])
         return time.perf_counter() - started
+
+
+def deliver(dropzone: Dropzone, settings: DropzoneSettings, documents: Sequence[ExportDocument]) -> None:
+    parcels = [Parcel(export_id=uuid4(), document=document) for document in documents]
+    outcomes = Drop(dropzone, settings, NoJournal()).deliver(parcels)
+    failed = [outcome for outcome in outcomes.values() if not isinstance(outcome, str)]
+    assert not failed, failed[0]
 
 
 def round_trip_ms(settings: DropzoneSettings) -> float:

@@ -1,22 +1,24 @@
-"""What people read: tables in the terminal, and in docs/performance.md between two markers.
+"""What people read: tables in the terminal, and between two markers in docs/performance.md and docs/scaling.md.
 
-docs/performance.json keeps the newest result of each benchmark, so that running one leaves the others' in the page.
+docs/performance.json keeps the newest result of each benchmark, so that running one leaves the others' in the pages.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table as TerminalTable
 
-from tests.bench import machine
+from tests.bench import machine, scaling
 from tests.bench.bench import ROOT
 from tests.bench.results import Bar, Result, Table
 
 KEPT = ROOT / "docs" / "performance.json"
 PAGE = ROOT / "docs" / "performance.md"
+SCALING = ROOT / "docs" / "scaling.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 BARS = ("figure", "bar", "measured", "met")
 
@@ -40,15 +42,16 @@ def keep(results: Mapping[str, Result]) -> None:
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     kept |= {name: asdict(result) | {"measured": described} for name, result in results.items()}
     KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
-    write_between(PAGE, "\n".join(_page(kept)))
+    _write_between(PAGE, _page(kept))
+    if set(scaling.NEEDED) <= kept.keys():
+        _write_between(SCALING, (_titled(table) for table in scaling.tables(kept)))
 
 
-def write_between(path: Any, text: str) -> None:
-    """Replace what stands between the markers."""
-    page = path.read_text()
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+def _write_between(page: Path, parts: Iterable[str]) -> None:
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    text = "\n".join(parts)
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
 
 
 def _page(kept: Mapping[str, Any]) -> Iterator[str]:
@@ -59,9 +62,7 @@ def _page(kept: Mapping[str, Any]) -> Iterator[str]:
         result = _restored(found)
         yield f"## {name.replace('_', ' ').capitalize()}\n"
         yield f"{result.told}\n"
-        for table in result.tables:
-            yield f"{table.title}:\n"
-            yield _in_markdown(table)
+        yield from map(_titled, result.tables)
     yield "## Where and when\n"
     for described, names in _places(kept).items():
         yield f"{', '.join(names)}: {described}.\n"
@@ -93,6 +94,10 @@ def _in_terminal(table: Table) -> TerminalTable:
     for row in table.rows:
         shown.add_row(*row)
     return shown
+
+
+def _titled(table: Table) -> str:
+    return f"{table.title}:\n\n{_in_markdown(table)}"
 
 
 def _in_markdown(table: Table) -> str:
