@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import logging
+import signal
 import sys
 import time
 from types import ModuleType
@@ -13,12 +14,8 @@ from django.core.management import call_command
 
 from tests.bench import report
 from tests.bench.bench import bench
+from tests.bench.benchmarks import NAMES, WITHOUT_DATABASE
 from tests.bench.results import Result
-
-NAMES = (
-    "connector round_trips whole_path single_push push_endpoint large_order acks document memory growth costs".split()
-)
-WITHOUT_DATABASE = {"connector", "round_trips", "large_order", "document"}
 
 
 def main() -> None:
@@ -29,13 +26,13 @@ def main() -> None:
     if unknown := sorted(set(options.names) - set(NAMES)):
         parser.error(f"there is no benchmark {unknown[0]}; there are {', '.join(NAMES)}")
     names = [name for name in NAMES if name in options.names or not options.names]
+    # Asked to end, it ends its servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         results = _run(names, quick=options.quick)
     except pytest.skip.Exception as missing:
         sys.exit(str(missing))
     report.show_bars(results)
-    if not options.quick:
-        report.keep(results)
 
 
 def _run(names: list[str], *, quick: bool) -> dict[str, Result]:
@@ -53,6 +50,8 @@ def _run(names: list[str], *, quick: bool) -> dict[str, Result]:
             started = time.monotonic()
             results[name] = module.run(place)
             report.show(name, results[name], time.monotonic() - started)
+            if not quick:
+                report.keep(name, results[name])
     return results
 
 

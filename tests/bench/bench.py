@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,12 +106,20 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
+def until(look: Callable[[], bool], *, within_s: float, every_s: float) -> None:
+    """Raises `TimeoutError`."""
+    end = time.monotonic() + within_s
+    while not look():
+        if time.monotonic() > end:
+            raise TimeoutError(f"It has not happened within {within_s:g} s.")
+        time.sleep(every_s)
+
+
 def _wait_for(text: str, log: Path, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + STARTS_WITHIN_S
-    while text not in log.read_text(errors="replace"):
-        if process.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"{process.args!r} does not start: {log.read_text(errors='replace')}")
-        time.sleep(0.05)
+    try:
+        until(lambda: text in log.read_text(errors="replace"), within_s=STARTS_WITHIN_S, every_s=0.05)
+    except TimeoutError:
+        raise RuntimeError(f"{process.args!r} does not start: {log.read_text(errors='replace')}") from None
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

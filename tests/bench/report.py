@@ -14,6 +14,7 @@ from rich.table import Table as TerminalTable
 
 from tests.bench import machine, scaling
 from tests.bench.bench import ROOT
+from tests.bench.benchmarks import NAMES
 from tests.bench.results import Bar, Result, Table
 
 KEPT = ROOT / "docs" / "performance.json"
@@ -37,10 +38,10 @@ def show_bars(results: Mapping[str, Result]) -> None:
     _console.print(_in_terminal(Table(title="Bars", columns=BARS, rows=rows)))
 
 
-def keep(results: Mapping[str, Result]) -> None:
-    described = machine.described()
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    kept |= {name: asdict(result) | {"measured": described} for name, result in results.items()}
+def keep(name: str, result: Result) -> None:
+    earlier = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    found = earlier | {name: asdict(result) | {"measured": machine.described()}}
+    kept = {name: found[name] for name in NAMES if name in found}
     KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     _write_between(PAGE, _page(kept))
     if set(scaling.NEEDED) <= kept.keys():

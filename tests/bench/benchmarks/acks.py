@@ -16,7 +16,6 @@ from tests.bench.peers import Place, run_sftp
 from tests.bench.processes import CPUClock
 from tests.bench.results import Result, Table, at_least, compared, in_turn, number, times
 
-DATABASE = True
 ANSWER = {
     "status": "ACKED",
     "erp_order_id": "SO-2025-000123",

@@ -23,7 +23,6 @@ from tests.bench.drops import (
 from tests.bench.peers import Place
 from tests.bench.results import Result, Ways, at_least, compared, in_turn, times
 
-DATABASE = False
 SIZE = 10_000
 ROUND_TRIP_S = 0.04
 OURS = "OrderFlow, one batch"

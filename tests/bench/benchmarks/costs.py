@@ -12,7 +12,6 @@ from tests.bench.drops import connection_config, drop, dropzone_settings, random
 from tests.bench.processes import CPUClock
 from tests.bench.results import Result, Table, number
 
-DATABASE = True
 # As many as a process keeps sessions for, or fewer.
 LANES = 20
 

@@ -15,7 +15,6 @@ from tests.bench.bench import Bench
 from tests.bench.results import Result, Table, at_most, percentile, spread
 from tests.connectors.sales_orders import LINE, ORDER
 
-DATABASE = False
 LINES = (1, 3, 35, 500, 10_000)
 JUDGED = 500
 

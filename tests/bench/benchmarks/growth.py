@@ -23,7 +23,6 @@ from tests.bench.benchmarks.acks import write_answers
 from tests.bench.databases import fresh_database, size_mb
 from tests.bench.results import Result, Table, at_most, number
 
-DATABASE = True
 EXPORTS = (1_000, 100_000, 1_000_000)
 CONNECTIONS = (1, 100, 1_000)
 FEW_EXPORTS, FEW_CONNECTIONS = (100, 300), (1, 3)

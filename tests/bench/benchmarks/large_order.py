@@ -6,7 +6,6 @@ from tests.bench.drops import connection_config, drop, dropzone_settings, random
 from tests.bench.peers import Place, sftp_batch
 from tests.bench.results import Result, at_least, compared, in_turn, times
 
-DATABASE = False
 SIZE = 10_000_000
 ROUND_TRIP_S = 0.04
 

@@ -10,7 +10,6 @@ from tests.bench.processes import CPUClock
 from tests.bench.results import Result, Table, at_most, number, percentile
 from tests.bench.web import Client, client
 
-DATABASE = True
 WARM_UP = 20
 
 

@@ -12,7 +12,6 @@ from tests.bench.delay_proxy import DelayProxy, delay_proxy
 from tests.bench.drops import connection_config, deliver, dropzone_settings, random_documents
 from tests.bench.results import Result, Table, at_most, number
 
-DATABASE = False
 SIZE = 10_000
 SMALL, LARGE = 1, 500
 CONNECTING, LISTING = "connecting", "listing an empty folder"

@@ -10,12 +10,12 @@ from exports.models import ERPExport, Lane
 from exports.transitions import ExportStatus
 from orderflow.orders.models import DraftOrder
 from tests.bench import rows, services, tenants
-from tests.bench.bench import BEAT, Bench
+from tests.bench.bench import BEAT, Bench, until
 from tests.bench.results import Result, Table, at_most, number, percentile
 from tests.bench.web import Client, client
 
-DATABASE = True
 WARM_UP = 5
+WITHIN_S = 30
 
 
 def run(bench: Bench) -> Result:
@@ -49,8 +49,7 @@ def run(bench: Bench) -> Result:
 def _push(caller: Client, order_id: UUID, place: Path, connection: ERPConnection) -> float:
     started = time.perf_counter()
     caller.push(order_id)
-    while not list(place.glob("*.json")):
-        time.sleep(0.001)
+    until(lambda: any(place.glob("*.json")), within_s=WITHIN_S, every_s=0.001)
     took = (time.perf_counter() - started) * 1000
     _wait_until_idle(connection)
     tenants.empty([place.parent])
@@ -60,6 +59,5 @@ def _push(caller: Client, order_id: UUID, place: Path, connection: ERPConnection
 def _wait_until_idle(connection: ERPConnection) -> None:
     pending = ERPExport.objects.filter(connection=connection, status=ExportStatus.PENDING)
     busy = Lane.objects.filter(connection=connection, leased_until__isnull=False)
-    while pending.exists() or busy.exists():
-        time.sleep(0.01)
+    until(lambda: not pending.exists() and not busy.exists(), within_s=WITHIN_S, every_s=0.01)
     time.sleep(0.1)
