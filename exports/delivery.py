@@ -20,7 +20,7 @@ from connectors.registry import registry
 from connectors.sales_order import SalesOrder
 from exports import lanes, record
 from exports.copies import Copies
-from exports.documents import attempt_of, sales_order, with_orders
+from exports.documents import attempt_of, batch_of, order_lines, sales_order
 from exports.models import ERPExport, EventKind, ExportEvent, Lane
 from exports.transitions import ExportStatus
 
@@ -102,12 +102,12 @@ def _drain(lease: lanes.Lease) -> bool:
     return False
 
 
-def _next_batch(connection_id: UUID) -> list[ERPExport]:
+def _next_batch(connection_id: UUID) -> Sequence[ERPExport]:
     rows = due().filter(connection_id=connection_id).order_by("created_at", "id")
-    return list(with_orders(rows)[: settings.DELIVERY_BATCH_SIZE])
+    return batch_of(rows)
 
 
-def _deliver(batch: list[ERPExport], connection: ERPConnection, lease: lanes.Lease, copies: Copies) -> None:
+def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes.Lease, copies: Copies) -> None:
     """Every export of the batch ends up recorded: sent, failed, planned again, or waiting for a blocked connection."""
     journal = LaneJournal(lease=lease, connection=connection)
     results: list[ExportResult] = []
@@ -126,9 +126,10 @@ def _deliver(batch: list[ERPExport], connection: ERPConnection, lease: lanes.Lea
         failure = error
     rows = {export.pk: export for export in batch}
     settled = {result.export_id for result in results}
-    record.sent([r for r in results if r.success], rows, answer_due)
+    sent, stored = [r for r in results if r.success], copies.stored()
+    record.sent(sent, rows, answer_due, stored)
     record.failed([r for r in results if not r.success], rows)
-    copies.confirm()
+    copies.keep(stored.difference(r.storage_key for r in sent))
     if failure:
         _connection_failed(connection, failure, [rows[pk] for pk in rows if pk not in settled])
     elif all(result.retryable for result in results):
@@ -140,9 +141,11 @@ def _deliver(batch: list[ERPExport], connection: ERPConnection, lease: lanes.Lea
 def _orders(batch: Sequence[ERPExport]) -> tuple[list[tuple[SalesOrder, ExportAttempt]], list[ExportResult]]:
     """What can go, and the refusals of what cannot."""
     orders, refused = [], []
+    lines = order_lines(batch)
     for export in batch:
+        order = export.draft_order
         try:
-            orders.append((sales_order(export.draft_order), attempt_of(export)))
+            orders.append((sales_order(order, lines[order.pk]), attempt_of(export)))
         except ConnectorError as error:
             refused.append(ExportResult(success=False, export_id=export.pk, error_message=str(error)))
     return orders, refused

@@ -80,9 +80,10 @@ def wake(connection_id: UUID, kind: Lane.Kind = Lane.Kind.DELIVERY) -> bool:
 
 
 def _wake_again(connection_id: UUID, kind: Lane.Kind) -> None:
-    """A wake-up that found the lane held did nothing: its work may have come after the holder's last look."""
-    unheard = Lane.objects.filter(connection_id=connection_id, kind=kind, leased_until=None, awake_since__isnull=False)
-    if unheard.update(awake_since=None):
+    """A wake-up that found the lane held did nothing: its work may have come after the holder's last look. One that is
+    still on its way will be heard, and a second would take a turn from other lanes."""
+    unheard = Lane.objects.filter(connection_id=connection_id, kind=kind, leased_until=None, wake_missed=True)
+    if unheard.update(awake_since=None, wake_missed=False):
         wake(connection_id, kind)
 
 
@@ -93,15 +94,28 @@ def note_error(lease: Lease, error: str) -> None:
 
 def _acquire(connection_id: UUID, kind: Lane.Kind) -> Lease | None:
     lane, _ = Lane.objects.get_or_create(connection_id=connection_id, kind=kind)
-    free = Lane.objects.filter(Q(leased_until=None) | Q(leased_until__lt=Now()), pk=lane.pk)
-    with transaction.atomic():
-        taken = free.update(
-            token=F("token") + 1, leased_until=_after(settings.LEASE_S), awake_since=None, last_run_at=Now()
-        )
-        if not taken:
+    # Whoever finds it held says so to the holder; when that has just gone, it can be had.
+    while not (lease := _take(lane)):
+        held = Lane.objects.filter(pk=lane.pk, leased_until__gte=Now())
+        if held.update(wake_missed=True):
             return None
-        token = Lane.objects.values_list("token", flat=True).get(pk=lane.pk)
-    return Lease(lane_id=lane.pk, connection_id=connection_id, token=token)
+    return lease
+
+
+@transaction.atomic
+def _take(lane: Lane) -> Lease | None:
+    free = Lane.objects.filter(Q(leased_until=None) | Q(leased_until__lt=Now()), pk=lane.pk)
+    taken = free.update(
+        token=F("token") + 1,
+        leased_until=_after(settings.LEASE_S),
+        awake_since=None,
+        wake_missed=False,
+        last_run_at=Now(),
+    )
+    if not taken:
+        return None
+    token = Lane.objects.values_list("token", flat=True).get(pk=lane.pk)
+    return Lease(lane_id=lane.pk, connection_id=lane.connection_id, token=token)
 
 
 def _keep(lease: Lease, done: threading.Event) -> None:

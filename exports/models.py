@@ -167,6 +167,8 @@ class Lane(models.Model):
     leased_until = models.DateTimeField(null=True)
     # Since when a wake-up is on its way that no holder has seen yet.
     awake_since = models.DateTimeField(null=True)
+    # A wake-up came while the lane was held: the holder sends it again.
+    wake_missed = models.BooleanField(default=False)
     last_run_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=500, blank=True)
 

@@ -1,6 +1,6 @@
 """What became of a batch, written down: exports, their orders and their history in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,12 +18,13 @@ from orderflow.orders.transitions import OrderStatus
 Rows = Mapping[UUID, ERPExport]
 
 # The export's columns that tell of the file at the dropzone.
-DOCUMENT = ("dropzone_path", "document_sha256", "document_size")
+DOCUMENT = ("dropzone_path", "document_sha256", "document_size", "storage_key")
 
 
 @transaction.atomic
-def sent(results: Sequence[ExportResult], rows: Rows, answer_due: timedelta | None) -> None:
-    """PENDING -> SENT; an export that its answer overtook keeps its state and gets its paths all the same."""
+def sent(results: Sequence[ExportResult], rows: Rows, answer_due: timedelta | None, stored: Collection[str]) -> None:
+    """PENDING -> SENT; an export that its answer overtook keeps its state and gets its paths all the same. `stored` has
+    the keys of the copies that are complete."""
     if not results:
         return
     now = timezone.now()
@@ -33,6 +34,8 @@ def sent(results: Sequence[ExportResult], rows: Rows, answer_due: timedelta | No
         export.dropzone_path = found["dropzone_path"]
         export.document_sha256, export.document_size = found["sha256"], found["size"]
         export.tries += 1
+        if result.storage_key and result.storage_key in stored:
+            export.storage_key = result.storage_key
     ERPExport.objects.move_locked(
         pending,
         ExportStatus.PENDING,

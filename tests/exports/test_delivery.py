@@ -2,6 +2,7 @@ import hashlib
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -9,7 +10,7 @@ from django.utils import timezone
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import delivery, lanes, tasks
+from exports import copies, delivery, lanes, tasks
 from exports.models import ERPExport, Lane
 from orderflow.orders.transitions import OrderStatus
 from tests.conftest import MakeOrder
@@ -244,6 +245,19 @@ def test_an_object_storage_that_is_down_does_not_hold_the_order_up(
     export.refresh_from_db()
     copy = tmp_path / "storage" / export.storage_key
     assert copy.read_bytes() == (folder / "in" / export.filename).read_bytes()
+
+
+def test_a_copy_that_cannot_be_made_again_does_not_keep_others_from_theirs(
+    push: Push, connection: ERPConnection, folder: Path, settings: Any
+) -> None:
+    """F27."""
+    exports = [push() for _ in range(3)]
+    delivery.drain(connection.pk)
+    exports[0].draft_order.lines.update(qty=999)
+    ERPExport.objects.update(storage_key="", sent_at=timezone.now() - timedelta(minutes=5))
+    settings.DELIVERY_BATCH_SIZE = 1
+    assert copies.store_missing() == 2
+    assert list(ERPExport.objects.filter(storage_key="")) == [exports[0]]
 
 
 def test_a_lane_has_one_holder(push: Push, connection: ERPConnection, folder: Path) -> None:

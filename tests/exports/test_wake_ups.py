@@ -7,9 +7,12 @@ import pytest
 from kombu import Connection
 
 from connectors.models import ERPConnection
-from exports import lanes
-from exports.models import Lane
+from exports import delivery, lanes, push_service
+from exports.models import ERPExport, Lane
+from exports.push_service import PushRequest
 from orderflow.celery import app
+from orderflow.orders.models import DraftOrder
+from tests.conftest import MakeOrder
 
 KINDS = (Lane.Kind.DELIVERY, Lane.Kind.ACKS)
 
@@ -50,6 +53,38 @@ def test_a_wake_up_that_found_the_lane_held_comes_again_when_it_is_free(
             assert second is None
         assert count(messages) == 1
     assert count(messages) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wake_up_that_is_still_on_its_way_is_not_sent_again(
+    kind: Lane.Kind, connection: ERPConnection, messages: Path
+) -> None:
+    """Or a lane with many pushes would get more turns than others."""
+    with lanes.holding(connection.pk, kind):
+        lanes.wake(connection.pk, kind)
+    assert count(messages) == 1
+    with lanes.holding(connection.pk, kind):
+        pass
+    assert count(messages) == 1
+
+
+def test_a_thousand_pushes_onto_a_busy_lane_send_two_messages_at_most(
+    connection: ERPConnection, make_order: MakeOrder, messages: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    template = make_order()
+    orders = [DraftOrder(**_copied(template), external_order_number=f"Bulk {number}") for number in range(1000)]
+    DraftOrder.objects.bulk_create(orders)
+    with lanes.holding(connection.pk, Lane.Kind.DELIVERY):
+        for order in orders:
+            with django_capture_on_commit_callbacks(execute=True):
+                push_service.push(PushRequest(order=order, actor="ops", connection=connection))
+        delivery.drain(connection.pk)
+    assert ERPExport.objects.filter(status="PENDING").count() == 1000
+    assert count(messages) == 2
+
+
+def _copied(order: DraftOrder) -> dict[str, Any]:
+    return {name: getattr(order, name) for name in ("organization", "customer", "currency", "status", "approved_at")}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,117 @@
+"""A lane with much to do keeps neither the workers nor their memory to itself."""
+
+from concurrent.futures import wait
+from pathlib import Path
+from threading import Event
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
+
+from connectors import connection_service
+from connectors.connection_service import ConnectionChanges
+from connectors.models import ERPConnection
+from exports import copies, delivery, lanes, push_service
+from exports.models import ERPExport, Lane
+from exports.push_service import PushRequest
+from orderflow.celery import app
+from orderflow.orders.models import DraftOrderLine
+from orderflow.tenancy.models import Organization
+from tests.conftest import MakeOrder
+from tests.exports.conftest import Push
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
+    """The connections that messages name, the oldest message first."""
+    queue: list[UUID] = []
+    monkeypatch.setattr(app, "send_task", lambda _name, args: queue.append(UUID(args[0])))
+    return queue
+
+
+@pytest.fixture
+def neighbor(dropzone_root: Path) -> ERPConnection:
+    """Another organization's."""
+    organization = Organization.objects.create(name="Neighbor", slug="neighbor")
+    (dropzone_root / "neighbor" / "in").mkdir(parents=True)
+    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
+    changes = ConnectionChanges(name="Folder", is_default=True, config={"mode": "filesystem", "export_path": "in"})
+    return connection_service.save(row, changes, actor="test")
+
+
+def test_a_long_lane_lines_up_behind_the_others_after_each_slice(
+    make_order: MakeOrder, connection: ERPConnection, neighbor: ERPConnection, queue: list[UUID], settings: Any
+) -> None:
+    settings.DELIVERY_SLICE_S, settings.DELIVERY_BATCH_SIZE = 0, 2
+    for tenant in [connection.organization] * 5 + [neighbor.organization]:
+        push_service.push(PushRequest(order=make_order(tenant=tenant), actor="ops"))
+    for lane in (connection, neighbor):
+        lanes.wake(lane.pk)
+    served = []
+    while queue:
+        served.append(queue.pop(0))
+        delivery.drain(served[-1])
+        assert not Lane.objects.exclude(leased_until=None).exists()
+    assert served[:3] == [connection.pk, neighbor.pk, connection.pk]
+    assert not ERPExport.objects.exclude(status="SENT").exists()
+
+
+def test_a_lane_that_is_pushed_onto_all_the_time_gets_one_turn_at_a_time(
+    push: Push, connection: ERPConnection, queue: list[UUID], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver = delivery._deliver
+
+    def deliver_while_others_push(*args: Any) -> None:
+        push()
+        lanes.wake(connection.pk)
+        deliver(*args)
+
+    push()
+    lanes.wake(connection.pk)
+    monkeypatch.setattr(delivery, "_deliver", deliver_while_others_push)
+    settings.DELIVERY_SLICE_S = 0
+    for _ in range(5):
+        delivery.drain(queue.pop(0))
+        assert len(queue) == 1
+
+
+def test_a_batch_ends_before_it_has_more_lines_than_a_worker_should_hold(
+    push: Push, connection: ERPConnection, folder: Path, settings: Any
+) -> None:
+    settings.DELIVERY_BATCH_LINES = 10
+    sizes = [3, 6, 2, 11, 1]
+    for export, size in [(push(), size) for size in sizes]:
+        lines = [
+            DraftOrderLine(order=export.draft_order, line_no=n, internal_sku="1", uom="ST", qty=1)
+            for n in range(2, size + 1)
+        ]
+        DraftOrderLine.objects.bulk_create(lines)
+    batches = []
+    while batch := delivery._next_batch(connection.pk):
+        batches.append([export.draft_order.lines.count() for export in batch])
+        ERPExport.objects.filter(pk__in=[export.pk for export in batch]).update(status="SENT")
+    assert batches == [[3, 6], [2], [11], [1]]
+
+
+def test_a_slow_storage_does_not_fill_a_worker_with_waiting_copies(
+    connection: ERPConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = Event()
+
+    class Slow(Storage):
+        def save(self, name: str | None, *_: Any, **__: Any) -> str:
+            assert go.wait(10)
+            return str(name)
+
+    monkeypatch.setattr(copies, "WAITING_BYTES", 1000)
+    with copies.Copies(connection.pk) as waiting:
+        waiting._storage = Slow()
+        keys = {waiting.save(f"exports/{n}", ContentFile(b"x" * 600)) for n in range(2)}
+        with pytest.raises(copies.StorageBehind, match="2 copies wait"):
+            waiting.save("exports/2", ContentFile(b"x"))
+        go.set()
+        wait(waiting._under_way, timeout=10)
+        assert waiting.stored() == keys
+        assert waiting.save("exports/3", ContentFile(b"x")) == "exports/3"
