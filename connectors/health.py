@@ -16,7 +16,6 @@ PAUSES = {3: timedelta(minutes=1), 5: timedelta(minutes=5), 8: timedelta(minutes
 
 def block(connection_id: UUID, reason: str) -> bool:
     """Stop using the connection until somebody mends it. True for the one caller that blocked it."""
-    hang_up(connection_id)
     rows = ERPConnection.objects.filter(pk=connection_id, blocked_at=None)
     return rows.update(blocked_at=Now(), blocked_reason=reason[:500]) == 1
 

@@ -1,6 +1,7 @@
 """Sessions that are kept: for whom, for how long, and what is not kept."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -284,6 +285,7 @@ def test_a_forked_child_logs_in_by_itself_and_leaves_the_parents_session_alone(
         use(of_parent)
     child = os.fork()
     if not child:
+        signal.alarm(20)
         code = 1
         try:
             with borrow() as session:
