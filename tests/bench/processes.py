@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -20,13 +21,20 @@ def family(pid: int) -> list[int]:
     return members
 
 
-def cpu_s(pid: int) -> float:
-    """Of the process and its descendants, the ended ones included."""
-    ticks = 0
+class _Ticks(NamedTuple):
+    """Of a process itself, and of the children that it has seen end."""
+
+    own: int
+    children: int
+
+
+def _ticks(pid: int) -> dict[int, _Ticks]:
+    found = {}
     for member in family(pid):
         with suppress(OSError):
-            ticks += sum(int(field) for field in _stat(member)[11:15])
-    return ticks * TICK_S
+            user, system, children_user, children_system = map(int, _stat(member)[11:15])
+            found[member] = _Ticks(user + system, children_user + children_system)
+    return found
 
 
 def resident_mb(pid: int) -> float:
@@ -44,10 +52,16 @@ class CPUClock:
 
     def spent_s(self) -> dict[str, float]:
         now = self._now()
-        return {name: now[name] - self._before[name] for name in self._roots}
+        return {name: _spent(self._before[name], now[name]) * TICK_S for name in self._roots}
 
-    def _now(self) -> dict[str, float]:
-        return {name: cpu_s(pid) for name, pid in self._roots.items()}
+    def _now(self) -> dict[str, dict[int, _Ticks]]:
+        return {name: _ticks(pid) for name, pid in self._roots.items()}
+
+
+def _spent(before: Mapping[int, _Ticks], now: Mapping[int, _Ticks]) -> int:
+    """The time of a child that ended is its parent's, if the parent saw it end; a parent that ended first did not."""
+    by_the_living = sum(ticks.own - before.get(pid, _Ticks(0, 0)).own for pid, ticks in now.items())
+    return max(by_the_living, sum(map(sum, now.values())) - sum(map(sum, before.values())))
 
 
 def _stat(pid: int) -> list[str]:
