@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -120,10 +120,16 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
             answer_due = connector.answer_due(config)
         orders, results = _orders(batch)
         results.extend(connector.export_many(orders, config, journal=journal))
-    except BatchOutdated:
+    except (BatchOutdated, lanes.LaneLost, DatabaseError):
         raise
     except ConnectorError as error:
         failure = error
+    except Exception:
+        # A connector's own fault must neither stop the lane for good nor be tried without a pause.
+        logger.exception("The connector of %s failed unexpectedly", connection)
+        failure = TransientError(
+            f"Connector {connection.connector_type} failed unexpectedly. The worker's log has why."
+        )
     rows = {export.pk: export for export in batch}
     settled = {result.export_id for result in results}
     sent, stored = [r for r in results if r.success], copies.stored()

@@ -9,7 +9,10 @@ from django.utils import timezone
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
+from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
 from connectors.models import ERPConnection
+from connectors.registry import registry
+from connectors.sales_order import SalesOrder
 from exports import copies, delivery, lanes, tasks
 from exports.models import ERPExport, Lane
 from orderflow.orders.transitions import OrderStatus
@@ -303,4 +306,25 @@ def test_without_a_temporary_name_the_file_is_written_in_place(
     delivery.drain(connection.pk)
     export.refresh_from_db()
     assert (export.status, export.staged_path) == ("SENT", "")
+    assert names(folder / "in") == [export.filename]
+
+
+def test_a_connector_that_falls_over_is_tried_again_with_a_pause(
+    push: Push, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Faulty(DropzoneJsonV1Connector):
+        def render_content(self, draft_order: SalesOrder) -> bytes:
+            raise KeyError(draft_order.org_slug)
+
+    export = push()
+    monkeypatch.setitem(registry._connectors, connection.connector_type, Faulty)
+    delivery.drain(connection.pk)
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert (export.status, export.tries) == ("PENDING", 1)
+    assert "failed unexpectedly" in export.error_message
+
+    monkeypatch.undo()
+    ERPExport.objects.update(next_attempt_at=None)
+    delivery.drain(connection.pk)
     assert names(folder / "in") == [export.filename]
