@@ -23,9 +23,10 @@ class ERPExport(models.Model):
     """One attempt to bring one draft order over one connection."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    draft_order = models.ForeignKey(DraftOrder, on_delete=models.PROTECT, related_name="exports")
-    connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, related_name="exports")
+    # The indexes and constraints below begin with these three.
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    draft_order = models.ForeignKey(DraftOrder, on_delete=models.PROTECT, related_name="exports", db_index=False)
+    connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, related_name="exports", db_index=False)
     supersedes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="superseded_by")
     status = models.CharField(max_length=8, choices=ExportStatus, default=ExportStatus.PENDING)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - NULL: pushed without a key
@@ -78,7 +79,15 @@ class ERPExport(models.Model):
                 condition=models.Q(storage_key="", sent_at__isnull=False),
                 name="export_without_copy",
             ),
+            models.Index(fields=["-created_at"], name="export_newest"),
             models.Index(fields=["organization", "-created_at"], name="export_by_organization"),
+            models.Index(fields=["connection", "-created_at"], name="export_by_connection"),
+            # Most are ACKED in the end; to find one of those, the newest of the organization are looked through.
+            models.Index(
+                fields=["status", "organization", "-created_at"],
+                condition=models.Q(status__in=[ExportStatus.PENDING, ExportStatus.SENT, ExportStatus.FAILED]),
+                name="export_not_acked",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -128,8 +137,9 @@ class Verdict(models.TextChoices):
 class AckFile(models.Model):
     """One file that the ERP answered with: the ledger. INCOMPLETE is a file that may still be growing."""
 
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, related_name="ack_files")
+    # The index and the constraint below begin with these two.
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, related_name="ack_files", db_index=False)
     export = models.ForeignKey(ERPExport, on_delete=models.PROTECT, null=True, related_name="ack_files")
     name = models.CharField(max_length=255)
     # Empty while the file has not been read: INCOMPLETE and ORPHAN.
@@ -144,9 +154,17 @@ class AckFile(models.Model):
 
     class Meta:
         verbose_name = "acknowledgement file"
-        ordering = ["-seen_at", "-id"]
+        ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["connection", "name", "sha256"], name="ack_file_once"),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="ack_by_organization"),
+            models.Index(
+                fields=["verdict", "organization", "-id"],
+                condition=models.Q(verdict__in=[verdict for verdict in Verdict if verdict != Verdict.MATCHED]),
+                name="ack_not_matched",
+            ),
         ]
 
     def __str__(self) -> str:

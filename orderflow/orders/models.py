@@ -32,16 +32,16 @@ class DraftOrderQuerySet(StateQuerySet["DraftOrder"]):
 
 class DraftOrder(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="draft_orders")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="draft_orders", db_index=False
+    )
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="draft_orders", null=True, blank=True)
     external_order_number = models.CharField(max_length=80, blank=True)
     order_date = models.DateField(null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True, validators=[currency_code])
     requested_delivery_date = models.DateField(null=True, blank=True)
     notes = models.TextField(blank=True, max_length=4000)
-    status = models.CharField(
-        max_length=12, choices=OrderStatus, default=OrderStatus.NEEDS_REVIEW, editable=False, db_index=True
-    )
+    status = models.CharField(max_length=12, choices=OrderStatus, default=OrderStatus.NEEDS_REVIEW, editable=False)
     approved_at = models.DateTimeField(null=True, editable=False)
     approved_by = models.CharField(max_length=150, blank=True, editable=False)
     created_by = models.CharField(max_length=150, blank=True, editable=False)
@@ -64,13 +64,23 @@ class DraftOrder(models.Model):
                 name="order_number_once_per_customer",
             ),
         ]
+        indexes = [
+            models.Index(fields=["organization", "-created_at"], name="order_by_organization"),
+            # Most are PUSHED in the end; to find one of those, the newest of the organization are looked through.
+            models.Index(
+                fields=["status", "organization", "-created_at"],
+                condition=models.Q(status__in=[status for status in OrderStatus if status != OrderStatus.PUSHED]),
+                name="order_not_pushed",
+            ),
+            models.Index(fields=["external_order_number", "organization"], name="order_by_number"),
+        ]
 
     def __str__(self) -> str:
         return self.external_order_number or str(self.id)
 
 
 class DraftOrderLine(models.Model):
-    order = models.ForeignKey(DraftOrder, on_delete=models.CASCADE, related_name="lines")
+    order = models.ForeignKey(DraftOrder, on_delete=models.CASCADE, related_name="lines", db_index=False)
     line_no = models.PositiveIntegerField(validators=[MinValueValidator(1)])
     internal_sku = models.CharField("SKU", max_length=80, blank=True)
     qty = models.DecimalField("quantity", max_digits=15, decimal_places=3)
