@@ -99,7 +99,11 @@ def _constants(costs: Costs) -> Table:
         ("round trips of a batch of 1", number(costs.alone_trips), "`round_trips`"),
         ("round trips of a listing", number(costs.listing_trips), "`round_trips`"),
         ("a worker process", f"{number(costs.worker_mb)} MB", "`memory`"),
-        ("an export in the database, history and indexes included", f"{number(costs.database_kb)} kB", "`growth`"),
+        (
+            "an export in the database with its order of one line, history, answer and indexes",
+            f"{number(costs.database_kb)} kB",
+            "`growth`",
+        ),
     ]
     return Table(title="Measured", columns=("what", "cost", "benchmark"), rows=rows)
 

@@ -99,7 +99,8 @@ def run(bench: Bench) -> Result:
             "disk is measured), copies into a folder, OpenSSH on loopback, sessions open. `sftp -b` puts and renames "
             "the same files, connecting left out.\n\n"
             "The last table tells where the processors' time went, in ms for each export; a machine with more "
-            "processors than this one spends as much, at the same time."
+            f"processors than this one spends as much, at the same time. What holds the rest over {SPREAD} "
+            f"connections: {_shares(four)} of it."
         ),
         tables=[
             compared("Orders of 3 lines (1.3 kB)", "files/s", small_figures, peer="sftp -b"),
@@ -118,6 +119,12 @@ def run(bench: Bench) -> Result:
 def _ms_each(drained: _Run) -> dict[str, float]:
     """Of the last round."""
     return {name: seconds * 1000 / drained.count for name, seconds in drained.cpu[-1].items()}
+
+
+def _shares(drained: _Run) -> str:
+    costs = _costs(drained)
+    total = sum(costs.values())
+    return ", ".join(f"{name} {value / total:.0%}" for name, value in costs.items())
 
 
 def _costs(drained: _Run) -> dict[str, float]:
