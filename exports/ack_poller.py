@@ -1,10 +1,9 @@
 """Read what the ERP answered: match each file to its export, record it, and only then move it away."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
 from uuid import UUID
 
 from connectors import health
@@ -18,6 +17,8 @@ from exports.models import ERPExport, Lane
 logger = logging.getLogger(__name__)
 
 BATCH = 500
+# What a worker should hold of them; a larger one comes alone.
+BATCH_BYTES = 16 * 1024 * 1024
 
 
 def poll(connection_id: UUID) -> int:
@@ -47,8 +48,7 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
         if inbox is None:
             return 0
         reading = _Reading(connection=connection, inbox=inbox)
-        entries = inbox.entries()
-        while batch := list(islice(entries, BATCH)):
+        for batch in _batches(inbox.entries()):
             lanes.renew(lease)
             reading.take(batch)
     if connection.status == ERPConnection.Status.DISABLED:
@@ -70,6 +70,19 @@ def _open(connection: ERPConnection, stack: ExitStack) -> AckInbox | None:
     except ConfigError as error:
         health.block(connection.pk, str(error))
         raise
+
+
+def _batches(entries: Iterable[AckEntry]) -> Iterator[list[AckEntry]]:
+    batch: list[AckEntry] = []
+    size = 0
+    for entry in entries:
+        if batch and (len(batch) == BATCH or size + entry.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += entry.size
+    if batch:
+        yield batch
 
 
 @dataclass(kw_only=True, slots=True)
