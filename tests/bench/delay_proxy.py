@@ -10,16 +10,16 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ctypes import c_int
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
 class DelayProxy:
     port: int
-    count: "Synchronized[int]"
+    count: c_int
 
     @property
     def round_trips(self) -> int:
@@ -32,9 +32,11 @@ def delay_proxy(port: int, round_trip_s: float) -> Iterator[DelayProxy]:
     """In a process of its own, so that it takes no time from who is measured."""
     context = multiprocessing.get_context("spawn")
     mine, its = context.Pipe()
-    count: Synchronized[int] = context.Value("i", 0)
+    count = context.RawValue("i", 0)
     process = context.Process(target=_main, args=(port, round_trip_s / 2, its, count), daemon=True)
     process.start()
+    # With this end open, a proxy that dies at its start would be waited for.
+    its.close()
     try:
         yield DelayProxy(port=mine.recv(), count=count)
     finally:
@@ -42,11 +44,11 @@ def delay_proxy(port: int, round_trip_s: float) -> Iterator[DelayProxy]:
         process.join()
 
 
-def _main(port: int, delay_s: float, pipe: Connection, count: "Synchronized[int]") -> None:
+def _main(port: int, delay_s: float, pipe: Connection, count: c_int) -> None:
     asyncio.run(_serve(port, delay_s, pipe, count))
 
 
-async def _serve(port: int, delay_s: float, pipe: Connection, count: "Synchronized[int]") -> None:
+async def _serve(port: int, delay_s: float, pipe: Connection, count: c_int) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Client(port, delay_s, count), "127.0.0.1", 0)
     pipe.send(server.sockets[0].getsockname()[1])
@@ -96,7 +98,7 @@ class _Side(asyncio.Protocol):
 
 
 class _Client(_Side):
-    def __init__(self, port: int, delay_s: float, count: "Synchronized[int]") -> None:
+    def __init__(self, port: int, delay_s: float, count: c_int) -> None:
         super().__init__(delay_s)
         self._port = port
         self._count = count
