@@ -121,5 +121,6 @@ class _Client(_Side):
         return self.round_trip + 1
 
     def take(self, data: bytes, round_trip: int) -> None:
+        # Before the client can have it: who has the answer may ask for the count.
+        self._count.value = max(self.round_trip, round_trip)
         super().take(data, round_trip)
-        self._count.value = self.round_trip
