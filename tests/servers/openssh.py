@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
+from tests.servers.missing import program
+from tests.servers.ports import free_port
 
 CONFIG = """\
 ListenAddress 127.0.0.1
@@ -73,7 +72,6 @@ class OpenSSHServer:
 @contextlib.contextmanager
 def openssh_server(folder: Path, *, extra: str = "", open_files: int | None = None) -> Iterator[OpenSSHServer]:
     """`extra` are further lines of sshd_config, `open_files` the limit for the server's processes."""
-    _require_sshd()
     folder.mkdir(parents=True, exist_ok=True)
     # sshd wants the folder to itself, whatever the umask.
     folder.chmod(0o755)
@@ -111,19 +109,11 @@ def generate_key(path: Path, *, kind: str = "ed25519", passphrase: str = "", opt
     return path.read_text()
 
 
-def _require_sshd() -> None:
-    if Path(SSHD).exists():
-        return
-    if os.environ.get("CI"):
-        pytest.fail("OpenSSH's sshd is missing: apt install openssh-server")
-    pytest.skip("OpenSSH's sshd is missing: apt install openssh-server")
-
-
 def _start(folder: Path, root: Path, extra: str, open_files: int | None) -> tuple["subprocess.Popen[bytes]", int]:
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     for _ in range(5):
-        port = _free_port()
+        port = free_port()
         config = folder / "sshd_config"
         config.write_text(CONFIG.format(port=port, folder=folder, root=root, extra=extra))
         process = _spawn(folder, config, open_files)
@@ -136,19 +126,20 @@ def _start(folder: Path, root: Path, extra: str, open_files: int | None) -> tupl
 
 def _spawn(folder: Path, config: Path, open_files: int | None) -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(
-        [SSHD, "-D", "-f", str(config), "-E", str(folder / "log")],
+        [
+            str(program("sshd", package="openssh-server", folders="/usr/sbin")),
+            "-D",
+            "-f",
+            str(config),
+            "-E",
+            str(folder / "log"),
+        ],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
     if open_files:
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (open_files, open_files))
     return process
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _listens(process: "subprocess.Popen[bytes]", port: int) -> bool:
