@@ -17,7 +17,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-postgres lint format lock
+.PHONY: help setup demo test test-postgres bench torture lint format lock
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-postgres: $(INSTALLED) ## the tests of the three packages once more, on Pos
 
 bench: $(INSTALLED) ## the benchmarks, into docs/performance.md (ARGS="connector acks": some; ARGS=--quick: a try)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+torture: $(INSTALLED) ## the trials by fault, into docs/reliability.md (ARGS="kills --seed 7": some; ARGS=--quick: a try)
+	$(BIN)/python -m tests.torture $(ARGS)
 
 lint: $(INSTALLED) ## style, form and types
 	$(BIN)/ruff check .

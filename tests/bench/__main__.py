@@ -12,10 +12,14 @@ import django
 import pytest
 from django.core.management import call_command
 
-from tests.bench import report
-from tests.bench.bench import bench
+from tests.bench import report, scaling
+from tests.bench.bench import ROOT, bench
 from tests.bench.benchmarks import NAMES, WITHOUT_DATABASE
+from tests.bench.report import Report
 from tests.bench.results import Result
+
+DOCS = ROOT / "docs"
+PERFORMANCE = Report(page=DOCS / "performance.md", kept=DOCS / "performance.json", names=NAMES)
 
 
 def main() -> None:
@@ -51,7 +55,7 @@ def _run(names: list[str], *, quick: bool) -> dict[str, Result]:
             results[name] = module.run(place)
             report.show(name, results[name], time.monotonic() - started)
             if not quick:
-                report.keep(name, results[name])
+                scaling.write(DOCS / "scaling.md", PERFORMANCE.keep(name, results[name]))
     return results
 
 

@@ -75,3 +75,7 @@ def at_least(figure: str, bar: float, value: float, unit: str = "x") -> Bar:
 
 def at_most(figure: str, bar: float, value: float, unit: str = "x") -> Bar:
     return Bar(figure=figure, bar=f"at most {bar:g} {unit}", value=f"{number(value)} {unit}", met=value <= bar)
+
+
+def exactly(figure: str, bar: int, value: int, unit: str) -> Bar:
+    return Bar(figure=figure, bar=f"{bar:,} {unit}", value=f"{value:,} {unit}", met=value == bar)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from tests.bench.report import Kept, titled, write_between_markers
 from tests.bench.results import Table, number
 
 NEEDED = ("round_trips", "whole_path", "push_endpoint", "acks", "memory", "growth", "costs")
@@ -40,7 +42,13 @@ SIZES = (
 )
 
 
-def tables(kept: Mapping[str, Any]) -> Iterator[Table]:
+def write(page: Path, kept: Kept) -> None:
+    """Once everything that it reckons with has been measured."""
+    if kept.keys() >= set(NEEDED):
+        write_between_markers(page, map(titled, tables(kept)))
+
+
+def tables(kept: Kept) -> Iterator[Table]:
     costs = Costs({name: value for found in kept.values() for name, value in found["costs"].items()})
     yield _constants(costs)
     yield _one_worker(costs)

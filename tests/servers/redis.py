@@ -1,6 +1,5 @@
 """A Redis server of its own for a test session, on a free loopback port."""
 
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -12,21 +11,46 @@ from tests.servers.missing import program
 from tests.servers.ports import free_port
 
 
+class RedisServer:
+    """`url` is of its database 0. It keeps nothing on disk."""
+
+    def __init__(self, folder: str) -> None:
+        self._server = program("redis-server", package="redis-server")
+        self._folder = folder
+        self._port = free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        command = [str(self._server), "--port", str(self._port), "--bind", "127.0.0.1", "--dir", self._folder]
+        self._process = subprocess.Popen([*command, "--save", ""], stdout=subprocess.DEVNULL)
+        wait_until_listening(self._port)
+
+    def crash(self) -> None:
+        """Connections break off, and all that it held is gone."""
+        self._process.kill()
+        self._process.wait(10)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+
 @contextmanager
 def redis() -> Iterator[str]:
     """The URL of its database 0."""
-    server = program("redis-server", package="redis-server")
-    folder = tempfile.mkdtemp(prefix="orderflow-redis-")
-    port = free_port()
-    command = [str(server), "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        wait_until_listening(port)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(10)
-        shutil.rmtree(folder, ignore_errors=True)
+    with redis_server() as server:
+        yield server.url
+
+
+@contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    with tempfile.TemporaryDirectory(prefix="orderflow-redis-", ignore_cleanup_errors=True) as folder:
+        server = RedisServer(folder)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 def wait_until_listening(port: int, timeout_s: float = 15) -> None:

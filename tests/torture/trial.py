@@ -1,0 +1,41 @@
+"""`python -m tests.torture.trial name result.json --seed N [--quick]`: one trial, in a process of its own."""
+
+import argparse
+import importlib
+import json
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.torture.torture import torture
+from tests.torture.trials import NAMES, ON_SERVERS
+
+# Of the process: a server that the trial needs is not installed.
+MISSING = 77
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.torture.trial", description=__doc__)
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("result", type=Path)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    # Asked to end, it ends its servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        with torture(quick=options.quick, seed=options.seed, on_servers=options.name in ON_SERVERS) as place:
+            # It may import models, so that it is read here, behind Django's setup.
+            module: ModuleType = importlib.import_module(f"tests.torture.trials.{options.name}")
+            options.result.write_text(json.dumps(asdict(module.run(place))))
+    except pytest.skip.Exception as missing:
+        sys.stderr.write(f"{missing}\n")
+        sys.exit(MISSING)
+
+
+if __name__ == "__main__":
+    main()
