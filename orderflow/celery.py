@@ -1,10 +1,11 @@
 """The Celery app. A message is only a wake-up: the database is the queue, and beat finds what a lost one left."""
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 
-from orderflow import broker
+from orderflow import broker, collector
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orderflow.settings")
 broker.register()
@@ -12,3 +13,9 @@ broker.register()
 app = Celery("orderflow")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.worker_init.connect
+def _settle(**_: Any) -> None:
+    """Everything is imported, and no child is forked yet."""
+    collector.settle()

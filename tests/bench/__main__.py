@@ -6,12 +6,12 @@ import logging
 import signal
 import sys
 import time
-from types import ModuleType
 
 import django
 import pytest
 from django.core.management import call_command
 
+from orderflow import collector
 from tests.bench import report, scaling
 from tests.bench.bench import ROOT, bench
 from tests.bench.benchmarks import NAMES, WITHOUT_DATABASE
@@ -49,8 +49,10 @@ def _run(names: list[str], *, quick: bool) -> dict[str, Result]:
         logging.disable(logging.INFO)
         if database:
             call_command("migrate", verbosity=0)
-        for name in names:
-            module: ModuleType = importlib.import_module(f"tests.bench.benchmarks.{name}")
+        modules = {name: importlib.import_module(f"tests.bench.benchmarks.{name}") for name in names}
+        # As every worker does.
+        collector.settle()
+        for name, module in modules.items():
             started = time.monotonic()
             results[name] = module.run(place)
             report.show(name, results[name], time.monotonic() - started)
