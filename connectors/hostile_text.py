@@ -10,6 +10,8 @@ def tame(text: str | bytes) -> str:
     if isinstance(text, bytes):
         text = text[: 8 * MAX_LENGTH].decode("utf-8", "replace")
     # Category C holds control, format (bidirectional overrides), surrogate and private characters.
-    visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text[: 4 * MAX_LENGTH])
+    visible = text[: 4 * MAX_LENGTH]
+    if not visible.isprintable():
+        visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in visible)
     line = " ".join(visible.split())
     return line if len(line) <= MAX_LENGTH else line[: MAX_LENGTH - 1] + "…"

@@ -157,15 +157,15 @@ class ERPExportAdmin(PageAdmin):
 
 @admin.register(AckFile)
 class AckFileAdmin(ScopedModelAdmin):
-    list_display = ("seen_at", "outcome", "order", "name", "reason", "erp_connection", "archived_at", "organization")
+    list_display = ("seen_at", "outcome", "order", "name", "reason", "erp_connection", "organization")
     list_display_links = ("seen_at", "name")
     list_filter = ("organization", "verdict", ("connection", OwnRowsFilter), "seen_at")
     list_select_related = ("organization", "connection", "export__draft_order")
     search_fields = ("name",)
     search_help_text = "File name"
     fields = (
-        ("outcome", "reason"), "name", ("order", "erp_connection"), "sent_export", ("seen_at", "archived_at"),
-        "sha256", "size", "content",
+        ("outcome", "reason"), "name", ("order", "erp_connection"), "sent_export", "seen_at",
+        "left_because", "sha256", "size", "content",
     )  # fmt: skip
 
     @admin.display(description="verdict", ordering="verdict")

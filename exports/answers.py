@@ -1,13 +1,16 @@
 """What a batch of answers does to its exports and to the orders behind them: decided one by one, written at once."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from connectors.hostile_text import tame
 from connectors.ports import Ack, AckOutcome
-from exports.models import ERPExport, EventKind, ExportEvent, Verdict
+from exports import history
+from exports.history import Event
+from exports.models import ERPExport, EventKind, Verdict
 from exports.transitions import LIVE, ExportStatus
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
@@ -16,19 +19,41 @@ NO_REASON = "The ERP gave no reason."
 
 Move = tuple[ExportStatus, ExportStatus]
 
+# Where the order stands while its export stands there.
+ORDERS = {ExportStatus.PENDING: OrderStatus.PUSHING, ExportStatus.SENT: OrderStatus.PUSHED}
+
+
+@dataclass(kw_only=True, slots=True)
+class Answered:
+    """An export, locked, as answers find it; `status` goes on with each of them. `superseded_by` is a file name."""
+
+    pk: UUID
+    status: ExportStatus
+    draft_order_id: UUID
+    superseded_by: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Settled:
+    """`text` is the ERP's order id, or its reason."""
+
+    export: Answered
+    text: str
+    error_code: str = ""
+
 
 @dataclass(kw_only=True, slots=True)
 class Effects:
-    """The exports are the caller's, read and locked in the transaction that ends with `write`."""
+    """On exports that were read and locked in the transaction that ends with `write`."""
 
     now: datetime
-    _settled: dict[Move, list[ERPExport]] = field(default_factory=lambda: defaultdict(list))
-    _events: list[ExportEvent] = field(default_factory=list)
+    _settled: dict[Move, list[_Settled]] = field(default_factory=lambda: defaultdict(list))
+    _events: list[Event] = field(default_factory=list)
 
-    def apply(self, export: ERPExport, ack: Ack, file_name: str) -> tuple[Verdict, str]:
+    def apply(self, export: Answered, ack: Ack, file_name: str) -> tuple[Verdict, str]:
         """The verdict, and the reason for it in words. The first answer stands; a later one never undoes it."""
         target = ExportStatus.ACKED if ack.outcome is AckOutcome.ACKED else ExportStatus.FAILED
-        if hasattr(export, "superseded_by"):
+        if export.superseded_by:
             reason = f"Export {export.superseded_by} has taken this one's place; it is not touched."
             self._note(export, EventKind.LATE, ack, file_name, reason)
             return Verdict.LATE, reason
@@ -42,46 +67,58 @@ class Effects:
         return Verdict.CONFLICT, reason
 
     def write(self) -> None:
-        for (source, target), exports in self._settled.items():
-            accepted = target == ExportStatus.ACKED
-            ERPExport.objects.move_locked(
-                exports,
-                source,
-                target,
-                own=["erp_order_id" if accepted else "error_code", "error_message"],
-                settled_at=self.now,
-                answer_due_at=None,
-                next_attempt_at=None,
-            )
-            (_accept_orders if accepted else _refuse_orders)(exports, self.now)
-        ExportEvent.objects.bulk_create(self._events)
+        for (source, target), settled in self._settled.items():
+            write: Callable[..., None] = _accept if target == ExportStatus.ACKED else _refuse
+            write(settled, source, self.now)
+        history.note(self._events)
 
-    def _settle(self, export: ERPExport, ack: Ack, target: ExportStatus, file_name: str) -> None:
-        self._settled[ExportStatus(export.status), target].append(export)
-        export.status = target
+    def _settle(self, export: Answered, ack: Ack, target: ExportStatus, file_name: str) -> None:
         if target == ExportStatus.ACKED:
-            export.erp_order_id, export.error_message = tame(ack.erp_order_id or ""), ""
+            settled = _Settled(export=export, text=tame(ack.erp_order_id or ""))
             self._note(export, EventKind.ACKED, ack, file_name, "")
         else:
-            export.error_code = tame(ack.error_code or "")[:60]
-            export.error_message = tame(ack.message or "") or NO_REASON
-            self._note(export, EventKind.FAILED, ack, file_name, export.error_message)
+            reason = tame(ack.message or "") or NO_REASON
+            settled = _Settled(export=export, text=reason, error_code=tame(ack.error_code or "")[:60])
+            self._note(export, EventKind.FAILED, ack, file_name, reason)
+        self._settled[export.status, target].append(settled)
+        export.status = target
 
-    def _note(self, export: ERPExport, kind: EventKind, ack: Ack, file_name: str, message: str) -> None:
+    def _note(self, export: Answered, kind: EventKind, ack: Ack, file_name: str, message: str) -> None:
         detail = {"file": file_name, "erp_order_id": ack.erp_order_id, "error_code": ack.error_code}
         if ack.processed_at:
             detail["processed_at"] = ack.processed_at.isoformat()
-        event = ExportEvent(export_id=export.pk, kind=kind, at=self.now, message=message[:500], detail=detail)
-        self._events.append(event)
+        self._events.append(Event(export.pk, kind.value, self.now, message[:500], detail))
 
 
-def _accept_orders(exports: Sequence[ERPExport], now: datetime) -> None:
-    orders = [DraftOrder(pk=e.draft_order_id, erp_order_id=e.erp_order_id, updated_at=now) for e in exports]
-    DraftOrder.objects.set_each(orders, own=["erp_order_id", "updated_at"])
-    DraftOrder.objects.filter(pk__in=[order.pk for order in orders]).move(OrderStatus.PUSHING, OrderStatus.PUSHED)
+def _accept(settled: Sequence[_Settled], source: ExportStatus, now: datetime) -> None:
+    exports, orders, numbers = _columns(settled)
+    own = {"erp_order_id": numbers}
+    _end(exports, source, ExportStatus.ACKED, own, now, error_message="")
+    DraftOrder.objects.set_each(orders, own, updated_at=now)
+    if ORDERS[source] != OrderStatus.PUSHED:
+        DraftOrder.objects.filter(pk__in=orders).move(ORDERS[source], OrderStatus.PUSHED)
 
 
-def _refuse_orders(exports: Sequence[ERPExport], now: datetime) -> None:
-    orders = [DraftOrder(pk=e.draft_order_id, error_message=e.error_message) for e in exports]
-    for source in (OrderStatus.PUSHING, OrderStatus.PUSHED):
-        DraftOrder.objects.move_each(orders, source, OrderStatus.ERROR, own=["error_message"], updated_at=now)
+def _refuse(settled: Sequence[_Settled], source: ExportStatus, now: datetime) -> None:
+    exports, orders, reasons = _columns(settled)
+    own = {"error_message": reasons}
+    _end(exports, source, ExportStatus.FAILED, own | {"error_code": [each.error_code for each in settled]}, now)
+    DraftOrder.objects.move_each(orders, ORDERS[source], OrderStatus.ERROR, own=own, updated_at=now)
+
+
+def _columns(settled: Sequence[_Settled]) -> tuple[list[UUID], list[UUID], list[str]]:
+    exports = [each.export for each in settled]
+    return [e.pk for e in exports], [e.draft_order_id for e in exports], [each.text for each in settled]
+
+
+def _end(
+    exports: Sequence[UUID],
+    source: ExportStatus,
+    target: ExportStatus,
+    own: dict[str, list[str]],
+    now: datetime,
+    **fields: str,
+) -> None:
+    ERPExport.objects.move_locked(
+        exports, source, target, own=own, settled_at=now, answer_due_at=None, next_attempt_at=None, **fields
+    )

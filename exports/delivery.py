@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -18,10 +19,11 @@ from connectors.models import ERPConnection
 from connectors.ports import AckReadingConnector, ExportAttempt, ExportResult, Staged
 from connectors.registry import registry
 from connectors.sales_order import SalesOrder
-from exports import lanes, record
+from exports import history, lanes, record
 from exports.copies import Copies
 from exports.documents import attempt_of, batch_of, order_lines, sales_order
-from exports.models import ERPExport, EventKind, ExportEvent, Lane
+from exports.history import Event
+from exports.models import ERPExport, EventKind, Lane
 from exports.transitions import ExportStatus
 
 logger = logging.getLogger(__name__)
@@ -43,17 +45,17 @@ class LaneJournal:
         lanes.renew(self.lease)
         if not usable().filter(pk=self.connection.pk, revision=self.connection.revision).exists():
             raise BatchOutdated(f"Connection {self.connection.name!r} was changed. The batch starts over.")
-        now = timezone.now()
-        rows = [
-            ERPExport(pk=pk, staged_path=f.path, document_sha256=f.sha256, document_size=f.size)
-            for pk, f in files.items()
-        ]
-        own = ["staged_path", "document_sha256", "document_size"]
-        if ERPExport.objects.set_each(rows, own=own, within=ExportStatus.PENDING) != len(rows):
+        own: dict[str, list[Any]] = {
+            "staged_path": [file.path for file in files.values()],
+            "document_sha256": [file.sha256 for file in files.values()],
+            "document_size": [file.size for file in files.values()],
+        }
+        if ERPExport.objects.set_each(files.keys(), own, within=ExportStatus.PENDING) != len(files):
             raise BatchOutdated("Somebody settled an export of the batch before it was sent. The batch starts over.")
-        ExportEvent.objects.bulk_create(
-            ExportEvent(export_id=pk, kind=EventKind.STAGED, at=now, detail={"path": f.path, "bytes": f.size})
-            for pk, f in files.items()
+        now = timezone.now()
+        history.note(
+            Event(pk, EventKind.STAGED.value, now, detail={"path": file.path, "bytes": file.size})
+            for pk, file in files.items()
         )
 
 

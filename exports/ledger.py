@@ -1,8 +1,10 @@
 """The ledger of answers: one row per file, and the one verdict that it had on its export."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -10,8 +12,10 @@ from django.utils import timezone
 
 from connectors.models import ERPConnection
 from connectors.ports import Ack, AckEntry
-from exports.answers import Effects
+from exports.answers import Answered, Effects
 from exports.models import AckFile, ERPExport, Verdict
+from exports.transitions import ExportStatus
+from orderflow.tenancy.each_row import insert_each
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +40,7 @@ class Answer:
 
 def note_orphans(connection: ERPConnection, entries: Sequence[AckEntry]) -> None:
     """Once each; the files stay, they may be a neighbour's."""
-    rows = AckFile.objects.filter(connection=connection, name__in=[entry.name for entry in entries], sha256="")
+    rows = AckFile.objects.filter(connection=connection, name__any_of=[entry.name for entry in entries], sha256="")
     noted = set(rows.values_list("name", flat=True))
     now = timezone.now()
     AckFile.objects.bulk_create(
@@ -59,8 +63,8 @@ def note_orphans(connection: ERPConnection, entries: Sequence[AckEntry]) -> None
 def enter(connection: ERPConnection, found: Sequence[Answer]) -> tuple[list[AckEntry], list[AckEntry]]:
     """Write each answer down with its effect. Gives the files that may be moved: the done, and the damaged."""
     exports = _locked([answer.export_id for answer in found])
-    known = AckFile.objects.filter(connection=connection, name__in=[answer.entry.name for answer in found])
-    page = _Page(connection=connection, known={(row.name, row.sha256): row for row in known})
+    known = AckFile.objects.filter(connection=connection, name__any_of=[answer.entry.name for answer in found])
+    page = _Page(connection=connection, known={(row.name, row.sha256): row for row in known.defer("raw")})
     done, damaged = [], []
     for answer in found:
         verdict = page.verdict(answer, exports[answer.export_id])
@@ -72,14 +76,34 @@ def enter(connection: ERPConnection, found: Sequence[Answer]) -> tuple[list[AckE
     return done, damaged
 
 
-def archived(connection: ERPConnection, entries: Sequence[AckEntry]) -> None:
-    rows = AckFile.objects.filter(connection=connection, name__in=[entry.name for entry in entries], archived_at=None)
-    rows.exclude(verdict__in=[Verdict.ORPHAN, Verdict.INCOMPLETE]).update(archived_at=timezone.now())
+def note_left(connection: ERPConnection, reasons: Mapping[str, str]) -> None:
+    """Files that are entered and could not be moved, by name: the next poll tries again."""
+    names = defaultdict(list)
+    for name, reason in reasons.items():
+        names[reason].append(name)
+    rows = AckFile.objects.filter(connection=connection).exclude(sha256="")
+    for reason, left in names.items():
+        rows.filter(name__any_of=left).update(left_because=reason[:500])
 
 
-def _locked(ids: Collection[UUID]) -> dict[UUID, ERPExport]:
-    rows = ERPExport.objects.locked(ids).select_related("superseded_by")
-    return {export.pk: export for export in rows.only("status", "draft_order", "superseded_by__filename")}
+def _locked(ids: Collection[UUID]) -> dict[UUID, Answered]:
+    rows = ERPExport.objects.locked(ids).values_list("pk", "status", "draft_order_id", "superseded_by__filename")
+    return {
+        pk: Answered(pk=pk, status=ExportStatus(status), draft_order_id=order, superseded_by=successor)
+        for pk, status, order, successor in rows
+    }
+
+
+class _Judged(NamedTuple):
+    """What a file came to."""
+
+    export_id: UUID
+    size: int
+    modified_at: float
+    verdict: str
+    reason: str
+    sha256: str = ""
+    raw: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -89,42 +113,50 @@ class _Page:
     connection: ERPConnection
     known: dict[tuple[str, str], AckFile]
     effects: Effects = field(default_factory=lambda: Effects(now=timezone.now()))
-    new: list[AckFile] = field(default_factory=list)
+    new: dict[str, _Judged] = field(default_factory=dict)
     changed: list[AckFile] = field(default_factory=list)
 
-    def verdict(self, answer: Answer, export: ERPExport) -> str:
-        row = self.known.get((answer.entry.name, answer.sha256))
-        if row is None:
-            row = self._row(answer.entry.name)
-            self._judge(answer, row, export)
-        return row.verdict
+    def verdict(self, answer: Answer, export: Answered) -> str:
+        sha256 = answer.sha256
+        row = self.known.get((answer.entry.name, sha256))
+        if row:
+            self._move_again(row)
+            return row.verdict
+        # The one that a poll made before it could read the file.
+        begun = self.known.get((answer.entry.name, ""))
+        judged = self._judged(answer, export, begun)
+        if judged.verdict != Verdict.INCOMPLETE:
+            judged = judged._replace(sha256=sha256, raw=answer.text)
+        if begun:
+            for name, value in judged._asdict().items():
+                setattr(begun, name, value)
+            self.changed.append(begun)
+        else:
+            self.new[answer.entry.name] = judged
+        return judged.verdict
 
     def write(self) -> None:
         self.effects.write()
-        AckFile.objects.bulk_create(self.new)
-        AckFile.objects.bulk_update(
-            self.changed, ["export", "size", "modified_at", "verdict", "reason", "sha256", "raw"]
-        )
+        organization_id, connection_id = self.connection.organization_id, self.connection.pk
+        shared = ("organization_id", "connection_id", "seen_at", "left_because", "name")
+        rows = [
+            (organization_id, connection_id, self.effects.now, "", name, *judged) for name, judged in self.new.items()
+        ]
+        insert_each(AckFile.objects.db, AckFile, (*shared, *_Judged._fields), rows)
+        AckFile.objects.bulk_update(self.changed, (*_Judged._fields, "left_because"))
 
-    def _row(self, name: str) -> AckFile:
-        """The one that a poll made before it could read the file, or a new one."""
-        row = self.known.get((name, ""))
-        if row:
+    def _move_again(self, row: AckFile) -> None:
+        if row.left_because:
+            row.left_because = ""
             self.changed.append(row)
-            return row
-        organization_id, now = self.connection.organization_id, self.effects.now
-        row = AckFile(organization_id=organization_id, connection=self.connection, name=name, size=-1, seen_at=now)
-        self.new.append(row)
-        return row
 
-    def _judge(self, answer: Answer, row: AckFile, export: ERPExport) -> None:
-        stable = (row.size, row.modified_at) == (answer.entry.size, answer.entry.modified_at)
-        row.export, row.size, row.modified_at = export, answer.entry.size, answer.entry.modified_at
+    def _judged(self, answer: Answer, export: Answered, begun: AckFile | None) -> _Judged:
+        size, modified_at = answer.entry.size, answer.entry.modified_at
         if answer.ack is not None:
-            row.verdict, row.reason = self.effects.apply(export, answer.ack, answer.entry.name)
+            verdict, reason = self.effects.apply(export, answer.ack, answer.entry.name)
         else:
             # It may still be growing; once it has stayed the same from one poll to the next, it is what it is.
-            row.verdict = Verdict.MALFORMED if stable else Verdict.INCOMPLETE
-            row.reason = answer.problem[:500]
-        if row.verdict != Verdict.INCOMPLETE:
-            row.sha256, row.raw = answer.sha256, answer.text
+            stable = begun is not None and (begun.size, begun.modified_at) == (size, modified_at)
+            verdict = Verdict.MALFORMED if stable else Verdict.INCOMPLETE
+            reason = answer.problem[:500]
+        return _Judged(export.pk, size, modified_at, verdict.value, reason)

@@ -16,7 +16,7 @@ class ERPExportQuerySet(StateQuerySet["ERPExport"]):
     def locked(self, ids: Iterable[uuid.UUID]) -> "models.QuerySet[ERPExport]":
         """Nobody else moves them until the transaction ends; in one order for all, so that two batches never wait for
         each other in a circle. SQLite has one writer at a time anyway."""
-        return self.select_for_update(of=("self",), no_key=True).filter(pk__in=ids).order_by("pk")
+        return self.select_for_update(of=("self",), no_key=True).filter(pk__any_of=ids).order_by("pk")
 
 
 class ERPExport(models.Model):
@@ -150,7 +150,8 @@ class AckFile(models.Model):
     verdict = models.CharField(max_length=10, choices=Verdict)
     reason = models.CharField(max_length=500, blank=True)
     seen_at = models.DateTimeField()
-    archived_at = models.DateTimeField(null=True)
+    # A file is moved away once it is entered here; empty unless that failed.
+    left_because = models.CharField(max_length=500, blank=True)
 
     class Meta:
         verbose_name = "acknowledgement file"

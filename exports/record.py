@@ -9,7 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from connectors.ports import ExportResult
-from exports.models import ERPExport, EventKind, ExportEvent
+from exports import history
+from exports.history import Event
+from exports.models import ERPExport, EventKind
 from exports.retry_schedule import next_attempt
 from exports.transitions import ExportStatus
 from orderflow.orders.models import DraftOrder
@@ -37,24 +39,24 @@ def sent(results: Sequence[ExportResult], rows: Rows, answer_due: timedelta | No
         if result.storage_key and result.storage_key in stored:
             export.storage_key = result.storage_key
     ERPExport.objects.move_locked(
-        pending,
+        _keys(pending),
         ExportStatus.PENDING,
         ExportStatus.SENT,
-        own=[*DOCUMENT, "tries"],
+        own=_columns(pending, *DOCUMENT, "tries"),
         sent_at=now,
         answer_due_at=now + answer_due if answer_due else None,
         next_attempt_at=None,
         error_message="",
     )
-    ERPExport.objects.set_each(overtaken, own=DOCUMENT)
+    ERPExport.objects.set_each(_keys(overtaken), _columns(overtaken, *DOCUMENT))
     DraftOrder.objects.filter(pk__in=[export.draft_order_id for export in pending]).move(
         OrderStatus.PUSHING, OrderStatus.PUSHED, updated_at=now
     )
-    ExportEvent.objects.bulk_create(
-        ExportEvent(
-            export_id=e.pk,
-            kind=EventKind.SENT,
-            at=now,
+    history.note(
+        Event(
+            e.pk,
+            EventKind.SENT.value,
+            now,
             detail={"path": e.dropzone_path, "bytes": e.document_size, "sha256": e.document_sha256},
         )
         for e in pending
@@ -82,9 +84,7 @@ def failed(results: Sequence[ExportResult], rows: Rows) -> None:
 def blocked(exports: Sequence[ERPExport], reason: str) -> None:
     """They stay PENDING, and go when somebody has mended the connection."""
     now = timezone.now()
-    ExportEvent.objects.bulk_create(
-        ExportEvent(export_id=export.pk, kind=EventKind.BLOCKED, at=now, message=reason[:500]) for export in exports
-    )
+    history.note(Event(export.pk, EventKind.BLOCKED.value, now, reason[:500]) for export in exports)
 
 
 def _locked(exports: Sequence[ERPExport]) -> tuple[list[ERPExport], list[ERPExport]]:
@@ -98,8 +98,8 @@ def _locked(exports: Sequence[ERPExport]) -> tuple[list[ERPExport], list[ERPExpo
 
 
 def _plan(exports: Sequence[ERPExport], now: datetime) -> None:
-    own = ["tries", "next_attempt_at", "error_message"]
-    ERPExport.objects.set_each(exports, own=own, within=ExportStatus.PENDING)
+    own = _columns(exports, "tries", "next_attempt_at", "error_message")
+    ERPExport.objects.set_each(_keys(exports), own, within=ExportStatus.PENDING)
     details = [
         {"try": e.tries, "next_attempt_at": e.next_attempt_at and e.next_attempt_at.isoformat()} for e in exports
     ]
@@ -107,21 +107,30 @@ def _plan(exports: Sequence[ERPExport], now: datetime) -> None:
 
 
 def _fail(exports: Sequence[ERPExport], now: datetime) -> None:
+    own = _columns(exports, "error_message")
     ERPExport.objects.move_locked(
-        exports,
+        _keys(exports),
         ExportStatus.PENDING,
         ExportStatus.FAILED,
-        own=["tries", "error_message"],
+        own=own | _columns(exports, "tries"),
         next_attempt_at=None,
         settled_at=now,
     )
-    orders = [DraftOrder(pk=export.draft_order_id, error_message=export.error_message) for export in exports]
-    DraftOrder.objects.move_each(orders, OrderStatus.PUSHING, OrderStatus.ERROR, own=["error_message"], updated_at=now)
+    orders = [export.draft_order_id for export in exports]
+    DraftOrder.objects.move_each(orders, OrderStatus.PUSHING, OrderStatus.ERROR, own=own, updated_at=now)
     _note(exports, EventKind.FAILED, now, [{"try": export.tries} for export in exports])
 
 
 def _note(exports: Sequence[ERPExport], kind: EventKind, now: datetime, details: Sequence[dict[str, Any]]) -> None:
-    ExportEvent.objects.bulk_create(
-        ExportEvent(export_id=export.pk, kind=kind, at=now, message=export.error_message, detail=detail)
+    history.note(
+        Event(export.pk, kind.value, now, export.error_message, detail)
         for export, detail in zip(exports, details, strict=True)
     )
+
+
+def _keys(exports: Sequence[ERPExport]) -> list[UUID]:
+    return [export.pk for export in exports]
+
+
+def _columns(exports: Sequence[ERPExport], *names: str) -> dict[str, list[Any]]:
+    return {name: [getattr(export, name) for export in exports] for name in names}

@@ -55,8 +55,9 @@ def parse_ack(name: str, raw: bytes) -> Ack:
 def _json(raw: bytes) -> Any:
     try:
         text = raw.removeprefix(BOM).decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_finite)
-        plain = json.dumps(value, ensure_ascii=False)
+        value = _decode(text)
+        # Only an escape can bring in what UTF-8 has not: half a surrogate pair, or NUL.
+        plain = json.dumps(value, ensure_ascii=False) if "\\u" in text else ""
         plain.encode("utf-8")
     except UnicodeDecodeError as error:
         raise RejectedError("It is not UTF-8.") from error
@@ -96,6 +97,9 @@ def _finite(text: str) -> float:
     if value in (float("inf"), float("-inf")):
         raise ValueError(f"{text} is out of range")
     return value
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number, parse_float=_finite).decode
 
 
 def _text(value: str | int | None) -> str | None:

@@ -1,11 +1,11 @@
 """State machines on rows: a move is one conditional UPDATE, and its count says who won."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.db import models
 
-from orderflow.tenancy.each_row import update_each
+from orderflow.tenancy.each_row import Columns, update_each
 
 M = TypeVar("M", bound=models.Model)
 
@@ -28,20 +28,23 @@ class StateQuerySet(models.QuerySet[M]):
         self._require_allowed(source, target)
         return self.filter(status=source).update(status=target, **fields)
 
-    def move_each(self, rows: Sequence[M], source: str, target: str, *, own: Iterable[str], **fields: Any) -> int:
-        """As `move`, for exactly `rows`, which also get what each of them has in its fields `own`."""
+    def move_each(self, keys: Collection[Any], source: str, target: str, *, own: Columns, **fields: Any) -> int:
+        """As `move`, for exactly the rows with these `keys`, each of which also gets its value of every column of
+        `own`."""
         self._require_allowed(source, target)
-        return update_each(self.db, rows, own, same={"status": target, **fields}, where={"status": source})
+        same = {"status": target, **fields}
+        return update_each(self.db, self.model, keys, own, same=same, where={"status": source})
 
-    def move_locked(self, rows: Sequence[M], source: str, target: str, *, own: Iterable[str], **fields: Any) -> None:
+    def move_locked(self, keys: Collection[Any], source: str, target: str, *, own: Columns, **fields: Any) -> None:
         """As `move_each`, for rows that the caller read and locked in `source`: all of them, or `MoveLost`."""
-        moved = self.move_each(rows, source, target, own=own, **fields)
-        if moved != len(rows):
-            raise MoveLost(f"{self.model._meta.verbose_name}: {moved} of {len(rows)} went {source} -> {target}")
+        moved = self.move_each(keys, source, target, own=own, **fields)
+        if moved != len(keys):
+            raise MoveLost(f"{self.model._meta.verbose_name}: {moved} of {len(keys)} went {source} -> {target}")
 
-    def set_each(self, rows: Sequence[M], *, own: Iterable[str], within: str | None = None) -> int:
-        """Write the fields `own` of each of `rows` that is in the state `within`, or in any; tells how many were."""
-        return update_each(self.db, rows, own, same={}, where={"status": within} if within else {})
+    def set_each(self, keys: Collection[Any], own: Columns, *, within: str | None = None, **fields: Any) -> int:
+        """Write each row's value of every column of `own`, and `fields`, to those of the rows that are in the state
+        `within`, or in any; tells how many were."""
+        return update_each(self.db, self.model, keys, own, same=fields, where={"status": within} if within else {})
 
     def _require_allowed(self, source: str, target: str) -> None:
         if target not in self.transitions[source]:

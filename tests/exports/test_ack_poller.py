@@ -9,7 +9,7 @@ from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from connectors.ports import AckEntry
-from exports import ack_poller, delivery, push_service
+from exports import ack_poller, answer_reader, delivery, push_service
 from exports.models import AckFile, ERPExport, Lane
 from exports.polling import due_for_polling
 from exports.push_service import PushRequest
@@ -42,7 +42,7 @@ def test_an_acknowledgement_settles_the_export(sent: ERPExport, connection: ERPC
     assert names(folder / "acks" / "processed") == [path.name]
     row = AckFile.objects.get()
     assert (row.verdict, row.raw, row.export) == ("MATCHED", raw, sent)
-    assert row.archived_at is not None
+    assert row.left_because == ""
     assert sent.events.last().kind == "ACKED"  # type: ignore[union-attr]
 
 
@@ -195,11 +195,11 @@ def test_an_answer_too_large_to_be_one_is_quarantined_unread(
 
 def test_answers_are_taken_in_batches_of_bounded_number_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """A14."""
-    monkeypatch.setattr(ack_poller, "BATCH", 3)
-    monkeypatch.setattr(ack_poller, "BATCH_BYTES", 250)
+    monkeypatch.setattr(answer_reader, "BATCH", 3)
+    monkeypatch.setattr(answer_reader, "BATCH_BYTES", 250)
     sizes = [100, 100, 100, 900, 1, 1, 1, 1]
     entries = [AckEntry(name="ack_x", export_filename="x", size=size, modified_at=0) for size in sizes]
-    batches = [[entry.size for entry in batch] for batch in ack_poller._batches(entries)]
+    batches = [[entry.size for entry in batch] for batch in answer_reader._batches(entries)]
     assert batches == [[100, 100], [100], [900], [1, 1, 1], [1]]
 
 
@@ -224,9 +224,10 @@ def test_one_file_that_cannot_be_moved_does_not_apply_its_answer_twice(
             ack_poller.poll(connection.pk)
     sent.refresh_from_db()
     assert (sent.status, verdicts(), path.exists()) == ("ACKED", ["MATCHED"], True)
+    assert "processed" in AckFile.objects.get().left_because
     (folder / "acks" / "processed").unlink()
     assert ack_poller.poll(connection.pk) == 1
-    assert verdicts() == ["MATCHED"]
+    assert (verdicts(), AckFile.objects.get().left_because) == (["MATCHED"], "")
 
 
 def test_two_pollers_do_not_work_at_once(sent: ERPExport, connection: ERPConnection, folder: Path) -> None:

@@ -74,7 +74,7 @@ def test_answers_are_written_at_once_each_to_its_export(push: Push, connection: 
         answers(folder, exports)
         counts.append(statements(lambda: ack_poller.poll(connection.pk)))
     assert counts[1] == counts[2] < MANY
-    assert AckFile.objects.filter(verdict="MATCHED", archived_at__isnull=False).count() == sum(SIZES)
+    assert AckFile.objects.filter(verdict="MATCHED", left_because="").count() == sum(SIZES)
     for export in ERPExport.objects.select_related("draft_order"):
         order = export.draft_order
         if export.status == "ACKED":
@@ -128,4 +128,4 @@ def test_an_export_that_was_settled_while_its_batch_was_staged_is_not_published(
 
 def test_a_move_of_rows_that_are_not_where_they_were_read_is_undone(sent: ERPExport) -> None:
     with pytest.raises(MoveLost, match="0 of 1 went PENDING -> SENT"):
-        ERPExport.objects.move_locked([sent], "PENDING", "SENT", own=["tries"])
+        ERPExport.objects.move_locked([sent.pk], "PENDING", "SENT", own={"tries": [1]})

@@ -67,13 +67,13 @@ def test_of_many_rows_those_that_are_in_the_source_move(make_draft: MakeDraft) -
 def test_of_many_rows_each_gets_its_own_values_where_it_moves(make_draft: MakeDraft) -> None:
     orders = [make_draft(status=status) for status in (S.READY, S.READY, S.ERROR)]
     neighbor = make_draft(status=S.READY)
-    for number, order in enumerate(orders):
-        order.notes = f"Note {number}, 100 % 'quoted'"
-    assert DraftOrder.objects.move_each(orders, S.READY, S.APPROVED, own=["notes"], error_message="moved") == 2
+    keys = [order.pk for order in orders]
+    notes = [f"Note {number}, 100 % 'quoted' {{x}}" for number in range(3)]
+    own = {"notes": notes}
+    assert DraftOrder.objects.move_each(keys, S.READY, S.APPROVED, own=own, error_message="moved") == 2
     rows = {order.pk: order for order in DraftOrder.objects.all()}
-    for order in orders[:2]:
-        assert (rows[order.pk].status, rows[order.pk].error_message) == (S.APPROVED, "moved")
-        assert rows[order.pk].notes == order.notes
+    for key, note in zip(keys[:2], notes, strict=False):
+        assert (rows[key].status, rows[key].error_message, rows[key].notes) == (S.APPROVED, "moved", note)
     for order in (orders[2], neighbor):
         assert (rows[order.pk].status, rows[order.pk].notes, rows[order.pk].error_message) == (order.status, "", "")
 
@@ -83,7 +83,7 @@ def test_rows_with_their_own_values_go_no_other_way_either(
     make_draft: MakeDraft, source: OrderStatus, target: OrderStatus
 ) -> None:
     with pytest.raises(IllegalTransition, match=f"{source} -> {target}"):
-        DraftOrder.objects.move_each([make_draft(status=source)], source, target, own=["notes"])
+        DraftOrder.objects.move_each([make_draft(status=source).pk], source, target, own={"notes": [""]})
 
 
 def test_the_table_names_every_state() -> None:

@@ -1,0 +1,125 @@
+"""The wire's side of a poll: while the database takes one batch of answers, the next is read and the last moved."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from connectors.exceptions import ConnectorError, RejectedError, TransientError
+from connectors.models import ERPConnection
+from connectors.ports import AckEntry, AckInbox
+from exports import ledger
+from exports.ledger import Answer
+from exports.models import ERPExport
+
+BATCH = 1000
+# What a worker should hold of them; a larger one comes alone.
+BATCH_BYTES = 16 * 1024 * 1024
+
+# How many files were moved, and why others were not, by name.
+Moved = tuple[int, dict[str, ConnectorError]]
+
+
+class AnswerReader:
+    """A context to iterate over: batches of answers, each to be written down and then put away.
+
+    An inbox is for one thread at a time. Here that is a thread of its own, which does in turn what it is asked for.
+    `archived` and `errors` are complete when the context has ended.
+    """
+
+    def __init__(self, connection: ERPConnection, inbox: AckInbox) -> None:
+        self.archived = 0
+        self.errors: list[ConnectorError] = []
+        self._connection = connection
+        self._inbox = inbox
+        self._wire = ThreadPoolExecutor(1, thread_name_prefix="inbox")
+        self._moving: deque[Future[Moved]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._note_moved(self._moving)
+        finally:
+            self._wire.shutdown(cancel_futures=True)
+
+    def __iter__(self) -> Iterator[list[Answer]]:
+        """One batch ahead: a batch is given when the next one has been asked for."""
+        coming: Future[list[Answer]] | None = None
+        for started in self._started():
+            if coming:
+                yield coming.result()
+            coming = started
+        if coming:
+            yield coming.result()
+
+    def put_away(self, done: Sequence[AckEntry], damaged: Sequence[AckEntry]) -> None:
+        """Only what the ledger has. A crash before the move leaves files that the next poll knows by their hash."""
+        self._note_moved(moving for moving in list(self._moving) if moving.done())
+        self._moving.append(self._wire.submit(self._move, done, damaged))
+
+    def _started(self) -> Iterator[Future[list[Answer]]]:
+        batches = _batches(self._inbox.entries())
+        nothing: list[AckEntry] = []
+        listed = self._wire.submit(next, batches, nothing)
+        while batch := listed.result():
+            rows = ERPExport.objects.filter(
+                connection=self._connection, filename__any_of=[e.export_filename for e in batch]
+            )
+            exports = dict(rows.values_list("filename", "pk"))
+            reading = self._wire.submit(self._read, [e for e in batch if e.export_filename in exports], exports)
+            listed = self._wire.submit(next, batches, nothing)
+            if len(batch) > len(exports):
+                ledger.note_orphans(self._connection, [e for e in batch if e.export_filename not in exports])
+            yield reading
+
+    def _read(self, entries: Sequence[AckEntry], exports: Mapping[str, UUID]) -> list[Answer]:
+        answers = []
+        for entry, raw in zip(entries, self._inbox.read(entries), strict=True):
+            if isinstance(raw, TransientError):
+                raise raw
+            if isinstance(raw, ConnectorError) and not isinstance(raw, RejectedError):
+                self.errors.append(raw)
+            elif raw is not None:
+                answers.append(self._answer(entry, raw, exports[entry.export_filename]))
+        return answers
+
+    def _answer(self, entry: AckEntry, raw: bytes | RejectedError, export_id: UUID) -> Answer:
+        if isinstance(raw, RejectedError):
+            return Answer(entry=entry, export_id=export_id, problem=str(raw))
+        try:
+            return Answer(entry=entry, export_id=export_id, raw=raw, ack=self._inbox.parse(entry, raw))
+        except RejectedError as error:
+            return Answer(entry=entry, export_id=export_id, raw=raw, problem=str(error))
+
+    def _move(self, done: Sequence[AckEntry], damaged: Sequence[AckEntry]) -> Moved:
+        outcomes = [*self._inbox.archive(done), *self._inbox.archive(damaged, quarantine=True)]
+        errors = {e.name: error for e, error in zip([*done, *damaged], outcomes, strict=True) if error is not None}
+        return len(outcomes) - len(errors), errors
+
+    def _note_moved(self, moving: Iterable[Future[Moved]]) -> None:
+        for future in list(moving):
+            moved, errors = future.result()
+            self._moving.remove(future)
+            self.archived += moved
+            self.errors += errors.values()
+            ledger.note_left(self._connection, {name: str(error) for name, error in errors.items()})
+
+
+def _batches(entries: Iterable[AckEntry]) -> Iterator[list[AckEntry]]:
+    batch: list[AckEntry] = []
+    size = 0
+    for entry in entries:
+        if batch and (len(batch) == BATCH or size + entry.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += entry.size
+    if batch:
+        yield batch
