@@ -10,20 +10,17 @@ from typing import Any
 
 import asyncssh
 
+from tests.servers.sftp_server import SFTPServer
+
 USERNAME, PASSWORD = "erp", "correct horse"
 
 
 @dataclass(kw_only=True)
-class AsyncSSHServer:
+class AsyncSSHServer(SFTPServer):
     """`root` is the server's `/`. `attempts` is what was offered to log in with: users, passwords, keys."""
 
-    host: str
-    port: int
-    root: Path
-    private_key: str
-    host_key: str
     username: str = USERNAME
-    password: str = PASSWORD
+    password: str | None = PASSWORD
     attempts: list[tuple[str, str]] = field(default_factory=list)
     connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
 

@@ -8,8 +8,8 @@ from typing import NoReturn
 import pytest
 
 
-def not_installed(what: str, package: str) -> NoReturn:
-    message = f"{what} is not installed (Debian's package {package})."
+def not_installed(what: str, how: str) -> NoReturn:
+    message = f"{what} is not installed ({how})."
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
@@ -20,5 +20,5 @@ def program(name: str, *, package: str, folders: str = "") -> Path:
     found = shutil.which(name)
     candidates = [Path(found)] if found else sorted(Path("/").glob(f"{folders.lstrip('/')}/{name}")) if folders else []
     if not candidates:
-        not_installed(name, package)
+        not_installed(name, f"Debian's package {package}")
     return candidates[-1]
