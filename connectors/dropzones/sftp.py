@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
 from connectors.exceptions import ConnectorError
-from connectors.sftp import conversations
+from connectors.sftp import conversations, folders
 from connectors.sftp.answers import Attributes
 from connectors.sftp.session import SFTPSession
 
@@ -20,10 +20,14 @@ class SFTPDropzone(Dropzone):
         self._session = session
 
     def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
-        return self._session.run([conversations.write_file(file.path, file.content) for file in files])
+        keeps_order = self._session.manners.keeps_order
+        return self._session.run(
+            [conversations.write_file(file.path, file.content, keeps_order=keeps_order) for file in files]
+        )
 
     def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
-        return self._session.run([conversations.rename(move.source, move.target) for move in moves])
+        rename = conversations.rename if self._session.manners.never_replaces else conversations.rename_to_free_name
+        return self._session.run([rename(move.source, move.target) for move in moves])
 
     def stat(self, paths: Sequence[str]) -> list[Entry | ConnectorError | None]:
         outcomes = self._session.run([conversations.lstat(path) for path in paths])
@@ -33,27 +37,28 @@ class SFTPDropzone(Dropzone):
         ]
 
     def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
-        return self._session.run([conversations.read_file(path, limit) for path in paths])
+        keeps_order = self._session.manners.keeps_order
+        return self._session.run([conversations.read_file(path, limit, keeps_order=keeps_order) for path in paths])
 
     def remove(self, paths: Sequence[str]) -> list[ConnectorError | None]:
         return self._session.run([conversations.remove(path) for path in paths])
 
     def list(self, directory: str) -> Iterator[Entry]:
-        handle = self._session.ask(conversations.open_directory(directory))
+        handle = self._session.ask(folders.open_directory(directory))
         self._session.listings += 1
         try:
             wave, at_end = _FIRST_WAVE, False
             while not at_end:
-                named, at_end = self._session.ask(conversations.read_directory(handle, directory, wave))
+                named, at_end = self._session.ask(folders.read_directory(handle, directory, wave))
                 yield from (_entry(name, attributes) for name, attributes in named if _is_a_name(name))
                 wave = min(2 * wave, _LARGEST_WAVE)
         finally:
             if not self._session.is_closed:
-                self._session.ask(conversations.close(handle))
+                self._session.ask(folders.close_directory(handle))
                 self._session.listings -= 1
 
     def make_directory(self, path: str) -> None:
-        self._session.ask(conversations.make_directory(path))
+        self._session.ask(folders.make_directory(path))
 
     def close(self) -> None:
         self._session.close()

@@ -14,7 +14,8 @@ from connectors.sftp import host_keys
 from connectors.sftp.addresses import Address, find_addresses
 from connectors.sftp.keys import load_private_key
 from connectors.sftp.link import Link
-from connectors.sftp.login import log_in
+from connectors.sftp.login import hung_up, log_in
+from connectors.sftp.manners import Manners, manners_of
 from connectors.sftp.packets import PROTOCOL_VERSION, PacketType, ProtocolError, encode_init
 from connectors.sftp.target import SFTPTarget
 from connectors.sftp.wire import ConnectionLost, Wire
@@ -26,7 +27,7 @@ CHANNEL_WINDOW = 16 * 1024 * 1024
 _NETWORK_ERRORS = (SSHException, OSError, EOFError)
 
 
-def connect(target: SFTPTarget, steps: Steps) -> tuple[Link, Wire]:
+def connect(target: SFTPTarget, steps: Steps) -> tuple[Link, Wire, Manners]:
     """Raises `ConfigError`, `TransientError`; whatever was opened by then is closed again."""
     deadline = monotonic() + target.timeout_s
     key = _key(target)
@@ -45,10 +46,10 @@ def connect(target: SFTPTarget, steps: Steps) -> tuple[Link, Wire]:
         with steps.step("log in"):
             log_in(link, target, key)
         with steps.step("start SFTP"):
-            wire = _start_sftp(link, target)
+            wire, manners = _start_sftp(link, target)
         link.watchdog.rest()
         on_failure.pop_all()
-    return link, wire
+    return link, wire, manners
 
 
 def _key(target: SFTPTarget) -> PKey | None:
@@ -124,7 +125,7 @@ def _check_host_key(link: Link, target: SFTPTarget) -> str:
     return host_keys.fingerprint(shown.asbytes())
 
 
-def _start_sftp(link: Link, target: SFTPTarget) -> Wire:
+def _start_sftp(link: Link, target: SFTPTarget) -> tuple[Wire, Manners]:
     try:
         channel = _open_channel(link, target)
         return _greeted(link, target, channel)
@@ -141,7 +142,7 @@ def _open_channel(link: Link, target: SFTPTarget) -> Channel:
     return channel
 
 
-def _greeted(link: Link, target: SFTPTarget, channel: Channel) -> Wire:
+def _greeted(link: Link, target: SFTPTarget, channel: Channel) -> tuple[Wire, Manners]:
     wire = Wire(channel, link)
     wire.send(encode_init())
     try:
@@ -154,7 +155,7 @@ def _greeted(link: Link, target: SFTPTarget, channel: Channel) -> Wire:
         ) from error
     if answer.kind != PacketType.VERSION or version < PROTOCOL_VERSION:
         raise ConfigError(f"{target.peer} does not speak SFTP version {PROTOCOL_VERSION}.", field="host")
-    return wire
+    return wire, manners_of(link.transport.remote_version, answer)
 
 
 def _no_sftp(link: Link, target: SFTPTarget) -> ConnectorError:
@@ -165,4 +166,4 @@ def _no_sftp(link: Link, target: SFTPTarget) -> ConnectorError:
             f"{target.peer} lets '{tame(target.username)}' in but starts no SFTP. Ask its operator to allow it.",
             field="username",
         )
-    return TransientError(f"{target.peer} closed the connection before SFTP began.")
+    return hung_up(target)

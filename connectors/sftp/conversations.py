@@ -18,7 +18,7 @@ from connectors.exceptions import (
 )
 from connectors.hostile_text import tame
 from connectors.sftp import requests
-from connectors.sftp.answers import Attributes, attributes_of, data_of, handle_of, names_of
+from connectors.sftp.answers import Attributes, attributes_of, data_of, handle_of
 from connectors.sftp.packets import Answer, PacketType, Request
 from connectors.sftp.status import failure, is_end, is_missing, is_ok
 
@@ -26,15 +26,15 @@ T = TypeVar("T")
 Conversation = Generator[Sequence[Request], list[Answer], T]
 
 
-def write_file(path: str, content: bytes) -> Conversation[None]:
+def write_file(path: str, content: bytes, *, keeps_order: bool = False) -> Conversation[None]:
     """Create or replace. What fails on the way, down to the answer to CLOSE, removes the file again."""
-    name = _encoded(path)
-    handle = yield from _opened(requests.open_to_replace(name), "write", path)
-    *steps, attributes, closed = yield [
-        *requests.writes(handle, content),
-        requests.fstat(handle),
-        requests.close(handle),
-    ]
+    name = encoded(path)
+    (answer,) = yield [requests.open_to_replace(name)]
+    if answer.kind != PacketType.HANDLE:
+        raise failure(answer, "write", path)
+    handle = handle_of(answer)
+    burst = [*requests.writes(handle, content), requests.fstat(handle)]
+    *steps, attributes, closed = yield from _and_closed(burst, handle, keeps_order=keeps_order)
     failed = next((step for step in [*steps, closed] if not is_ok(step)), None)
     error = failure(failed, "write", path) if failed else (yield from _size_error(path, attributes, len(content)))
     if error:
@@ -45,7 +45,7 @@ def write_file(path: str, content: bytes) -> Conversation[None]:
 def _size_error(path: str, answer: Answer, size: int) -> Conversation[ConnectorError | None]:
     """Servers that work in parallel may answer FSTAT ahead of the writes: ask again, now that the file is closed."""
     if answer.kind != PacketType.ATTRS or attributes_of(answer).size != size:
-        (answer,) = yield [requests.lstat(_encoded(path))]
+        (answer,) = yield [requests.lstat(encoded(path))]
     if answer.kind != PacketType.ATTRS:
         return failure(answer, "check the size of", path)
     found = attributes_of(answer).size
@@ -58,27 +58,38 @@ def _size_error(path: str, answer: Answer, size: int) -> Conversation[ConnectorE
     return None
 
 
+def rename_to_free_name(source: str, target: str) -> Conversation[None]:
+    """For servers whose rename replaces what is there. Nobody but us publishes under our names meanwhile."""
+    if (yield from lstat(target)) is not None:
+        raise _taken(target)
+    yield from rename(source, target)
+
+
 def rename(source: str, target: str) -> Conversation[None]:
-    (answer,) = yield [requests.rename(_encoded(source), _encoded(target))]
+    (answer,) = yield [requests.rename(encoded(source), encoded(target))]
     if is_ok(answer):
         return
-    there, here = yield [requests.lstat(_encoded(target)), requests.lstat(_encoded(source))]
+    there, here = yield [requests.lstat(encoded(target)), requests.lstat(encoded(source))]
     raise _rename_error(answer, source, target, there=there, here=here)
 
 
 def _rename_error(answer: Answer, source: str, target: str, *, there: Answer, here: Answer) -> ConnectorError:
     error = failure(answer, f"rename {tame(source)} to", target)
     if there.kind == PacketType.ATTRS:
-        return TargetExistsError(f"{tame(target)} is there already. It was not touched.")
+        return _taken(target)
     if is_missing(answer) and here.kind != PacketType.ATTRS:
         return RejectedError(f"{tame(source)} is no longer there, so it cannot be renamed to {tame(target)}.")
     # OpenSSH renames in two steps, and may report failure after either: only a look at both names tells.
     return InDoubtError(str(error)) if isinstance(error, TransientError) else error
 
 
+def _taken(target: str) -> TargetExistsError:
+    return TargetExistsError(f"{tame(target)} is there already. It was not touched.")
+
+
 def lstat(path: str) -> Conversation[Attributes | None]:
     """None: there is no such file."""
-    (answer,) = yield [requests.lstat(_encoded(path))]
+    (answer,) = yield [requests.lstat(encoded(path))]
     if answer.kind == PacketType.ATTRS:
         return attributes_of(answer)
     if is_missing(answer):
@@ -86,7 +97,7 @@ def lstat(path: str) -> Conversation[Attributes | None]:
     raise failure(answer, "look at", path)
 
 
-def read_file(path: str, limit: int) -> Conversation[bytes | None]:
+def read_file(path: str, limit: int, *, keeps_order: bool = False) -> Conversation[bytes | None]:
     """None: there is no such file. Nothing but a regular file is opened: a FIFO would hold the server up."""
     attributes = yield from lstat(path)
     if attributes is None:
@@ -97,15 +108,15 @@ def read_file(path: str, limit: int) -> Conversation[bytes | None]:
         return (yield from _read_piecemeal(path, limit))
     if attributes.size > limit:
         raise RejectedError(f"{tame(path)} has {attributes.size} bytes, more than the {limit} that are read.")
-    return (yield from _read_at_once(path, attributes.size, limit))
+    return (yield from _read_at_once(path, attributes.size, limit, keeps_order=keeps_order))
 
 
-def _read_at_once(path: str, size: int, limit: int) -> Conversation[bytes | None]:
+def _read_at_once(path: str, size: int, limit: int, *, keeps_order: bool) -> Conversation[bytes | None]:
     """A server may answer a READ with less than was asked for: then the file is read again, step by step."""
     handle = yield from _opened_if_there(path)
     if handle is None:
         return None
-    *pieces, _ = yield [*requests.reads(handle, size), requests.close(handle)]
+    *pieces, _ = yield from _and_closed([*requests.reads(handle, size)], handle, keeps_order=keeps_order)
     content = b"".join(data_of(p) for p in takewhile(lambda p: p.kind == PacketType.DATA, pieces))
     return content if len(content) == size else (yield from _read_piecemeal(path, limit))
 
@@ -128,49 +139,23 @@ def _read_piecemeal(path: str, limit: int) -> Conversation[bytes | None]:
     return bytes(content)
 
 
-def open_directory(path: str) -> Conversation[bytes]:
-    return (yield from _opened(requests.open_directory(_encoded(path)), "list", path))
-
-
-def read_directory(handle: bytes, path: str, waves: int) -> Conversation[tuple[list[tuple[str, Attributes]], bool]]:
-    """The next entries, asked for `waves` times at once, and whether these were the last."""
-    answers = yield [requests.read_directory(handle)] * waves
-    named = list(takewhile(lambda a: a.kind == PacketType.NAME, answers))
-    entries = [entry for answer in named for entry in names_of(answer)]
-    if len(named) == len(answers):
-        return entries, False
-    if not is_end(answers[len(named)]):
-        raise failure(answers[len(named)], "list", path)
-    return entries, True
-
-
-def close(handle: bytes) -> Conversation[None]:
-    yield [requests.close(handle)]
-
-
 def remove(path: str) -> Conversation[None]:
-    (answer,) = yield [requests.remove(_encoded(path))]
+    (answer,) = yield [requests.remove(encoded(path))]
     if not is_ok(answer) and not is_missing(answer):
         raise failure(answer, "remove", path)
 
 
-def make_directory(path: str) -> Conversation[None]:
-    """Servers refuse an existing folder in as many ways as there are servers, so the folder itself decides."""
-    made, found = yield [requests.make_directory(_encoded(path)), requests.stat(_encoded(path))]
-    is_there = found.kind == PacketType.ATTRS and attributes_of(found).is_directory
-    if not is_ok(made) and not is_there:
-        raise failure(made, "make the folder", path)
-
-
-def _opened(request: Request, doing: str, path: str) -> Conversation[bytes]:
-    (answer,) = yield [request]
-    if answer.kind == PacketType.HANDLE:
-        return handle_of(answer)
-    raise failure(answer, doing, path)
+def _and_closed(burst: Sequence[Request], handle: bytes, *, keeps_order: bool) -> Conversation[list[Answer]]:
+    """The answers to the burst, and to CLOSE: in one go with it where the server keeps the order."""
+    closing = requests.close(handle)
+    if keeps_order or not burst:
+        return (yield [*burst, closing])
+    answers = yield burst
+    return [*answers, *(yield [closing])]
 
 
 def _opened_if_there(path: str) -> Conversation[bytes | None]:
-    (answer,) = yield [requests.open_to_read(_encoded(path))]
+    (answer,) = yield [requests.open_to_read(encoded(path))]
     if answer.kind == PacketType.HANDLE:
         return handle_of(answer)
     if is_missing(answer):
@@ -178,7 +163,7 @@ def _opened_if_there(path: str) -> Conversation[bytes | None]:
     raise failure(answer, "read", path)
 
 
-def _encoded(path: str) -> bytes:
+def encoded(path: str) -> bytes:
     try:
         encoded = path.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:

@@ -37,6 +37,8 @@ def _failed(link: Link, target: SFTPTarget, key: PKey | None, error: Exception) 
         return TransientError(f"{target.peer} did not answer the log-in of {who} within {link.patience}.")
     if not isinstance(error, AuthenticationException):
         return TransientError(f"{target.peer} closed the connection during the log-in of {who}.")
+    if _was_let_in(link):
+        return hung_up(target)
     # Some servers close the connection instead of saying no: that counts as a refusal too.
     if key is None:
         return ConfigError(
@@ -47,6 +49,19 @@ def _failed(link: Link, target: SFTPTarget, key: PKey | None, error: Exception) 
         f"{target.peer} refused the private key of {who}. Check the username, and that the server knows the public "
         "key that belongs to it, then test the connection.",
         field="private_key",
+    )
+
+
+def _was_let_in(link: Link) -> bool:
+    """Paramiko tells of a server that hangs up at once as if it had refused."""
+    handler = link.transport.auth_handler
+    return handler is not None and handler.is_authenticated()
+
+
+def hung_up(target: SFTPTarget) -> TransientError:
+    return TransientError(
+        f"{target.peer} let '{tame(target.username)}' in and closed the connection before SFTP began. "
+        "It may allow no further session at present; trying again may help."
     )
 
 

@@ -27,7 +27,7 @@ class SFTPSession:
     def __init__(self, target: SFTPTarget, *, steps: Steps | None = None) -> None:
         """Connects. Raises `ConnectorError`."""
         self._target = target
-        self._link, self._wire = connect(target, steps or Steps())
+        self._link, self._wire, self.manners = connect(target, steps or Steps())
         self._window = Window()
         self._ids = count(1)
         self._closed = False

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -12,24 +13,29 @@ import pytest
 
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
+from tests.servers import every
 from tests.servers.asyncssh_server import AsyncSSHServer, asyncssh_server
 from tests.servers.openssh import OpenSSHServer, openssh_server
+from tests.servers.sftp_server import SFTPServer
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
-Server = OpenSSHServer | AsyncSSHServer
-
 
 @pytest.fixture(scope="session")
-def shared_openssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSSHServer]:
-    with openssh_server(tmp_path_factory.mktemp("openssh")) as server:
-        yield server
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], SFTPServer]]:
+    """Any of `every.NAMES`: started when a test first asks for it, shared by all that ask later."""
+    with ExitStack() as running:
+        yield cache(lambda name: running.enter_context(every.start(name, tmp_path_factory.mktemp(name))))
 
 
-@pytest.fixture(scope="session")
-def shared_asyncssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsyncSSHServer]:
-    with asyncssh_server(tmp_path_factory.mktemp("asyncssh")) as server:
-        yield server
+@pytest.fixture
+def shared_openssh(shared_server: Callable[[str], OpenSSHServer]) -> OpenSSHServer:
+    return shared_server("openssh")
+
+
+@pytest.fixture
+def shared_asyncssh(shared_server: Callable[[str], AsyncSSHServer]) -> AsyncSSHServer:
+    return shared_server("asyncssh")
 
 
 @pytest.fixture
@@ -50,7 +56,7 @@ def connect() -> Iterator[Callable[..., SFTPSession]]:
     """A session with a server, closed at the end of the test."""
     with ExitStack() as opened:
 
-        def open_session(server: Server, **changes: Any) -> SFTPSession:
+        def open_session(server: SFTPServer, **changes: Any) -> SFTPSession:
             session = SFTPSession(target_of(server, **changes))
             opened.callback(session.close)
             return session
@@ -76,7 +82,7 @@ def _open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def target_of(server: Server, **changes: Any) -> SFTPTarget:
+def target_of(server: SFTPServer, **changes: Any) -> SFTPTarget:
     fields: dict[str, Any] = {
         "host": server.host,
         "port": server.port,

@@ -65,6 +65,10 @@ class ServerProcess(SFTPServer):
         for pid in _family(self.process.pid)[1:]:
             _signal(pid, signal.SIGKILL)
         # Their sockets close with them, not with the signal.
+        self.wait_until_idle()
+
+    def wait_until_idle(self) -> None:
+        """Of a server that has a process for each session."""
         deadline = time.monotonic() + 5
         while len(_family(self.process.pid)) > 1 and time.monotonic() < deadline:
             time.sleep(0.005)

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,15 @@ from connectors.dropzones.base import Dropzone
 from connectors.dropzones.local import LocalDropzone
 from connectors.dropzones.memory import MemoryDropzone, MemoryTree
 from connectors.dropzones.sftp import SFTPDropzone
+from connectors.exceptions import RejectedError
 from connectors.sftp.session import SFTPSession
 from tests.connectors.conftest import target_of
+from tests.servers import every
+from tests.servers.quirks import QUIRKS, Quirks
+from tests.servers.sftp_server import SFTPServer
+
+# A dropzone that is ours answers a file's own fault by its name.
+OURS = Quirks(folder_in_the_way=RejectedError, name_too_long=RejectedError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,60 +30,59 @@ class Place:
     dropzone: Dropzone
     at: Callable[[str], str]
     contents: Callable[[], dict[str, bytes]]
+    quirks: Quirks
     on_disk: Path | None = None
 
 
-@pytest.fixture(params=["local", "memory", "openssh", "asyncssh"])
+@pytest.fixture(params=["local", "memory", *every.NAMES])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    place: Place = request.getfixturevalue(f"{request.param}_place")
-    with place.dropzone:
+    with _place(request) as place:
         yield place
 
 
-@pytest.fixture(params=["local", "openssh", "asyncssh"])
+@pytest.fixture(params=["local", *every.NAMES])
 def place_on_disk(request: pytest.FixtureRequest) -> Iterator[tuple[Place, Path]]:
     """The same, with the folder where it can be tampered with."""
-    place: Place = request.getfixturevalue(f"{request.param}_place")
-    assert place.on_disk
-    with place.dropzone:
+    with _place(request) as place:
+        assert place.on_disk
         yield place, place.on_disk
+
+
+@contextmanager
+def _place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    if request.param in every.NAMES:
+        place = _on_server(request.getfixturevalue("shared_server")(request.param), QUIRKS[request.param])
+    else:
+        place = request.getfixturevalue(f"{request.param}_place")
+    with place.dropzone:
+        yield place
 
 
 @pytest.fixture
 def local_place(tmp_path: Path) -> Place:
     (tmp_path / "in").mkdir()
-    return _on_disk(LocalDropzone(tmp_path), tmp_path / "in", "in")
+    return _on_disk(LocalDropzone(tmp_path), tmp_path / "in", "in", OURS)
 
 
 @pytest.fixture
 def memory_place() -> Place:
     tree = MemoryTree(["in"])
-    return Place(dropzone=MemoryDropzone(tree), at=_below("in"), contents=lambda: tree.contents("in"))
+    return Place(dropzone=MemoryDropzone(tree), at=_below("in"), contents=lambda: tree.contents("in"), quirks=OURS)
 
 
-@pytest.fixture
-def openssh_place(request: pytest.FixtureRequest) -> Place:
-    return _on_server(request, "shared_openssh")
-
-
-@pytest.fixture
-def asyncssh_place(request: pytest.FixtureRequest) -> Place:
-    return _on_server(request, "shared_asyncssh")
-
-
-def _on_server(request: pytest.FixtureRequest, name: str) -> Place:
+def _on_server(server: SFTPServer, quirks: Quirks) -> Place:
     """The server is shared by many tests, the folder is not."""
-    server = request.getfixturevalue(name)
     folder = f"in-{secrets.token_hex(6)}"
     (server.root / folder).mkdir()
-    return _on_disk(SFTPDropzone(SFTPSession(target_of(server))), server.root / folder, folder)
+    return _on_disk(SFTPDropzone(SFTPSession(target_of(server))), server.root / folder, folder, quirks)
 
 
-def _on_disk(dropzone: Dropzone, folder: Path, path: str) -> Place:
+def _on_disk(dropzone: Dropzone, folder: Path, path: str, quirks: Quirks) -> Place:
     return Place(
         dropzone=dropzone,
         at=_below(path),
         contents=lambda: {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()},
+        quirks=quirks,
         on_disk=folder,
     )
 

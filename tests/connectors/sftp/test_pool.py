@@ -22,9 +22,10 @@ from connectors.exceptions import TransientError
 from connectors.sftp import conversations, pool
 from connectors.sftp.pool import Key, Owner, SessionPool
 from connectors.sftp.session import SFTPSession
-from tests.connectors.conftest import Server, target_of
+from tests.connectors.conftest import target_of
 from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.servers.openssh import OpenSSHServer
+from tests.servers.sftp_server import SFTPServer
 
 OURS, THEIRS = UUID(int=1), UUID(int=2)
 
@@ -44,13 +45,13 @@ def server(start_asyncssh: Start) -> AsyncSSHServer:
     return start_asyncssh()
 
 
-def key_of(server: Server, connection_id: UUID = OURS, revision: int = 1, **changes: Any) -> Key:
+def key_of(server: SFTPServer, connection_id: UUID = OURS, revision: int = 1, **changes: Any) -> Key:
     return Key(owner=Owner(connection_id=connection_id, revision=revision), target=target_of(server, **changes))
 
 
 @pytest.fixture
 def borrow(kept: SessionPool) -> Borrow:
-    def borrow(server: Server, *, idle_s: float = 60, **key: Any) -> AbstractContextManager[SFTPSession]:
+    def borrow(server: SFTPServer, *, idle_s: float = 60, **key: Any) -> AbstractContextManager[SFTPSession]:
         return kept.borrowed(key_of(server, **key), idle_s=idle_s)
 
     return borrow

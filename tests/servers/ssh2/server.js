@@ -1,16 +1,17 @@
 'use strict';
 // An SFTP server as programs make one of ssh2: every operation its own, over fs, and failures without a word.
-// node server.js ROOT PORT USERNAME HOST_KEY AUTHORIZED_KEYS
+// node server.js ROOT PORT USERNAME HOST_KEY AUTHORIZED_KEYS [MILLISECONDS that reads and writes wait]
 
 const fs = require('node:fs');
 const path = require('node:path');
 const { Server, utils } = require('ssh2');
 
 const { STATUS_CODE, flagsToString } = utils.sftp;
-const [root, port, username, hostKey, authorizedKeys] = process.argv.slice(2);
+const [root, port, username, hostKey, authorizedKeys, delay] = process.argv.slice(2);
 const userKey = utils.parseKey(fs.readFileSync(authorizedKeys));
 const NAMES_AT_ONCE = 100;
 
+const later = (work) => (delay ? setTimeout(work, Number(delay)) : work());
 const onDisk = (name) => path.join(root, path.posix.resolve('/', name));
 
 function statusOf(error) {
@@ -42,14 +43,17 @@ function serve(sftp) {
     fs.open(onDisk(name), flagsToString(flags), attrs.mode, (error, fd) => (error ? done(id)(error) : give(id, { fd })));
   });
   sftp.on('READ', (id, handle, offset, length) => {
-    fs.read(taken(handle).fd, Buffer.alloc(length), 0, length, offset, (error, count, data) => {
+    const { fd } = taken(handle);
+    const answer = (error, count, data) => {
       if (error) done(id)(error);
       else if (count === 0) sftp.status(id, STATUS_CODE.EOF);
       else sftp.data(id, data.subarray(0, count));
-    });
+    };
+    later(() => fs.read(fd, Buffer.alloc(length), 0, length, offset, answer));
   });
   sftp.on('WRITE', (id, handle, offset, data) => {
-    fs.write(taken(handle).fd, data, 0, data.length, offset, done(id));
+    const { fd } = taken(handle);
+    later(() => fs.write(fd, data, 0, data.length, offset, done(id)));
   });
   sftp.on('FSTAT', (id, handle) => fs.fstat(taken(handle).fd, tellAttributes(id)));
   sftp.on('CLOSE', (id, handle) => {
@@ -91,6 +95,7 @@ function logIn(context) {
 }
 
 new Server({ hostKeys: [fs.readFileSync(hostKey)] }, (client) => {
+  client.setNoDelay(true);
   client.on('authentication', logIn);
   client.on('session', (accept) => accept().on('sftp', (acceptSFTP) => serve(acceptSFTP())));
   // A client that is gone takes its connection along, not the server.

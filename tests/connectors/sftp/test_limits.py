@@ -1,0 +1,52 @@
+"""Servers that allow few sessions: an order waits for its turn there, and nobody has to look at the log-in."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from paramiko import AuthenticationException
+
+from connectors.dropzones.base import OutgoingFile
+from connectors.dropzones.sftp import SFTPDropzone
+from connectors.exceptions import TransientError
+from connectors.sftp import login
+from connectors.sftp.session import SFTPSession
+from tests.connectors.conftest import target_of
+from tests.servers.openssh import OpenSSHServer
+from tests.servers.proftpd import proftpd_server
+
+StartOpenSSH = Callable[..., OpenSSHServer]
+Connect = Callable[..., SFTPSession]
+
+
+@pytest.mark.parametrize("limit", ["MaxClients", "MaxClientsPerUser", "MaxClientsPerHost", "MaxInstances"])
+def test_a_session_too_many_for_proftpd_may_come_again(limit: str, tmp_path: Path, connect: Connect) -> None:
+    """F18: it lets the user in first, and then hangs up."""
+    with proftpd_server(tmp_path / "proftpd", extra=f"{limit} 1") as server:
+        server.wait_until_idle()
+        only = connect(server)
+        with pytest.raises(TransientError):
+            connect(server)
+        only.close()
+        server.wait_until_idle()
+        assert SFTPDropzone(connect(server)).write([OutgoingFile(path="order", content=b"x")]) == [None]
+
+
+def test_a_log_in_that_went_well_is_never_told_as_refused(shared_openssh: OpenSSHServer, connect: Connect) -> None:
+    """F18: when the server hangs up right behind it, Paramiko tells of a failed authentication all the same."""
+    session, target = connect(shared_openssh), target_of(shared_openssh)
+    session.close()
+    error = login._failed(session._link, target, None, AuthenticationException("transport shut down or saw EOF"))
+    assert isinstance(error, TransientError)
+    assert "no further session" in str(error)
+
+
+def test_one_session_is_all_that_a_batch_needs(start_openssh: StartOpenSSH, connect: Connect) -> None:
+    dropzone = SFTPDropzone(connect(start_openssh(extra="MaxSessions 1")))
+    files = [OutgoingFile(path=f"order_{n}", content=b"x") for n in range(300)]
+    assert dropzone.write(files) == [None] * 300
+
+
+def test_a_channel_that_openssh_does_not_open_may_come_again(start_openssh: StartOpenSSH) -> None:
+    with pytest.raises(TransientError, match="no further session"):
+        SFTPSession(target_of(start_openssh(extra="MaxSessions 0")))
