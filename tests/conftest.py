@@ -1,6 +1,8 @@
-"""What tests of every package share: an organization, a connection into a folder, orders on their way."""
+"""What tests of every package share: servers, an organization, a connection into a folder, orders on their way."""
 
+import functools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,12 @@ from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Membership, Organization
 from orderflow.tenancy.roles import Role
+from tests.servers import every
+from tests.servers.sftp_server import SFTPServer
 
 MakeOrder = Callable[..., DraftOrder]
 ApiAs = Callable[..., APIClient]
+SharedServer = Callable[[str], SFTPServer]
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +35,13 @@ def no_kept_session() -> Iterator[None]:
     """What one test leaves open is nothing for the next one to find."""
     yield
     sessions.close_all()
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
+    """Any of `every.NAMES`: started when a test first asks for it, shared by all that ask later."""
+    with ExitStack() as running:
+        yield functools.cache(lambda name: running.enter_context(every.start(name, tmp_path_factory.mktemp(name))))
 
 
 @pytest.fixture

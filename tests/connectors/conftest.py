@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,11 @@ import pytest
 
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
-from tests.servers import every
 from tests.servers.asyncssh_server import AsyncSSHServer, asyncssh_server
 from tests.servers.openssh import OpenSSHServer, openssh_server
 from tests.servers.sftp_server import SFTPServer
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
-
-
-@pytest.fixture(scope="session")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], SFTPServer]]:
-    """Any of `every.NAMES`: started when a test first asks for it, shared by all that ask later."""
-    with ExitStack() as running:
-        yield cache(lambda name: running.enter_context(every.start(name, tmp_path_factory.mktemp(name))))
 
 
 @pytest.fixture

@@ -139,12 +139,14 @@ def _listens(process: "subprocess.Popen[bytes]", port: int) -> bool:
 
 
 def _family(pid: int) -> list[int]:
-    """The process, then its descendants."""
+    """The process, then its descendants; not those that have ended."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             fields = stat.read_text().rpartition(")")[2].split()
-            children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+            state, parent = fields[0], int(fields[1])
+            if state != "Z":
+                children.setdefault(parent, []).append(int(stat.parent.name))
     family = [pid]
     for member in family:
         family += children.get(member, [])

@@ -7,50 +7,18 @@ from django.core.files.storage import InMemoryStorage, Storage
 
 from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
 from tests.connectors.contract import ConnectorContract
+from tests.connectors.implementations.conftest import Ground
 from tests.connectors.sales_orders import ORDER
-from tests.servers.openssh import OpenSSHServer
 
 
-@pytest.fixture
-def connector() -> DropzoneJsonV1Connector:
-    return DropzoneJsonV1Connector(InMemoryStorage())
-
-
-class TestOnAFolder(ConnectorContract):
+class TestContract(ConnectorContract):
     @pytest.fixture
-    def config(self, tmp_path: Path) -> dict[str, Any]:
-        for name in ("in", "acks"):
-            (tmp_path / name).mkdir()
-        return {"mode": "filesystem", "root": str(tmp_path), "export_path": "in", "ack_path": "acks"}
+    def config(self, ground: Ground) -> dict[str, Any]:
+        self.ground = ground
+        return ground.config
 
-    def arrived(self, config: dict[str, Any]) -> dict[str, bytes]:
-        return contents(Path(config["root"]) / "in")
-
-
-class TestOnOpenSSH(ConnectorContract):
-    @pytest.fixture
-    def config(self, shared_openssh: OpenSSHServer, tmp_path: Path) -> dict[str, Any]:
-        server, folder = shared_openssh, shared_openssh.root / tmp_path.name
-        for name in ("in", "acks"):
-            (folder / name).mkdir(parents=True)
-        return {
-            "mode": "sftp",
-            "host": server.host,
-            "port": server.port,
-            "username": server.username,
-            "private_key": server.private_key,
-            "host_key": server.host_key,
-            "export_path": str(folder / "in"),
-            "ack_path": str(folder / "acks"),
-            "timeout_s": 10,
-        }
-
-    def arrived(self, config: dict[str, Any]) -> dict[str, bytes]:
-        return contents(Path(config["export_path"]))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    def arrived(self, _config: dict[str, Any]) -> dict[str, bytes]:
+        return self.ground.arrived()
 
 
 @pytest.fixture

@@ -14,14 +14,13 @@ from connectors.sftp.manners import Manners
 from connectors.sftp.packets import U32, Answer, PacketType
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.status import Status
+from tests.conftest import SharedServer
 from tests.servers import every
 from tests.servers.missing import program
 from tests.servers.openssh import OpenSSHServer
 from tests.servers.quirks import QUIRKS
-from tests.servers.sftp_server import SFTPServer
 from tests.servers.ssh2_server import ssh2_server
 
-Shared = Callable[[str], SFTPServer]
 Connect = Callable[..., SFTPSession]
 
 NONE = Manners(keeps_order=False, never_replaces=False)
@@ -29,7 +28,7 @@ CONTENT = {f"f{n}": bytes([n]) * 40_000 for n in range(20)}
 
 
 @pytest.mark.parametrize("name", every.NAMES)
-def test_only_openssh_is_known_by_its_manners(name: str, shared_server: Shared, connect: Connect) -> None:
+def test_only_openssh_is_known_by_its_manners(name: str, shared_server: SharedServer, connect: Connect) -> None:
     is_openssh = name == "openssh"
     manners = connect(shared_server(name)).manners
     assert manners == Manners(keeps_order=is_openssh, never_replaces=is_openssh)
@@ -44,7 +43,7 @@ def test_another_program_behind_sshd_is_not_taken_for_openssh(
 
 
 @pytest.mark.parametrize("name", every.NAMES)
-def test_a_plain_rename_replaces_where_it_is_known_to(name: str, shared_server: Shared, connect: Connect) -> None:
+def test_a_plain_rename_replaces_where_it_is_known_to(name: str, shared_server: SharedServer, connect: Connect) -> None:
     """F5: why a server without manners is asked for the target first."""
     server = shared_server(name)
     source, target = server.root / f"{name}.tmp", server.root / f"{name}.json"
