@@ -12,8 +12,7 @@ from exports.push_service import PushRequest
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
-from tests.servers.asyncssh_server import AsyncSSHServer
-from tests.servers.openssh import OpenSSHServer
+from tests.servers.sftp_server import SFTPServer
 
 Push = Callable[..., ERPExport]
 
@@ -37,7 +36,7 @@ def sent(push: Push, connection: ERPConnection) -> ERPExport:
     return export
 
 
-def connect_to(server: OpenSSHServer | AsyncSSHServer, organization: Organization, **config: object) -> ERPConnection:
+def connect_to(server: SFTPServer, organization: Organization, **config: object) -> ERPConnection:
     """A default connection into `in` behind an SFTP server, answers in `acks`."""
     login = {"password": server.password} if server.password else {"private_key": server.private_key}
     place = {"mode": "sftp", "host": server.host, "port": server.port, "username": server.username}
