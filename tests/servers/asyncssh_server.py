@@ -19,6 +19,7 @@ USERNAME, PASSWORD = "erp", "correct horse"
 class AsyncSSHServer(SFTPServer):
     """`root` is the server's `/`. `attempts` is what was offered to log in with: users, passwords, keys."""
 
+    private_key: str
     username: str = USERNAME
     password: str | None = PASSWORD
     attempts: list[tuple[str, str]] = field(default_factory=list)

@@ -31,8 +31,9 @@ class SFTPServer:
 
 @dataclass(kw_only=True)
 class ServerProcess(SFTPServer):
-    """`folder` holds its keys, its configuration and its log."""
+    """Logs in by key. `folder` holds its keys, its configuration and its log."""
 
+    private_key: str
     folder: Path
     process: "subprocess.Popen[bytes]"
 
