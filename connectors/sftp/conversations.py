@@ -165,9 +165,9 @@ def _opened_if_there(path: str) -> Conversation[bytes | None]:
 
 def encoded(path: str) -> bytes:
     try:
-        encoded = path.encode("utf-8", "surrogateescape")
+        name = path.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise RejectedError(f"{tame(path)} is not a name that a server can have.") from error
-    if b"\0" in encoded:
+    if b"\0" in name:
         raise RejectedError(f"{tame(path)} is not a name that a server can have.")
-    return encoded
+    return name
