@@ -73,14 +73,16 @@ class Installation:
         return done.stdout
 
     def start(self, name: str) -> None:
+        """Web, worker or beat; further workers have a number behind, such as "worker-2"."""
+        worker = ["worker", "--hostname", f"{name}@%h", "--concurrency", "2", "--without-gossip", "--without-mingle"]
         commands = {
             "web": ["gunicorn", "orderflow.wsgi", "--bind", f"127.0.0.1:{self.port}", "--threads", "4"],
-            "worker": [*CELERY, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle"],
+            "worker": [*CELERY, *worker],
             "beat": [*CELERY, "beat"],
         }
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", *commands[name]],
+                [sys.executable, "-m", *commands[name.partition("-")[0]]],
                 env=self.environment,
                 cwd=self.folder,
                 stdout=log,

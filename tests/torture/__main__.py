@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"some of: {', '.join(NAMES)}; none: all")
     parser.add_argument("--quick", action="store_true", help="a small form of each, to see that it holds; not kept")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="what chance is drawn from")  # noqa: S311
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="what chance is drawn from")
     options = parser.parse_args()
     if unknown := sorted(set(options.names) - set(NAMES)):
         parser.error(f"there is no trial {unknown[0]}; there are {', '.join(NAMES)}")
