@@ -76,6 +76,9 @@ def wake(connection_id: UUID, kind: Lane.Kind = Lane.Kind.DELIVERY) -> bool:
         app.send_task(TASKS[kind], args=[str(connection_id)])
     except OperationalError as error:
         logger.warning("The broker took no wake-up, the next sweep will find the work: %s", error)
+        # Or the sweep would wait for it.
+        Lane.objects.filter(pk=lane.pk).update(awake_since=None)
+        return False
     return True
 
 

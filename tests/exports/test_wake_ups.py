@@ -68,6 +68,19 @@ def test_a_wake_up_that_is_still_on_its_way_is_not_sent_again(
     assert count(messages) == 1
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wake_up_that_the_broker_did_not_take_is_not_waited_for(
+    kind: Lane.Kind, connection: ERPConnection, messages: Path
+) -> None:
+    """F22: nothing is on its way, so that the next sweep has to send one."""
+    broker = messages.parents[1]
+    broker.write_text("no folder")
+    assert not lanes.wake(connection.pk, kind)
+    broker.unlink()
+    assert lanes.wake(connection.pk, kind)
+    assert count(messages) == 1
+
+
 def test_a_thousand_pushes_onto_a_busy_lane_send_two_messages_at_most(
     connection: ERPConnection, make_order: MakeOrder, messages: Path, django_capture_on_commit_callbacks: Any
 ) -> None:

@@ -44,9 +44,10 @@ class Site:
     pushed: list[UUID] = field(default_factory=list)
     repeated: list[UUID] = field(default_factory=list)
 
-    def push(self, orders: Sequence[UUID]) -> None:
+    def push(self, orders: Sequence[UUID], pause_s: float) -> None:
         """Over each connection in turn; as an integrator does, with a key, and again until there is an answer."""
         for order, connection in zip(orders, cycle(self.connections), strict=False):
+            time.sleep(pause_s)
             end = time.monotonic() + ANSWERS_WITHIN_S
             while not self._is_answered(order, connection):
                 self.repeated.append(order)

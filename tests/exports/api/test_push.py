@@ -11,6 +11,9 @@ from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import AuditEntry
 from tests.conftest import MakeOrder
 from tests.orderflow.api.test_problems import problem
+from tests.servers.ports import free_port
+
+REDIS_CACHE = "django.core.cache.backends.redis.RedisCache"
 
 
 def push(api: APIClient, order: DraftOrder, body: Any = None, *, key: str | None = None, call: str = "push") -> Any:
@@ -51,6 +54,16 @@ def test_a_push_wakes_the_lane_once_it_is_committed(
     assert Lane.objects.get(connection=connection).awake_since is not None
     queue = settings.DATA_DIR / "broker" / "queues" / "celery"
     assert any(str(connection.pk).encode() in path.read_bytes() for path in queue.iterdir())
+
+
+def test_a_push_is_accepted_while_redis_is_away(
+    api: APIClient, order: DraftOrder, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F22: nobody counts the calls then, and the order goes its way."""
+    settings.CACHES = {"default": {"BACKEND": REDIS_CACHE, "LOCATION": f"redis://127.0.0.1:{free_port()}/0"}}
+    assert push(api, order).status_code == 202
+    assert ERPExport.objects.get().status == "PENDING"
+    assert "not counted" in caplog.text
 
 
 def test_a_push_goes_over_the_connection_that_it_names(

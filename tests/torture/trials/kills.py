@@ -37,7 +37,8 @@ def run(torture: Torture) -> Result:
     busy: Counter[str] = Counter()
     with site(torture, count) as place, ThreadPoolExecutor(1) as client:
         for turn in range(rounds):
-            pushing = client.submit(place.push, place.orders[turn::rounds])
+            orders = place.orders[turn::rounds]
+            pushing = client.submit(place.push, orders, ROUND_S / 2 / len(orders))
             _wait(dice)
             at_work = _is_at_work()
             kind = _kill(place.installation, dice)

@@ -1,0 +1,86 @@
+"""Redis killed and flushed, PostgreSQL crashed and started again, while orders are pushed, delivered and answered."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import redis
+from django.db import connection as database
+
+from tests.bench.results import Result, Table, at_most, exactly
+from tests.torture.audit import audit
+from tests.torture.site import site
+from tests.torture.torture import Servers, Torture
+
+DRAINED_WITHIN_S = 180
+# In each round some orders are pushed; at some moment of it a server goes, and comes back after some time.
+ROUND_S = 2.0
+DOWN_S = 1.5
+
+
+def run(torture: Torture) -> Result:
+    assert torture.servers
+    dice = random.Random(torture.seed)
+    count = torture.size(1000, 40)
+    faults = _faults(torture.servers, dice)
+    rounds = [fault for fault, times in _times(torture).items() for _ in range(times)]
+    dice.shuffle(rounds)
+    with site(torture, count) as place, ThreadPoolExecutor(1) as client:
+        for turn, fault in enumerate(rounds):
+            orders = place.orders[turn :: len(rounds)]
+            pushing = client.submit(place.push, orders, ROUND_S / len(orders))
+            time.sleep(dice.uniform(0, ROUND_S))
+            faults[fault]()
+            pushing.result()
+        # This process had one as well.
+        database.close()
+        drained_s = place.settled_within(DRAINED_WITHIN_S)
+        found = audit(place)
+        ended = [name for name, process in place.installation.processes.items() if process.poll() is not None]
+    return Result(
+        told=(
+            f"{count:,} pushes over {len(place.connections)} connections. A server that goes stays away for up to "
+            f"{DOWN_S:g} s. {len(set(place.repeated)):,} pushes were answered with a fault of the server's, or not at "
+            f"all, and came again with the same key. After the last restart it took {drained_s:.0f} s until every "
+            "order was answered."
+        ),
+        tables=[
+            Table(
+                title="Restarts",
+                columns=("what", "times"),
+                rows=[(fault, str(times)) for fault, times in sorted(Counter(rounds).items())],
+            ),
+            *found.findings(),
+        ],
+        bars=[
+            *found.bars("restarts"),
+            exactly("restarts: web, workers and beat that ended", 0, len(ended), "processes"),
+            at_most("restarts: drained after the last one", DRAINED_WITHIN_S, drained_s, "s"),
+        ],
+    )
+
+
+KILLED, FLUSHED, CRASHED = "Redis killed", "Redis flushed", "PostgreSQL crashed"
+
+
+def _times(torture: Torture) -> Mapping[str, int]:
+    return {KILLED: torture.size(20, 1), FLUSHED: torture.size(20, 1), CRASHED: torture.size(20, 2)}
+
+
+def _faults(servers: Servers, dice: random.Random) -> Mapping[str, Callable[[], None]]:
+    def away(crash: Callable[[], None], start: Callable[[], None]) -> None:
+        crash()
+        time.sleep(dice.uniform(0, DOWN_S))
+        start()
+
+    def flush() -> None:
+        with redis.Redis.from_url(servers.redis.url) as client:
+            client.flushall()
+
+    return {
+        KILLED: lambda: away(servers.redis.crash, servers.redis.start),
+        FLUSHED: flush,
+        CRASHED: lambda: away(servers.postgres.crash, servers.postgres.start),
+    }
