@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 
 from django.db.models.functions import Now
 
@@ -23,11 +24,18 @@ SETTLED_WITHIN_S = 120
 STARTS_WITHIN_S = 60
 # In each round some orders are pushed; at some moment of it a worker is killed.
 ROUND_S = 2.0
-AIMED = 0.7
+AIMED = 0.8
 # About what a batch takes.
-WORK_S = 0.05
+WORK_S = 0.03
 
 CHILD, PARENT, WHOLE = "a child", "the parent alone", "the parent with its children"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Victim:
+    worker: str
+    kind: str
+    pid: int
 
 
 def run(torture: Torture) -> Result:
@@ -39,19 +47,20 @@ def run(torture: Torture) -> Result:
         for turn in range(rounds):
             orders = place.orders[turn::rounds]
             pushing = client.submit(place.push, orders, ROUND_S / 2 / len(orders))
+            victim = _victim(place.installation, dice)
             _wait(dice)
             at_work = _is_at_work()
-            kind = _kill(place.installation, dice)
-            kills[kind] += 1
-            busy[kind] += at_work
+            if _kill(place.installation, victim):
+                kills[victim.kind] += 1
+                busy[victim.kind] += at_work
             pushing.result()
         settled_s = place.settled_within(SETTLED_WITHIN_S)
         found = audit(place)
     return Result(
         told=(
-            f"{count:,} pushes over {len(place.connections)} connections, {rounds} kills among {len(WORKERS)} "
-            f"`celery worker` processes with two children each. After the last kill it took {settled_s:.0f} s until "
-            f"every order was answered: {len(place.erp.said)} answers, "
+            f"{count:,} pushes over {len(place.connections)} connections, {sum(kills.values())} kills among "
+            f"{len(WORKERS)} `celery worker` processes with two children each. After the last kill it took "
+            f"{settled_s:.0f} s until every order was answered: {len(place.erp.said):,} answers, "
             f"{sum(said.status == 'FAILED' for said in place.erp.said.values())} of them refusals."
         ),
         tables=[
@@ -82,28 +91,34 @@ def _is_at_work() -> bool:
     return Lane.objects.filter(leased_until__gte=Now()).exists()
 
 
-def _kill(installation: Installation, dice: random.Random) -> str:
-    """One that is up, at once started again. What was killed of it."""
+def _victim(installation: Installation, dice: random.Random) -> Victim:
+    """Chosen before the moment, which would be over by then."""
     up = eventually(lambda: _up(installation), within_s=STARTS_WITHIN_S, what="A worker that is up")
-    name, kind = dice.choice(up), dice.choice((CHILD, PARENT, WHOLE))
-    process = installation.processes[name]
-    if kind == CHILD:
-        # The parent starts another one.
-        os.kill(dice.choice(family(process.pid)[1:]), signal.SIGKILL)
-        return kind
-    if kind == PARENT:
-        # Its children go on with what they have in hand.
-        process.kill()
-        process.wait()
-    else:
-        installation.kill(name)
-    installation.start(name)
-    return kind
+    name, kind = dice.choice(sorted(up)), dice.choice((CHILD, PARENT, WHOLE))
+    parent, *children = up[name]
+    return Victim(worker=name, kind=kind, pid=dice.choice(children) if kind == CHILD else parent)
 
 
-def _up(installation: Installation) -> list[str]:
+def _kill(installation: Installation, victim: Victim) -> bool:
+    """What was killed is started again at once, a child by its parent. False when it had ended by itself."""
+    try:
+        if victim.kind == WHOLE:
+            os.killpg(victim.pid, signal.SIGKILL)
+        else:
+            os.kill(victim.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    if victim.kind != CHILD:
+        installation.processes[victim.worker].wait()
+        installation.start(victim.worker)
+    return True
+
+
+def _up(installation: Installation) -> dict[str, list[int]]:
+    """The processes of each worker that has children."""
     for name in WORKERS:
         # Celery ends by itself when a child dies as it starts, and counts on a service manager.
         if installation.processes[name].poll() is not None:
             installation.start(name)
-    return [name for name in WORKERS if len(family(installation.processes[name].pid)) > 1]
+    families = {name: family(installation.processes[name].pid) for name in WORKERS}
+    return {name: processes for name, processes in families.items() if len(processes) > 1}
