@@ -1,6 +1,6 @@
 """What is wrong with this installation, by name, and how to mend it; `manage.py check` and every start run these."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +11,10 @@ from django.db.utils import DatabaseError
 
 from connectors.encryption import EncryptionError, load_key
 from connectors.registry import registry
-from connectors.rotation import unreadable
+from connectors.rotation import Unreadable, unreadable
+
+# Of ten thousand connections without their key, a person reads the first few.
+NAMED = 20
 
 
 @register()
@@ -42,17 +45,33 @@ def third_party_connectors(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def readable_configs(databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
-    if "default" not in (databases or []):
+    if "default" not in (databases or []) or encryption_keys():
         return []
     try:
-        names = unreadable() if "connectors_erpconnection" in connections["default"].introspection.table_names() else []
+        tables = connections["default"].introspection.table_names()
+        found = list(unreadable()) if "connectors_erpconnection" in tables else []
     except DatabaseError:
         return []
-    return [
-        Error(
-            f"The config of connection {name} is encrypted with a key that is not set.",
-            hint="Add the key to ENCRYPTION_PREVIOUS_KEYS, then run `manage.py rotate_encryption_key`.",
-            id="connectors.E002",
-        )
-        for name in names
-    ]
+    keyless = [row for row in found if row.missing_key]
+    damaged = [row for row in found if not row.missing_key]
+    return [*_keyless(keyless), *_damaged(damaged)]
+
+
+def _keyless(found: Sequence[Unreadable]) -> Iterator[CheckMessage]:
+    hint = "Add the key to ENCRYPTION_PREVIOUS_KEYS, then run `manage.py rotate_encryption_key`."
+    for row in found[:NAMED]:
+        text = f"The config of connection {row.name} is encrypted with key {row.missing_key}, which is not set."
+        yield Error(text, hint=hint, id="connectors.E002")
+    if len(found) > NAMED:
+        text = f"{len(found) - NAMED} more connections have a config whose key is not set."
+        yield Error(text, hint=hint, id="connectors.E002")
+
+
+def _damaged(found: Sequence[Unreadable]) -> Iterator[CheckMessage]:
+    """No reason to keep the others from starting: these connections are blocked once they are used."""
+    hint = "Enter the connection's config again, or restore its row."
+    for row in found[:NAMED]:
+        yield CheckWarning(f"{row.name}: {row.reason}", hint=hint, id="connectors.W002")
+    if len(found) > NAMED:
+        text = f"{len(found) - NAMED} more connections have a config that cannot be decrypted."
+        yield CheckWarning(text, hint=hint, id="connectors.W002")

@@ -24,7 +24,14 @@ class EncryptionError(ValueError):
 
 
 class UnknownKeyError(EncryptionError):
-    """The envelope was sealed with a key that the ring does not hold."""
+    """The envelope was sealed with a key that the ring does not hold: the one with `key_id`."""
+
+    def __init__(self, sealed_by: bytes) -> None:
+        super().__init__(
+            f"It was encrypted with key {sealed_by.hex()}, which is neither ENCRYPTION_MASTER_KEY "
+            "nor one of ENCRYPTION_PREVIOUS_KEYS. Add that key."
+        )
+        self.key_id = sealed_by.hex()
 
 
 def key_id(key: bytes) -> bytes:
@@ -53,8 +60,9 @@ class KeyRing:
     def from_text(cls, master: str, previous: Iterable[str] = ()) -> Self:
         return cls(load_key(master), [load_key(text) for text in previous])
 
-    def holds(self, identifier: bytes) -> bool:
-        return identifier in self._ciphers
+    @property
+    def key_ids(self) -> list[bytes]:
+        return list(self._ciphers)
 
     def seal(self, plaintext: bytes, *, bound_to: bytes) -> bytes:
         nonce = os.urandom(NONCE_SIZE)
@@ -66,15 +74,17 @@ class KeyRing:
         sealed_by = sealing_key_id(envelope)
         cipher = self._ciphers.get(sealed_by)
         if cipher is None:
-            raise UnknownKeyError(
-                f"It was encrypted with key {sealed_by.hex()}, which is neither ENCRYPTION_MASTER_KEY "
-                "nor one of ENCRYPTION_PREVIOUS_KEYS. Add that key."
-            )
+            raise UnknownKeyError(sealed_by)
         nonce, ciphertext = envelope[HEADER_SIZE - NONCE_SIZE : HEADER_SIZE], envelope[HEADER_SIZE:]
         try:
             return cipher.decrypt(nonce, ciphertext, VERSION + bound_to)
         except InvalidTag as error:
             raise EncryptionError("It was changed, or it belongs to another row. Enter the config again.") from error
+
+
+def envelopes_begin(identifier: bytes) -> bytes:
+    """The first bytes of everything that the key with this id seals."""
+    return VERSION + identifier
 
 
 def sealing_key_id(envelope: bytes) -> bytes:

@@ -33,12 +33,13 @@ class TargetExistsError(RejectedError):
 class ConfigError(ConnectorError):
     """Credentials, host key, path or permission: the connection needs a person.
 
-    `field` is the config key to look at, or empty.
+    `field` is the config key to look at, `missing_key` the id of an encryption key that is not set here; or empty.
     """
 
-    def __init__(self, message: str, *, field: str = "") -> None:
+    def __init__(self, message: str, *, field: str = "", missing_key: str = "") -> None:
         super().__init__(message)
         self.field = field
+        self.missing_key = missing_key
 
 
 class UnknownHostKeyError(ConfigError):

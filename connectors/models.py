@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from connectors.encryption import EncryptionError, KeyRing
+from connectors.encryption import EncryptionError, KeyRing, UnknownKeyError
 from connectors.exceptions import ConfigError
 from orderflow.tenancy.models import Organization
 
@@ -39,6 +39,8 @@ class ERPConnection(models.Model):
     last_test_latency_ms = models.PositiveIntegerField(null=True, editable=False)
     blocked_at = models.DateTimeField(null=True, editable=False)
     blocked_reason = models.CharField(max_length=500, blank=True, editable=False)
+    # The key that a worker lacked to read the config: the block ends where that key is set.
+    blocked_by_key = models.CharField(max_length=16, blank=True, db_default="", editable=False)
     paused_until = models.DateTimeField(null=True, editable=False)
     failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -71,7 +73,9 @@ class ERPConnection(models.Model):
         try:
             plaintext = key_ring().open(bytes(self.config_encrypted), bound_to=self._row)
         except EncryptionError as error:
-            raise ConfigError(f"The config of connection {self.name!r} cannot be decrypted. {error}") from error
+            missing = error.key_id if isinstance(error, UnknownKeyError) else ""
+            text = f"The config of connection {self.name!r} cannot be decrypted. {error}"
+            raise ConfigError(text, missing_key=missing) from error
         config: dict[str, Any] = json.loads(plaintext)
         return config
 

@@ -63,5 +63,5 @@ def _open(connection: ERPConnection, stack: ExitStack) -> AckInbox | None:
             return None
         return stack.enter_context(connector.open_inbox(config))
     except ConfigError as error:
-        health.block(connection.pk, str(error))
+        health.block(connection.pk, str(error), missing_key=error.missing_key)
         raise

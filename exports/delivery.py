@@ -161,7 +161,7 @@ def _orders(batch: Sequence[ERPExport]) -> tuple[list[tuple[SalesOrder, ExportAt
 
 def _connection_failed(connection: ERPConnection, failure: ConnectorError, unsettled: list[ERPExport]) -> None:
     if isinstance(failure, ConfigError):
-        health.block(connection.pk, str(failure))
+        health.block(connection.pk, str(failure), missing_key=failure.missing_key)
         record.blocked(unsettled, str(failure))
         return
     if isinstance(failure, TransientError):

@@ -7,6 +7,7 @@ from celery import shared_task
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
+from connectors import health
 from connectors.exceptions import ConnectorError
 from exports import ack_poller, copies, delivery, lanes
 from exports.models import Lane
@@ -36,7 +37,9 @@ def poll_due() -> None:
 
 @shared_task
 def sweep() -> None:
-    """Wake every lane with work that nobody is at: its message was lost, its worker died, its wait is over."""
+    """Wake every lane with work that nobody is at: its message was lost, its worker died, its wait is over, or the key
+    that it lacked is set by now."""
+    health.release_readable()
     held = Lane.objects.filter(connection=OuterRef("pk"), kind=Lane.Kind.DELIVERY, leased_until__gte=Now())
     waiting = delivery.due().filter(connection=OuterRef("pk"))
     for connection_id in delivery.usable().filter(Exists(waiting), ~Exists(held)).values_list("pk", flat=True):

@@ -50,7 +50,7 @@ def test_configs_are_brought_under_the_new_key_and_a_repeat_goes_on(
     messages = checks.readable_configs(databases=["default"])
     assert [message.id for message in messages] == ["connectors.E002"]
     assert "acme/Folder" in messages[0].msg
-    with pytest.raises(CommandError, match="1 configs could not be decrypted"):
+    with pytest.raises(CommandError, match="1 configs could not be encrypted anew"):
         run("rotate_encryption_key")
 
     settings.ENCRYPTION_PREVIOUS_KEYS = [old]  # type: ignore[attr-defined]

@@ -1,10 +1,12 @@
 import hashlib
 import shutil
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from connectors import connection_service
@@ -15,6 +17,7 @@ from connectors.registry import registry
 from connectors.sales_order import SalesOrder
 from exports import copies, delivery, lanes, tasks
 from exports.models import ERPExport, Lane
+from orderflow.keys import fresh_keys
 from orderflow.orders.transitions import OrderStatus
 from tests.conftest import MakeOrder
 from tests.exports.conftest import Push, names
@@ -207,6 +210,30 @@ def test_a_config_that_cannot_be_decrypted_blocks_only_its_connection(
     connection.refresh_from_db()
     assert "cannot be decrypted" in connection.blocked_reason
     assert set(ERPExport.objects.values_list("pk", "status")) == {(stuck.pk, "PENDING"), (fine.pk, "SENT")}
+
+
+def test_a_worker_without_the_new_key_holds_a_connection_up_until_the_next_sweep(
+    push: Push, connection: ERPConnection, folder: Path, settings: Any
+) -> None:
+    """F25, S3: while workers are started anew one by one, one may still lack the key that another sealed with."""
+    export = push()
+    old, new = settings.ENCRYPTION_MASTER_KEY, fresh_keys()["ENCRYPTION_MASTER_KEY"]
+    settings.ENCRYPTION_MASTER_KEY, settings.ENCRYPTION_PREVIOUS_KEYS = new, [old]
+    call_command("rotate_encryption_key", stdout=StringIO())
+
+    settings.ENCRYPTION_MASTER_KEY, settings.ENCRYPTION_PREVIOUS_KEYS = old, []
+    delivery.drain(connection.pk)
+    tasks.sweep()
+    connection.refresh_from_db()
+    assert "ENCRYPTION_PREVIOUS_KEYS" in connection.blocked_reason
+
+    settings.ENCRYPTION_MASTER_KEY, settings.ENCRYPTION_PREVIOUS_KEYS = new, [old]
+    tasks.sweep()
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    connection.refresh_from_db()
+    assert (export.status, export.tries, connection.blocked_at) == ("SENT", 1, None)
+    assert [event.kind for event in export.events.all()] == ["REQUESTED", "BLOCKED", "STAGED", "SENT"]
 
 
 @pytest.mark.parametrize("change", [{"status": "DISABLED"}, {"paused_until": timezone.now() + timedelta(hours=1)}])

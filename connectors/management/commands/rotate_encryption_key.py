@@ -2,14 +2,16 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.progress import track
 
-from connectors.rotation import rotate
+from connectors.rotation import outdated, rotate
 
 
 class Command(BaseCommand):
     help = (
-        "Encrypt every connection's config with ENCRYPTION_MASTER_KEY. Set the new key there and the old one in "
-        "ENCRYPTION_PREVIOUS_KEYS, run this until it exits with 0, then drop the old one. Safe to stop and repeat."
+        "Encrypt every connection's config with ENCRYPTION_MASTER_KEY. docs/configuration.md has the steps before and "
+        "after; run this until it exits with 0, then drop the old key. Safe to stop and repeat."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -18,7 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         rotated, problems = 0, []
-        for step in rotate(dry_run=options["dry_run"]):
+        steps = rotate(dry_run=options["dry_run"])
+        for step in track(steps, "Encrypting", outdated().count(), console=Console(stderr=True), transient=True):
             rotated += not step.problem
             if step.problem:
                 problems.append(step.problem)
@@ -28,4 +31,6 @@ class Command(BaseCommand):
         else:
             self.stdout.write(f"{rotated} configs {'would be' if options['dry_run'] else 'were'} encrypted anew.")
         if problems:
-            raise CommandError(f"{len(problems)} configs could not be decrypted.")
+            raise CommandError(f"{len(problems)} configs could not be encrypted anew.")
+        if not options["dry_run"] and (left := outdated().count()):
+            raise CommandError(f"{left} configs were entered under an older key meanwhile. Run this again.")
