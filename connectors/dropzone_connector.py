@@ -14,8 +14,10 @@ from connectors.base_connector import BaseConnector
 from connectors.dropzones.ack_inbox import DropzoneAckInbox
 from connectors.dropzones.config import SECRET_FIELDS, DropzoneForm, DropzoneSettings
 from connectors.dropzones.drop import Drop, Outcome, Parcel
+from connectors.dropzones.inspection import DropzoneInspection
 from connectors.dropzones.trial import try_dropzone
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError
+from connectors.inspection import Inspection
 from connectors.ports import (
     Ack,
     AckInbox,
@@ -52,6 +54,10 @@ class DropzoneConnector(BaseConnector):
     @abstractmethod
     def parse_answer(self, name: str, raw: bytes) -> Ack:
         """Raises `RejectedError` saying what is wrong with the file."""
+
+    def is_document_name(self, name: str) -> bool:  # noqa: ARG002 - a connector that does not tell calls nothing its own
+        """Whether a file called `name` would be one of this connector's documents, whoever sent it."""
+        return False
 
     def render(self, draft_order: SalesOrder, attempt: ExportAttempt) -> ExportDocument:
         content = self.render_content(draft_order)
@@ -106,6 +112,14 @@ class DropzoneConnector(BaseConnector):
         with settings.open() as dropzone:
             yield DropzoneAckInbox(
                 dropzone, settings.ack_path, export_filename=self.answered_export, parse=self.parse_answer
+            )
+
+    @contextmanager
+    def open_inspection(self, config: Mapping[str, Any]) -> Iterator[Inspection]:
+        settings = self._settings(config)
+        with settings.open() as dropzone:
+            yield DropzoneInspection(
+                dropzone, settings, is_document_name=self.is_document_name, export_filename=self.answered_export
             )
 
     def _settings(self, config: Mapping[str, Any]) -> DropzoneSettings:

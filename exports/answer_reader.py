@@ -11,12 +11,9 @@ from connectors.exceptions import ConnectorError, RejectedError, TransientError
 from connectors.models import ERPConnection
 from connectors.ports import AckEntry, AckInbox
 from exports import ledger
+from exports.file_batches import batches as batches_of
 from exports.ledger import Answer
 from exports.models import ERPExport
-
-BATCH = 1000
-# What a worker should hold of them; a larger one comes alone.
-BATCH_BYTES = 16 * 1024 * 1024
 
 # How many files were moved, and why others were not, by name.
 Moved = tuple[int, dict[str, ConnectorError]]
@@ -65,7 +62,7 @@ class AnswerReader:
         self._moving.append(self._wire.submit(self._move, done, damaged))
 
     def _started(self) -> Iterator[Future[list[Answer]]]:
-        batches = _batches(self._inbox.entries())
+        batches = batches_of(self._inbox.entries())
         nothing: list[AckEntry] = []
         listed = self._wire.submit(next, batches, nothing)
         while batch := listed.result():
@@ -110,16 +107,3 @@ class AnswerReader:
             self.archived += moved
             self.errors += errors.values()
             ledger.note_left(self._connection, {name: str(error) for name, error in errors.items()})
-
-
-def _batches(entries: Iterable[AckEntry]) -> Iterator[list[AckEntry]]:
-    batch: list[AckEntry] = []
-    size = 0
-    for entry in entries:
-        if batch and (len(batch) == BATCH or size + entry.size > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(entry)
-        size += entry.size
-    if batch:
-        yield batch

@@ -1,5 +1,6 @@
 """The copy of every document in object storage: beside the drop, never in its way."""
 
+import hashlib
 import logging
 import time
 from collections import defaultdict
@@ -98,15 +99,48 @@ def read(export: ERPExport) -> "File[bytes]":
     return storages["exports"].open(export.storage_key, "rb")
 
 
+def key_of(export: ERPExport) -> str:
+    """Where the copy lies, or will lie."""
+    return export.storage_key or f"exports/{export.organization_id}/{export.filename}"
+
+
+def sha256(export: ERPExport) -> str:
+    """Of the copy as it is stored. Raises `FileNotFoundError` while there is none."""
+    digest = hashlib.sha256()
+    with read(export) as file:
+        for chunk in file.chunks():
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def store_again(ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the exports whose order still renders to what was sent; their copies are stored. Raises whatever a
+    storage backend raises."""
+    waiting, stored = set(ids), set()
+    rows = ERPExport.objects.select_related("connection").order_by("pk")
+    while batch := batch_of(rows.filter(pk__in=waiting)):
+        waiting.difference_update(export.pk for export in batch)
+        lines = order_lines(batch)
+        for export in batch:
+            content = _rendered_again(export, lines[export.draft_order_id])
+            if content is not None and _put(export, content):
+                stored.add(export.pk)
+    return stored
+
+
+def _put(export: ERPExport, content: bytes) -> bool:
+    key = storages["exports"].save(key_of(export), ContentFile(content))
+    rows = ERPExport.objects.filter(pk=export.pk, storage_key=export.storage_key)
+    return rows.update(storage_key=key) == 1
+
+
 def store_missing() -> int:
     """Store the copies that did not come about when their files were sent, for one time slice at the most, or until the
     storage takes none. Tells how many."""
     stored = 0
     try:
         for export, content in _missing(time.monotonic() + settings.DELIVERY_SLICE_S):
-            key = f"exports/{export.organization_id}/{export.filename}"
-            key = storages["exports"].save(key, ContentFile(content))
-            stored += ERPExport.objects.filter(pk=export.pk, storage_key="").update(storage_key=key)
+            stored += _put(export, content)
     except Exception as error:  # noqa: BLE001 - whatever a storage backend raises
         logger.warning("The storage takes no copies now, the next run tries again: %s", error)
     return stored

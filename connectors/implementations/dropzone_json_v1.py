@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from connectors.documents import json_acks, json_v1
-from connectors.documents.naming import sales_order_name
+from connectors.documents.naming import is_sales_order_name, sales_order_name
 from connectors.dropzone_connector import DropzoneConnector
 from connectors.ports import Ack, ExportAttempt
 from connectors.sales_order import SalesOrder
@@ -17,6 +17,9 @@ class DropzoneJsonV1Connector(DropzoneConnector):
 
     def document_name(self, draft_order_id: UUID, attempt: ExportAttempt) -> str:
         return sales_order_name(draft_order_id, attempt)
+
+    def is_document_name(self, name: str) -> bool:
+        return is_sales_order_name(name)
 
     def render_content(self, draft_order: SalesOrder) -> bytes:
         return json_v1.render(draft_order)

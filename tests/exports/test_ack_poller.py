@@ -8,8 +8,7 @@ from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
-from connectors.ports import AckEntry
-from exports import ack_poller, answer_reader, delivery, push_service
+from exports import ack_poller, delivery, push_service
 from exports.models import AckFile, ERPExport, Lane
 from exports.polling import due_for_polling
 from exports.push_service import PushRequest
@@ -191,16 +190,6 @@ def test_an_answer_too_large_to_be_one_is_quarantined_unread(
         ack_poller.poll(connection.pk)
     assert verdicts() == ["MALFORMED"]
     assert names(folder / "acks" / "error") == [path.name]
-
-
-def test_answers_are_taken_in_batches_of_bounded_number_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A14."""
-    monkeypatch.setattr(answer_reader, "BATCH", 3)
-    monkeypatch.setattr(answer_reader, "BATCH_BYTES", 250)
-    sizes = [100, 100, 100, 900, 1, 1, 1, 1]
-    entries = [AckEntry(name="ack_x", export_filename="x", size=size, modified_at=0) for size in sizes]
-    batches = [[entry.size for entry in batch] for batch in answer_reader._batches(entries)]
-    assert batches == [[100, 100], [100], [900], [1, 1, 1], [1]]
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error_that_people_see(

@@ -1,0 +1,29 @@
+"""Files by the batch, as many as a worker should hold of them."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
+
+BATCH = 1000
+# A larger file comes alone.
+BATCH_BYTES = 16 * 1024 * 1024
+
+
+class Sized(Protocol):
+    @property
+    def size(self) -> int: ...
+
+
+F = TypeVar("F", bound=Sized)
+
+
+def batches(files: Iterable[F]) -> Iterator[list[F]]:
+    batch: list[F] = []
+    size = 0
+    for file in files:
+        if batch and (len(batch) == BATCH or size + file.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file.size
+    if batch:
+        yield batch
