@@ -77,7 +77,7 @@ def enter(connection: ERPConnection, found: Sequence[Answer]) -> tuple[list[AckE
 
 
 def note_left(connection: ERPConnection, reasons: Mapping[str, str]) -> None:
-    """Files that are entered and could not be moved, by name: the next poll tries again."""
+    """Why files that are entered could not be moved, by name; empty for those that were. The next poll tries again."""
     names = defaultdict(list)
     for name, reason in reasons.items():
         names[reason].append(name)

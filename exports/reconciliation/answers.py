@@ -98,7 +98,8 @@ def _not_archived(
             yield from findings
             continue
         outcomes = inbox.archive(entries, quarantine=quarantine)
-        ledger.archived(run.connection, [e for e, error in zip(entries, outcomes, strict=True) if error is None])
+        reasons = {e.name: str(error or "") for e, error in zip(entries, outcomes, strict=True)}
+        ledger.note_left(run.connection, reasons)
         yield from (mended(finding, error) for finding, error in zip(findings, outcomes, strict=True))
 
 

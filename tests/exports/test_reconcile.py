@@ -177,7 +177,6 @@ def answer_not_archived(export: ERPExport, place: Path, storage: Path) -> tuple[
     path = put(place / "acks" / f"ack_{export.filename}", ACK)
     ack_poller.poll(export.connection_id)
     (place / "acks" / "processed" / path.name).rename(path)
-    AckFile.objects.update(archived_at=None)
     return path.name, True
 
 
