@@ -125,8 +125,7 @@ class Load:
         shares = [iter(orders[n::PUSHERS]) for n in range(PUSHERS)]
         work = [*(self._pushing(share) for share in shares), self._edit]
         threads = [
-            Thread(target=self._repeat, args=(each, random.Random(f"{self.seed} {n}")))
-            for n, each in enumerate(work)
+            Thread(target=self._repeat, args=(each, random.Random(f"{self.seed} {n}"))) for n, each in enumerate(work)
         ]
         for thread in threads:
             thread.start()

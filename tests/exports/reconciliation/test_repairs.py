@@ -1,0 +1,118 @@
+"""Only what is named is mended, by whoever holds the lanes."""
+
+import hashlib
+import time
+from pathlib import Path
+
+import pytest
+
+from connectors.models import ERPConnection
+from exports import delivery, lanes
+from exports.models import ERPExport, Lane
+from exports.reconciliation import reconcile as reconciliation
+from exports.reconciliation import run as reconciliation_run
+from exports.reconciliation.findings import Repair
+from tests.exports.conftest import Push, names
+from tests.exports.reconciliation.differences import (
+    UNKNOWN,
+    arrived,
+    copy_missing,
+    in_doubt,
+    kinds,
+    orphaned_temporary,
+    put,
+    reconcile,
+    run_of,
+    unrecorded,
+)
+
+
+def test_copies_are_stored_again_with_the_bytes_that_were_sent(sent: ERPExport, place: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "storage" / sent.storage_key
+    content = copy.read_bytes()
+    copy.unlink()
+    reconcile("--repair", "copies")
+    assert copy.read_bytes() == content
+    assert hashlib.sha256(content).hexdigest() == sent.document_sha256
+
+
+def test_a_copy_is_not_stored_when_the_order_is_another_one_by_now(
+    sent: ERPExport, place: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "storage" / sent.storage_key).unlink()
+    sent.draft_order.lines.update(qty=999)
+    (finding,) = reconcile("--repair", "copies")["findings"]
+    assert (finding["kind"], finding["repaired"]) == ("copy_missing", False)
+    assert "does not render to what was sent" in finding["problem"]
+    assert not (tmp_path / "storage" / sent.storage_key).exists()
+
+
+@pytest.mark.parametrize("erp_took_it", [True, False])
+def test_a_state_is_never_made_up_but_found_by_the_next_try(
+    sent: ERPExport, connection: ERPConnection, place: Path, erp_took_it: bool
+) -> None:
+    """F1, F2."""
+    (in_doubt if erp_took_it else arrived)(sent, place, place)
+    reconcile("--repair", "states")
+    sent.refresh_from_db()
+    assert (sent.status, sent.next_attempt_at) == ("PENDING", None)
+    assert Lane.objects.get(kind="DELIVERY").awake_since is not None
+    delivery.drain(connection.pk)
+    sent.refresh_from_db()
+    assert sent.status == "SENT"
+    assert names(place / "in") == ([] if erp_took_it else [sent.filename])
+
+
+def test_young_needed_and_foreign_temporaries_stay(sent: ERPExport, push: Push, place: Path) -> None:
+    """F14: only our own, and only old ones."""
+    pending, failed = push(), push()
+    ERPExport.objects.filter(pk=failed.pk).update(status="FAILED", staged_path=f"sftp://elsewhere/in/{failed.filename}")
+    kept = {
+        put(place / "in" / f"{sent.filename}.tmp", when=time.time() - 3600),
+        put(place / "in" / f"{pending.filename}.tmp"),
+        put(place / "in" / f"{failed.filename}.tmp"),
+        put(place / "in" / "invoice.json.tmp"),
+        put(place / "in" / f"{UNKNOWN}.tmp"),
+    }
+    reconcile("--repair", "temporaries")
+    assert all(path.exists() for path in kept)
+
+
+def test_what_is_under_way_is_not_told(sent: ERPExport, connection: ERPConnection, place: Path) -> None:
+    unrecorded(sent)
+    with lanes.holding(connection.pk, Lane.Kind.DELIVERY):
+        assert reconcile()["findings"] == []
+    assert kinds(reconcile()) == [("arrived", False)]
+
+
+def test_a_repair_waits_for_the_lane_and_holds_it(
+    sent: ERPExport, connection: ERPConnection, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation_run, "PATIENCE_S", 0.5)
+    path = place / "in" / orphaned_temporary(sent, place, place)[0].removeprefix("in/")
+    with lanes.holding(connection.pk, Lane.Kind.ACKS):
+        outcome = reconcile("--repair", "temporaries")
+    assert (outcome["code"], path.exists()) == (2, True)
+    assert "Somebody else has worked" in outcome["error"]
+
+    steps = reconciliation.reconcile(run_of(connection, Repair.TEMPORARIES))
+    next(steps)
+    for kind in Lane.Kind:
+        with lanes.holding(connection.pk, kind) as lease:
+            assert lease is None
+    steps.close()
+    with lanes.holding(connection.pk, Lane.Kind.DELIVERY) as lease:
+        assert lease
+
+
+def test_a_repair_that_lost_its_lane_mends_no_more(
+    sent: ERPExport, connection: ERPConnection, place: Path, tmp_path: Path
+) -> None:
+    """F21."""
+    copy_missing(sent, place, tmp_path / "storage")
+    steps = reconciliation.reconcile(run_of(connection, Repair.COPIES))
+    next(steps)
+    Lane.objects.update(token=99)
+    with pytest.raises(lanes.LaneLost):
+        next(steps)
+    assert not (tmp_path / "storage" / sent.storage_key).exists()
