@@ -38,6 +38,9 @@ class Unjournaled:
     def staged(self, files: Mapping[UUID, Staged]) -> None:
         pass
 
+    def discarded(self, export_ids: Sequence[UUID]) -> None:
+        pass
+
 
 class DropzoneConnector(BaseConnector):
     config_form = DropzoneForm

@@ -30,6 +30,9 @@ class Journal(Protocol):
     def staged(self, files: Mapping[UUID, Staged]) -> None:
         """Commit `files` by export id. Raises `ConnectorError` when nothing may be published any more."""
 
+    def discarded(self, export_ids: Sequence[UUID]) -> None:
+        """Commit that these are not staged, before what was staged of them is touched. Raises like `staged`."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExportAttempt:

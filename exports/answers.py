@@ -70,6 +70,8 @@ class Effects:
         for (source, target), settled in self._settled.items():
             write: Callable[..., None] = _accept if target == ExportStatus.ACKED else _refuse
             write(settled, source, self.now)
+            if source == ExportStatus.PENDING:
+                _note_sending(settled, self.now)
         history.note(self._events)
 
     def _settle(self, export: Answered, ack: Ack, target: ExportStatus, file_name: str) -> None:
@@ -90,13 +92,19 @@ class Effects:
         self._events.append(Event(export.pk, kind.value, self.now, message[:500], detail))
 
 
+def _note_sending(settled: Sequence[_Settled], now: datetime) -> None:
+    """Whoever sent them may have died before he could write it down; their copies are made by this."""
+    rows = ERPExport.objects.filter(pk__any_of=[each.export.pk for each in settled], sent_at=None)
+    rows.exclude(document_sha256="").update(sent_at=now)
+
+
 def _accept(settled: Sequence[_Settled], source: ExportStatus, now: datetime) -> None:
     exports, orders, numbers = _columns(settled)
     own = {"erp_order_id": numbers}
     _end(exports, source, ExportStatus.ACKED, own, now, error_message="")
     DraftOrder.objects.set_each(orders, own, updated_at=now)
     if ORDERS[source] != OrderStatus.PUSHED:
-        DraftOrder.objects.filter(pk__in=orders).move(ORDERS[source], OrderStatus.PUSHED)
+        DraftOrder.objects.filter(pk__any_of=orders).move(ORDERS[source], OrderStatus.PUSHED)
 
 
 def _refuse(settled: Sequence[_Settled], source: ExportStatus, now: datetime) -> None:

@@ -42,21 +42,34 @@ class LaneJournal:
 
     @transaction.atomic
     def staged(self, files: Mapping[UUID, Staged]) -> None:
-        lanes.renew(self.lease)
-        if not usable().filter(pk=self.connection.pk, revision=self.connection.revision).exists():
-            raise BatchOutdated(f"Connection {self.connection.name!r} was changed. The batch starts over.")
+        self._require_hold()
         own: dict[str, list[Any]] = {
             "staged_path": [file.path for file in files.values()],
             "document_sha256": [file.sha256 for file in files.values()],
             "document_size": [file.size for file in files.values()],
         }
-        if ERPExport.objects.set_each(files.keys(), own, within=ExportStatus.PENDING) != len(files):
-            raise BatchOutdated("Somebody settled an export of the batch before it was sent. The batch starts over.")
+        _require_all(ERPExport.objects.set_each(files.keys(), own, within=ExportStatus.PENDING), len(files))
         now = timezone.now()
         history.note(
             Event(pk, EventKind.STAGED.value, now, detail={"path": file.path, "bytes": file.size})
             for pk, file in files.items()
         )
+
+    @transaction.atomic
+    def discarded(self, export_ids: Sequence[UUID]) -> None:
+        self._require_hold()
+        rows = ERPExport.objects.filter(pk__in=export_ids, status=ExportStatus.PENDING)
+        _require_all(rows.update(staged_path=""), len(export_ids))
+
+    def _require_hold(self) -> None:
+        lanes.renew(self.lease)
+        if not usable().filter(pk=self.connection.pk, revision=self.connection.revision).exists():
+            raise BatchOutdated(f"Connection {self.connection.name!r} was changed. The batch starts over.")
+
+
+def _require_all(found: int, count: int) -> None:
+    if found != count:
+        raise BatchOutdated("Somebody settled an export of the batch before it was sent. The batch starts over.")
 
 
 def usable() -> QuerySet[ERPConnection]:

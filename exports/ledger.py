@@ -115,13 +115,13 @@ class _Page:
     effects: Effects = field(default_factory=lambda: Effects(now=timezone.now()))
     new: dict[str, _Judged] = field(default_factory=dict)
     changed: list[AckFile] = field(default_factory=list)
+    done_with: list[int] = field(default_factory=list)
 
     def verdict(self, answer: Answer, export: Answered) -> str:
         sha256 = answer.sha256
         row = self.known.get((answer.entry.name, sha256))
         if row:
-            self._move_again(row)
-            return row.verdict
+            return self._known_verdict(row, answer.entry)
         # The one that a poll made before it could read the file.
         begun = self.known.get((answer.entry.name, ""))
         judged = self._judged(answer, export, begun)
@@ -137,6 +137,8 @@ class _Page:
 
     def write(self) -> None:
         self.effects.write()
+        if self.done_with:
+            AckFile.objects.filter(pk__in=self.done_with).delete()
         organization_id, connection_id = self.connection.organization_id, self.connection.pk
         shared = ("organization_id", "connection_id", "seen_at", "left_because", "name")
         rows = [
@@ -145,18 +147,32 @@ class _Page:
         insert_each(AckFile.objects.db, AckFile, (*shared, *_Judged._fields), rows)
         AckFile.objects.bulk_update(self.changed, (*_Judged._fields, "left_because"))
 
-    def _move_again(self, row: AckFile) -> None:
+    def _known_verdict(self, row: AckFile, entry: AckEntry) -> str:
+        if row.verdict == Verdict.MALFORMED and not _is_as_before(row, entry):
+            # The ERP writes it again, and has come as far as when it was put aside.
+            row.size, row.modified_at = entry.size, entry.modified_at
+            self.changed.append(row)
+            return Verdict.INCOMPLETE
         if row.left_because:
             row.left_because = ""
             self.changed.append(row)
+        begun = self.known.get((entry.name, ""))
+        if begun:
+            # It could not be read then; now it turns out to be one that has its row already.
+            self.done_with.append(begun.pk)
+        return row.verdict
 
     def _judged(self, answer: Answer, export: Answered, begun: AckFile | None) -> _Judged:
-        size, modified_at = answer.entry.size, answer.entry.modified_at
         if answer.ack is not None:
             verdict, reason = self.effects.apply(export, answer.ack, answer.entry.name)
         else:
             # It may still be growing; once it has stayed the same from one poll to the next, it is what it is.
-            stable = begun is not None and (begun.size, begun.modified_at) == (size, modified_at)
-            verdict = Verdict.MALFORMED if stable else Verdict.INCOMPLETE
+            stays = begun is not None and _is_as_before(begun, answer.entry)
+            verdict = Verdict.MALFORMED if stays else Verdict.INCOMPLETE
             reason = answer.problem[:500]
+        size, modified_at = answer.entry.size, answer.entry.modified_at
         return _Judged(export.pk, size, modified_at, verdict.value, reason)
+
+
+def _is_as_before(row: AckFile, entry: AckEntry) -> bool:
+    return (row.size, row.modified_at) == (entry.size, entry.modified_at)

@@ -5,6 +5,7 @@
 | there, same bytes | gone or there | it was published | sent; remove the temporary |
 | gone | there | it was not published | rename now |
 | gone | gone | it was published, and the ERP took it | sent; never write again |
+| gone | gone, with their folder | nobody can tell from here | the connection needs a person |
 | there, other bytes | any | somebody else's file | failed: a person must look |
 """
 
@@ -16,7 +17,8 @@ from uuid import UUID
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
 from connectors.dropzones.config import DropzoneSettings
-from connectors.exceptions import ConnectorError, RejectedError, TargetExistsError, TransientError
+from connectors.dropzones.refusals import left_behind, lost_with_folder, taken
+from connectors.exceptions import ConnectorError, TransientError
 from connectors.ports import ExportDocument, Journal, Staged
 
 # Where the file is now, or why it is not there.
@@ -61,7 +63,13 @@ class Drop:
         found = [self._found_again(parcel, parcel.earlier) for parcel in parcels if parcel.earlier]
         complete, damaged = self._settle([placed for placed in found if placed])
         fresh = [self._place(parcel) for parcel in parcels if not parcel.earlier]
-        self._publish([*complete, *self._stage([*damaged, *fresh])])
+        if damaged:
+            # Or a temporary that is lost while it is written anew would look as if the ERP had taken the file.
+            self._journal.discarded([p.parcel.export_id for p in damaged])
+        staged = self._stage([*damaged, *fresh])
+        if complete or staged:
+            self._commit(complete, staged)
+        self._publish([*complete, *staged])
         return self._outcomes
 
     def _write_directly(self, parcels: Sequence[Parcel]) -> dict[UUID, Outcome]:
@@ -87,31 +95,28 @@ class Drop:
         elif earlier.sha256 != parcel.document.sha256:
             change = "the order has changed since"
         if change:
-            self._outcomes[parcel.export_id] = RejectedError(
-                f"An earlier try left it at {earlier.path}, and {change}. "
-                "Look there whether the ERP has the order before you push it again."
-            )
+            self._outcomes[parcel.export_id] = left_behind(earlier.path, change)
             return None
         temporary = earlier.path.removeprefix(prefix)
         final = posixpath.join(posixpath.dirname(temporary), parcel.document.filename)
         return _Placed(parcel=parcel, temporary=temporary, final=final)
 
     def _stage(self, placed: Sequence[_Placed]) -> list[_Placed]:
-        """Write and journal; what comes back may be published."""
+        """Write; what comes back is complete."""
         staged = []
         for p, error in zip(placed, self._dropzone.write([_file(p.temporary, p) for p in placed]), strict=True):
             if error:
                 self._outcomes[p.parcel.export_id] = error
             else:
                 staged.append(p)
-        if staged:
-            self._commit(staged)
         return staged
 
-    def _commit(self, staged: Sequence[_Placed]) -> None:
-        # A lost lane is no ConnectorError: its new holder works with the same temporary names.
+    def _commit(self, complete: Sequence[_Placed], staged: Sequence[_Placed]) -> None:
+        """What an earlier try journaled is journaled again: it may go only while this one may publish."""
+        # A lost lane is no ConnectorError: its new holder works with the same temporary names. What an earlier try
+        # left is the only witness of what became of it, and stays.
         try:
-            self._journal.staged({p.parcel.export_id: self._witness(p) for p in staged})
+            self._journal.staged({p.parcel.export_id: self._witness(p) for p in [*complete, *staged]})
         except ConnectorError:
             self._dropzone.remove([p.temporary for p in staged])
             raise
@@ -138,6 +143,8 @@ class Drop:
         temporaries, and those that the place has lost bytes of since they were staged."""
         finals = self._dropzone.stat([p.final for p in placed])
         temporaries = self._dropzone.stat([p.temporary for p in placed])
+        gone = [p.temporary for p, *found in zip(placed, finals, temporaries, strict=True) if found == [None, None]]
+        lost = self._lost_with_folder(gone)
         complete: list[_Placed] = []
         damaged: list[_Placed] = []
         published: list[_Placed] = []
@@ -146,13 +153,19 @@ class Drop:
                 self._outcomes[p.parcel.export_id] = _first_error(final, temporary)
             elif final is None and temporary is not None:
                 (complete if temporary.size == len(p.parcel.document.content) else damaged).append(p)
+            elif p.temporary in lost:
+                self._outcomes[p.parcel.export_id] = lost[p.temporary]
             elif final is None or self._is_ours(p, final):
                 self._outcomes[p.parcel.export_id] = p.final
                 published.append(p)
             else:
-                self._outcomes[p.parcel.export_id] = _taken(p.final)
+                self._outcomes[p.parcel.export_id] = taken(p.final)
         self._dropzone.remove([p.temporary for p in published])
         return complete, damaged
+
+    def _lost_with_folder(self, gone: Sequence[str]) -> dict[str, ConnectorError]:
+        place, export_path = self._settings.place, self._settings.export_path
+        return lost_with_folder(self._dropzone, gone, place=place, export_path=export_path)
 
     def _is_ours(self, placed: _Placed, final: Entry) -> bool:
         content = placed.parcel.document.content
@@ -165,10 +178,6 @@ class Drop:
 
 def _file(path: str, placed: _Placed) -> OutgoingFile:
     return OutgoingFile(path=path, content=placed.parcel.document.content)
-
-
-def _taken(path: str) -> ConnectorError:
-    return TargetExistsError(f"{path} is there already, with other bytes. Look at it; it was not touched.")
 
 
 def _first_error(*found: Entry | ConnectorError | None) -> ConnectorError:

@@ -23,6 +23,9 @@ class NoJournal:
     def staged(self, files: Mapping[UUID, Staged]) -> None:
         pass
 
+    def discarded(self, export_ids: Sequence[UUID]) -> None:
+        pass
+
 
 def connection_config(server: OpenSSHServer, port: int, folder: str, **more: Any) -> dict[str, Any]:
     return {

@@ -1,7 +1,7 @@
 """What every connector has to keep, as tests: subclass `ConnectorContract` and give it a connector and a config."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,10 @@ class Notebook:
         if self.refusal:
             raise self.refusal
         self.files |= files
+
+    def discarded(self, export_ids: Sequence[UUID]) -> None:
+        for export_id in export_ids:
+            del self.files[export_id]
 
 
 def attempt() -> ExportAttempt:

@@ -98,6 +98,49 @@ def test_a_damaged_answer_that_stays_the_same_is_quarantined(
     assert names(folder / "acks" / "error") == [path.name]
 
 
+@pytest.mark.parametrize("begun", [b"", b'{"status": "AC'])
+def test_an_answer_that_is_written_again_is_waited_for_like_the_first_time(
+    sent: ERPExport, connection: ERPConnection, folder: Path, begun: bytes
+) -> None:
+    """A2: its beginning has been put aside before."""
+    path = answer(folder, sent, begun)
+    for _ in range(2):
+        ack_poller.poll(connection.pk)
+    assert names(folder / "acks" / "error") == [path.name]
+    answer(folder, sent, begun)
+    assert ack_poller.poll(connection.pk) == 0
+    assert path.exists()
+    answer(folder, sent, ACKED)
+    ack_poller.poll(connection.pk)
+    sent.refresh_from_db()
+    assert (sent.status, verdicts()) == ("ACKED", ["MALFORMED", "MATCHED"])
+
+
+def test_a_beginning_that_stays_the_same_again_is_put_aside_again(
+    sent: ERPExport, connection: ERPConnection, folder: Path
+) -> None:
+    """A2."""
+    for _ in range(2):
+        answer(folder, sent, b"")
+        assert [ack_poller.poll(connection.pk) for _ in range(2)] == [0, 1]
+    assert len(names(folder / "acks" / "error")) == 2
+    assert verdicts() == ["MALFORMED"]
+
+
+def test_an_answer_that_is_written_again_leaves_no_incomplete_row_behind(
+    sent: ERPExport, connection: ERPConnection, folder: Path
+) -> None:
+    """A2, A3."""
+    answer(folder, sent, ACKED)
+    ack_poller.poll(connection.pk)
+    answer(folder, sent, b"{")
+    ack_poller.poll(connection.pk)
+    assert verdicts() == ["MATCHED", "INCOMPLETE"]
+    answer(folder, sent, ACKED)
+    assert ack_poller.poll(connection.pk) == 1
+    assert verdicts() == ["MATCHED"]
+
+
 def test_the_same_answer_again_changes_nothing(sent: ERPExport, connection: ERPConnection, folder: Path) -> None:
     """A3: also the crash between commit and move."""
     answer(folder, sent, ACKED)

@@ -1,0 +1,41 @@
+"""Where a file that an earlier try staged can no longer be followed: only a person can look there."""
+
+import posixpath
+from collections.abc import Iterable
+
+from connectors.dropzones.base import Dropzone
+from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError
+
+
+def taken(path: str) -> ConnectorError:
+    return TargetExistsError(f"{path} is there already, with other bytes. Look at it; it was not touched.")
+
+
+def left_behind(path: str, change: str) -> ConnectorError:
+    return RejectedError(
+        f"An earlier try left it at {path}, and {change}. "
+        "Look there whether the ERP has the order before you push it again."
+    )
+
+
+def lost_with_folder(
+    dropzone: Dropzone, staged: Iterable[str], *, place: str, export_path: str
+) -> dict[str, ConnectorError]:
+    """Those of the temporaries whose folder is gone: that tells nothing of them, for the share may not be mounted."""
+    paths = {path: posixpath.dirname(path) for path in staged}
+    # The root itself is there, or there would be no session.
+    folders = sorted({folder for folder in paths.values() if folder.strip("/.")})
+    found = dict(zip(folders, dropzone.stat(folders), strict=True)) if folders else {}
+    lost: dict[str, ConnectorError] = {}
+    for path, folder in paths.items():
+        seen = found.get(folder)
+        if isinstance(seen, ConnectorError):
+            lost[path] = seen
+        elif folder in found and seen is None:
+            in_use = posixpath.normpath(folder) == posixpath.normpath(export_path)
+            lost[path] = _gone(folder) if in_use else left_behind(f"{place}/{path}", "that folder is gone")
+    return lost
+
+
+def _gone(folder: str) -> ConnectorError:
+    return ConfigError(f"The folder {folder} is gone. Bring it back or correct the path.", field="export_path")

@@ -1,0 +1,160 @@
+"""What a second try does with what the first one left, when the place or the connection has changed meanwhile."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from connectors import connection_service
+from connectors.connection_service import ConnectionChanges
+from connectors.dropzones import config
+from connectors.dropzones.base import Entry, Move, OutgoingFile
+from connectors.dropzones.local import LocalDropzone
+from connectors.exceptions import ConnectorError, TransientError
+from connectors.models import ERPConnection
+from exports import delivery
+from exports.models import ERPExport
+from tests.exports.conftest import Push, names
+
+
+class Died(BaseException):
+    """The worker, as far as the product can tell."""
+
+
+@pytest.fixture
+def staged(push: Push, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ERPExport:
+    """Journaled, and then the worker died before it could rename."""
+
+    class Dying(LocalDropzone):
+        def rename(self, _moves: Sequence[Move]) -> list[ConnectorError | None]:
+            raise Died
+
+    export = push()
+    monkeypatch.setattr(config, "LocalDropzone", Dying)
+    with pytest.raises(Died):
+        delivery.drain(connection.pk)
+    monkeypatch.undo()
+    export.refresh_from_db()
+    assert (export.status, names(folder / "in")) == ("PENDING", [f"{export.filename}.tmp"])
+    assert export.staged_path
+    return export
+
+
+def test_a_folder_that_is_gone_is_not_taken_for_an_erp_that_took_the_file(
+    staged: ERPExport, connection: ERPConnection, folder: Path
+) -> None:
+    """F13: a share that is not mounted."""
+    (folder / "in").rename(folder / "elsewhere")
+    delivery.drain(connection.pk)
+    staged.refresh_from_db()
+    connection.refresh_from_db()
+    assert (staged.status, connection.blocked_reason) == (
+        "PENDING",
+        "The folder in is gone. Bring it back or correct the path.",
+    )
+
+    (folder / "elsewhere").rename(folder / "in")
+    assert connection_service.test(connection, actor="test").success
+    delivery.drain(connection.pk)
+    staged.refresh_from_db()
+    assert (staged.status, names(folder / "in")) == ("SENT", [staged.filename])
+
+
+def test_a_folder_that_goes_while_files_are_renamed_is_no_delivery(
+    push: Push, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F13."""
+
+    class Unmounted(LocalDropzone):
+        def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
+            shutil.rmtree(folder / "in")
+            return super().rename(moves)
+
+    export = push()
+    monkeypatch.setattr(config, "LocalDropzone", Unmounted)
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    connection.refresh_from_db()
+    assert export.status == "PENDING"
+    assert connection.blocked_at
+
+
+def test_a_former_folder_that_is_gone_holds_up_only_what_was_staged_there(
+    staged: ERPExport, connection: ERPConnection, folder: Path, push: Push
+) -> None:
+    """F13."""
+    (folder / "in").rename(folder / "new")
+    connection_service.save(connection, ConnectionChanges(config={"export_path": "new"}), actor="test")
+    other = push()
+    delivery.drain(connection.pk)
+    staged.refresh_from_db()
+    other.refresh_from_db()
+    assert (staged.status, other.status) == ("FAILED", "SENT")
+    assert staged.error_message.startswith(f"An earlier try left it at {staged.staged_path}, and that folder is gone.")
+
+
+@pytest.mark.parametrize("fails_by", ["error", "death"])
+def test_a_temporary_that_is_lost_while_it_is_written_anew_is_not_taken_for_a_delivery(
+    staged: ERPExport, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch, fails_by: str
+) -> None:
+    """F1, F10, F12: its place had lost bytes of it."""
+    temporary = folder / "in" / f"{staged.filename}.tmp"
+    content = temporary.read_bytes()
+    os.truncate(temporary, 10)
+
+    class FullDisk(LocalDropzone):
+        def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+            temporary.unlink()
+            if fails_by == "death":
+                raise Died
+            return [TransientError("The disk is full.") for _ in files]
+
+    monkeypatch.setattr(config, "LocalDropzone", FullDisk)
+    with suppress(Died):
+        delivery.drain(connection.pk)
+    monkeypatch.undo()
+    ERPExport.objects.update(next_attempt_at=None)
+    delivery.drain(connection.pk)
+    staged.refresh_from_db()
+    assert staged.status == "SENT"
+    assert (folder / "in" / staged.filename).read_bytes() == content
+
+
+def test_an_edit_while_a_damaged_temporary_is_written_anew_does_not_lose_the_order(
+    staged: ERPExport, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F26."""
+    os.truncate(folder / "in" / f"{staged.filename}.tmp", 10)
+    edits = [lambda: connection_service.save(connection, ConnectionChanges(name="Edited"), actor="test")]
+
+    class EditedMeanwhile(LocalDropzone):
+        def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+            outcomes = super().write(files)
+            if edits:
+                edits.pop()()
+            return outcomes
+
+    monkeypatch.setattr(config, "LocalDropzone", EditedMeanwhile)
+    delivery.drain(connection.pk)
+    staged.refresh_from_db()
+    assert (staged.status, names(folder / "in")) == ("SENT", [staged.filename])
+
+
+def test_a_connection_that_is_disabled_while_the_second_try_looks_publishes_nothing(
+    staged: ERPExport, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F26: what an earlier try journaled is no leave to publish now."""
+
+    class DisabledMeanwhile(LocalDropzone):
+        def stat(self, paths: Sequence[str]) -> list[Entry | ConnectorError | None]:
+            connection_service.save(connection, ConnectionChanges(status="DISABLED"), actor="test")
+            return super().stat(paths)
+
+    monkeypatch.setattr(config, "LocalDropzone", DisabledMeanwhile)
+    delivery.drain(connection.pk)
+    staged.refresh_from_db()
+    assert (staged.status, names(folder / "in")) == ("PENDING", [f"{staged.filename}.tmp"])
+    assert staged.staged_path
