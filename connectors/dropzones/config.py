@@ -131,6 +131,12 @@ class DropzoneSettings:
     def temporary_name(self, filename: str) -> str:
         return self.temp_name.replace("{name}", filename)
 
+    def final_name(self, temporary: str) -> str | None:
+        """None for what is no temporary name."""
+        before, _, behind = self.temp_name.partition("{name}")
+        name = temporary.removeprefix(before).removesuffix(behind)
+        return name if name and self.temporary_name(name) == temporary else None
+
     @contextmanager
     def open(self) -> Iterator[Dropzone]:
         """A session with the dropzone, one that was kept where there is one. Raises `ConnectorError`."""

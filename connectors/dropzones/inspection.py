@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from connectors.dropzones.base import Dropzone, Entry
 from connectors.dropzones.config import DropzoneSettings
-from connectors.dropzones.temporaries import final_name
 from connectors.exceptions import ConnectorError
 from connectors.inspection import Found, PlacedFile, Sought
 from connectors.ports import AckEntry
@@ -95,7 +94,7 @@ class DropzoneInspection:
         )
 
     def _placed(self, path: str, entry: Entry) -> PlacedFile:
-        behind = final_name(entry.name, self._settings.temp_name)
+        behind = self._settings.final_name(entry.name)
         return PlacedFile(
             path=path,
             name=entry.name,

@@ -65,7 +65,7 @@ _MEANINGS = {
         "The name has the form of ours, and no export of this organization has it: it comes from another installation, "
         "from a database that was set back, or from somebody's hand."
     ),
-    Kind.ORPHANED_TEMPORARY: "A try that ended left it behind. It is old, and nothing will look for it.",
+    Kind.ORPHANED_TEMPORARY: "A try left it behind, and its export ended over a day ago: nothing will look for it.",
     Kind.ANSWER_NOT_ARCHIVED: "The answer is recorded, and its file was not moved. The next poll moves it too.",
     Kind.ANSWER_NOT_READ: "It has the name of an answer to this export and was not read. See whether poll_acks can.",
     Kind.ANSWER_NOT_RECORDED: (

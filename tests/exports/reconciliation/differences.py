@@ -140,6 +140,9 @@ def unexpected_temporary(export: ERPExport, place: Path, storage: Path) -> tuple
 
 def orphaned_temporary(export: ERPExport, place: Path, storage: Path) -> tuple[str, bool]:
     """F14."""
+    put(place / "acks" / f"ack_{export.filename}", ACK)
+    ack_poller.poll(export.connection_id)
+    ERPExport.objects.filter(pk=export.pk).update(settled_at=timezone.now() - timedelta(days=2))
     put(place / "in" / f"{export.filename}.tmp")
     return f"in/{export.filename}.tmp", True
 

@@ -1,10 +1,12 @@
 """Only what is named is mended, by whoever holds the lanes."""
 
 import hashlib
-import time
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from connectors.models import ERPConnection
 from exports import delivery, lanes
@@ -63,19 +65,27 @@ def test_a_state_is_never_made_up_but_found_by_the_next_try(
     assert names(place / "in") == ([] if erp_took_it else [sent.filename])
 
 
-def test_young_needed_and_foreign_temporaries_stay(sent: ERPExport, push: Push, place: Path) -> None:
-    """F14: only our own, and only old ones."""
-    pending, failed = push(), push()
-    ERPExport.objects.filter(pk=failed.pk).update(status="FAILED", staged_path=f"sftp://elsewhere/in/{failed.filename}")
-    kept = {
-        put(place / "in" / f"{sent.filename}.tmp", when=time.time() - 3600),
-        put(place / "in" / f"{pending.filename}.tmp"),
-        put(place / "in" / f"{failed.filename}.tmp"),
-        put(place / "in" / "invoice.json.tmp"),
-        put(place / "in" / f"{UNKNOWN}.tmp"),
+def test_needed_and_foreign_temporaries_stay(sent: ERPExport, push: Push, place: Path) -> None:
+    """F14: only our own, and only long after their export's end."""
+    exports = {
+        "pending": push(),
+        "not answered": sent,
+        "failed and staged": _failed(push(), staged_path=f"file://{place}/in/x.tmp"),
+        "failed just now": _failed(push(), settled_at=timezone.now()),
     }
+    names = [*(export.filename for export in exports.values()), UNKNOWN, "invoice.json"]
+    kept = [put(place / "in" / f"{name}.tmp") for name in names]
+    gone = put(place / "in" / f"{_failed(push()).filename}.tmp")
     reconcile("--repair", "temporaries")
     assert all(path.exists() for path in kept)
+    assert not gone.exists()
+
+
+def _failed(export: ERPExport, **fields: Any) -> ERPExport:
+    """Long ago, and before anything was staged, unless told otherwise."""
+    values = {"status": "FAILED", "settled_at": timezone.now() - timedelta(days=2)} | fields
+    ERPExport.objects.filter(pk=export.pk).update(**values)
+    return export
 
 
 def test_what_is_under_way_is_not_told(sent: ERPExport, connection: ERPConnection, place: Path) -> None:
