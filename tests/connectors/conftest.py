@@ -13,6 +13,7 @@ import pytest
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
 from tests.servers.asyncssh_server import AsyncSSHServer, asyncssh_server
+from tests.servers.faulty.server import faulty_server
 from tests.servers.openssh import OpenSSHServer, openssh_server
 from tests.servers.sftp_server import SFTPServer
 
@@ -31,9 +32,14 @@ def shared_asyncssh(shared_server: Callable[[str], AsyncSSHServer]) -> AsyncSSHS
 
 @pytest.fixture
 def start_asyncssh(tmp_path: Path) -> Iterator[Callable[..., AsyncSSHServer]]:
-    """A server of its own, which may be made to misbehave."""
     with ExitStack() as running:
         yield lambda **options: running.enter_context(asyncssh_server(tmp_path / "asyncssh", **options))
+
+
+@pytest.fixture
+def start_faulty(tmp_path: Path) -> Iterator[Callable[..., AsyncSSHServer]]:
+    with ExitStack() as running:
+        yield lambda *faults: running.enter_context(faulty_server(tmp_path / "faulty", *faults))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from connectors.sftp.session import SFTPSession
 from connectors.steps import Steps
 from tests.connectors.conftest import target_of
 from tests.servers.asyncssh_server import AsyncSSHServer
+from tests.servers.faulty.faults import WEAK_ONLY
 from tests.servers.openssh import OpenSSHServer, generate_key
 
 Start = Callable[..., AsyncSSHServer]
@@ -140,7 +141,7 @@ def test_a_host_key_that_cannot_be_read_is_named(host_key: str, shared_asyncssh:
 
 def test_a_server_with_weak_encryption_only_is_refused(start_asyncssh: Start) -> None:
     """S17."""
-    server = start_asyncssh(encryption_algs=["aes128-cbc", "3des-cbc"], mac_algs=["hmac-sha1", "hmac-md5"])
+    server = start_asyncssh(**WEAK_ONLY)
     with pytest.raises(ConfigError, match="weak") as error:
         SFTPSession(target_of(server))
     assert error.value.field == "host"

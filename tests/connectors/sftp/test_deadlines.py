@@ -1,14 +1,10 @@
 """Servers that fall silent: every job ends in time, and leaves nothing behind."""
 
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import asyncssh
 import pytest
 
 from connectors.exceptions import ConnectorError, InDoubtError, TransientError
@@ -16,8 +12,10 @@ from connectors.sftp import conversations
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
 from tests.connectors.conftest import LOOPBACK, target_of
-from tests.servers.asyncssh_server import asyncssh_server
+from tests.servers.asyncssh_server import AsyncSSHServer
+from tests.servers.faulty.faults import Dawdles
 from tests.servers.openssh import OpenSSHServer
+from tests.servers.raw import Talk, drip, greet_only, raw_server, say_nothing, speak_http
 
 StartOpenSSH = Callable[..., OpenSSHServer]
 Connect = Callable[..., SFTPSession]
@@ -33,75 +31,33 @@ def within(seconds: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def raw_server(talk: Callable[[socket.socket], Any]) -> Iterator[SFTPTarget]:
-    """Something on a port that does `talk` with everybody who connects."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_serve, args=(listener, talk), daemon=True)
-        thread.start()
-        try:
-            yield SFTPTarget(
-                host="127.0.0.1",
-                port=listener.getsockname()[1],
-                username="erp",
-                password="secret",
-                host_key="",
-                timeout_s=1,
-                allowed_networks=LOOPBACK,
-            )
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
-
-
-def _serve(listener: socket.socket, talk: Callable[[socket.socket], Any]) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            client, _ = listener.accept()
-            with client, contextlib.suppress(OSError):
-                talk(client)
-
-
-def _drip(client: socket.socket) -> None:
-    while True:
-        client.sendall(b"S")
-        time.sleep(0.1)
-
-
-def _say_nothing(client: socket.socket) -> None:
-    while client.recv(1000):
-        pass
-
-
-def _speak_http(client: socket.socket) -> None:
-    client.sendall(b"HTTP/1.1 400 Bad\x1b[31m Request\r\n\r\n")
+def target_that(talk: Talk) -> Iterator[SFTPTarget]:
+    with raw_server(talk) as port:
+        yield SFTPTarget(
+            host="127.0.0.1",
+            port=port,
+            username="erp",
+            password="secret",
+            host_key="",
+            timeout_s=1,
+            allowed_networks=LOOPBACK,
+        )
 
 
 @pytest.mark.usefixtures("nothing_left_behind")
-@pytest.mark.parametrize("talk", [_drip, _say_nothing])
-def test_a_banner_that_never_comes_to_an_end_ends_at_the_deadline(talk: Callable[[socket.socket], Any]) -> None:
-    """F16."""
-    with raw_server(talk) as target, within(2.5), pytest.raises(TransientError, match="within 1 s"):
+@pytest.mark.parametrize("talk", [drip, say_nothing, greet_only])
+def test_a_banner_that_never_comes_to_an_end_ends_at_the_deadline(talk: Talk) -> None:
+    """F16: or after which the key exchange never begins."""
+    with target_that(talk) as target, within(2.5), pytest.raises(TransientError, match="within 1 s"):
         SFTPSession(target)
 
 
 @pytest.mark.usefixtures("nothing_left_behind")
 def test_a_server_of_another_kind_is_told_and_its_text_tamed() -> None:
     """S16."""
-    with raw_server(_speak_http) as target, pytest.raises(TransientError) as error:
+    with target_that(speak_http) as target, pytest.raises(TransientError) as error:
         SFTPSession(target)
     assert "\x1b" not in str(error.value)
-
-
-@pytest.mark.usefixtures("nothing_left_behind")
-def test_a_banner_and_then_silence_ends_at_the_deadline() -> None:
-    """F16: the key exchange never begins."""
-
-    def greet_only(client: socket.socket) -> None:
-        client.sendall(b"SSH-2.0-Silent_1.0\r\n")
-        _say_nothing(client)
-
-    with raw_server(greet_only) as target, within(2.5), pytest.raises(TransientError, match="within 1 s"):
-        SFTPSession(target)
 
 
 def test_a_silent_subsystem_ends_at_the_deadline(start_openssh: StartOpenSSH) -> None:
@@ -169,17 +125,13 @@ def _kill_when_busy(server: OpenSSHServer) -> None:
     server.kill_sessions()
 
 
-def test_a_slow_server_that_goes_on_answering_is_not_cut_off(connect: Connect, tmp_path: Path) -> None:
+def test_a_slow_server_that_goes_on_answering_is_not_cut_off(
+    connect: Connect, start_faulty: Callable[..., AsyncSSHServer]
+) -> None:
     """A batch may take longer than the silence that is allowed, as long as it goes on."""
-
-    class Slow(asyncssh.SFTPServer):
-        def lstat(self, path: bytes) -> Any:
-            time.sleep(0.3)
-            return super().lstat(path)
-
-    with asyncssh_server(tmp_path / "slow", sftp_class=Slow) as server:
-        session = connect(server, timeout_s=1)
-        outcomes = session.run([conversations.lstat(f"f{n}") for n in range(6)])
+    server = start_faulty(Dawdles(operations=frozenset({"lstat"}), seconds=0.3))
+    session = connect(server, timeout_s=1)
+    outcomes = session.run([conversations.lstat(f"f{n}") for n in range(6)])
     assert outcomes == [None] * 6
 
 

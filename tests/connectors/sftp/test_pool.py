@@ -24,6 +24,7 @@ from connectors.sftp.pool import Key, Owner, SessionPool
 from connectors.sftp.session import SFTPSession
 from tests.connectors.conftest import target_of
 from tests.servers.asyncssh_server import AsyncSSHServer
+from tests.servers.faulty.faults import Fails, Freezes
 from tests.servers.openssh import OpenSSHServer
 from tests.servers.sftp_server import SFTPServer
 
@@ -141,43 +142,28 @@ def test_a_session_that_the_server_ended_is_replaced(
     assert server.log().count("Accepted publickey") == 3
 
 
-class FallsSilent(asyncssh.SFTPServer):
-    """Looks at nothing any more, as behind a firewall that has forgotten the connection."""
-
-    is_silent = False
-
-    def lstat(self, path: bytes) -> Any:
-        if self.is_silent:
-            threading.Event().wait(1.5)
-        return super().lstat(path)
-
-
 def test_a_session_that_fell_silent_is_found_out_before_it_is_lent(
-    borrow: Borrow, start_asyncssh: Start, monkeypatch: pytest.MonkeyPatch
+    borrow: Borrow, start_faulty: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "ASK_AFTER_S", 0)
     monkeypatch.setattr("connectors.sftp.watchdog.SECONDS_PER_ITEM", 0)
     monkeypatch.setattr("connectors.sftp.session._PATIENCE_S", 0.3)
-    monkeypatch.setattr(FallsSilent, "is_silent", False)
-    server = start_asyncssh(sftp_class=FallsSilent)
+    # Looks at nothing any more, as behind a firewall that has forgotten the connection.
+    silence = Freezes(operations=frozenset({"lstat"}), share=0)
+    server = start_faulty(silence)
     for _ in range(2):
         with borrow(server) as session:
             use(session)
     assert len(server.connections) == 1
-    monkeypatch.setattr(FallsSilent, "is_silent", True)
+    silence.share = 1
     with borrow(server) as fresh:
         assert session.is_closed
         assert not fresh.is_closed
     assert len(server.connections) == 2
 
 
-class IsFull(asyncssh.SFTPServer):
-    def open(self, *_: Any) -> Any:
-        raise asyncssh.SFTPFailure("the disk is full")
-
-
-def test_a_session_with_a_doubtful_answer_is_not_kept(borrow: Borrow, start_asyncssh: Start) -> None:
-    server = start_asyncssh(sftp_class=IsFull)
+def test_a_session_with_a_doubtful_answer_is_not_kept(borrow: Borrow, start_faulty: Start) -> None:
+    server = start_faulty(Fails(operations=frozenset({"open"})))
     with borrow(server) as session:
         (outcome,) = SFTPDropzone(session).write([OutgoingFile(path="/order", content=b"{}")])
         assert isinstance(outcome, TransientError)
