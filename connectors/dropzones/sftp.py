@@ -20,10 +20,8 @@ class SFTPDropzone(Dropzone):
         self._session = session
 
     def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
-        keeps_order = self._session.manners.keeps_order
-        return self._session.run(
-            [conversations.write_file(file.path, file.content, keeps_order=keeps_order) for file in files]
-        )
+        manners = self._session.manners
+        return self._session.run([conversations.write_file(file.path, file.content, manners) for file in files])
 
     def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
         rename = conversations.rename if self._session.manners.never_replaces else conversations.rename_to_free_name
@@ -37,8 +35,8 @@ class SFTPDropzone(Dropzone):
         ]
 
     def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
-        keeps_order = self._session.manners.keeps_order
-        return self._session.run([conversations.read_file(path, limit, keeps_order=keeps_order) for path in paths])
+        manners = self._session.manners
+        return self._session.run([conversations.read_file(path, limit, manners) for path in paths])
 
     def remove(self, paths: Sequence[str]) -> list[ConnectorError | None]:
         return self._session.run([conversations.remove(path) for path in paths])

@@ -57,6 +57,16 @@ def names_of(answer: Answer) -> list[tuple[str, Attributes]]:
     return names
 
 
+def extensions_of(answer: Answer) -> frozenset[bytes]:
+    """What the server offers beyond the protocol, by VERSION; its version stands where other answers have their id."""
+    reader = _Reader(answer, PacketType.VERSION)
+    names = set()
+    while reader.left:
+        names.add(reader.string())
+        reader.string()
+    return frozenset(names)
+
+
 class _Reader:
     def __init__(self, answer: Answer, kind: PacketType) -> None:
         if answer.kind != kind:

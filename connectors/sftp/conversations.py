@@ -19,23 +19,32 @@ from connectors.exceptions import (
 from connectors.hostile_text import tame
 from connectors.sftp import requests
 from connectors.sftp.answers import Attributes, attributes_of, data_of, handle_of
+from connectors.sftp.manners import NO_MANNERS, Manners
 from connectors.sftp.packets import Answer, PacketType, Request
-from connectors.sftp.status import failure, is_end, is_missing, is_ok
+from connectors.sftp.status import failure, is_end, is_missing, is_ok, is_unsupported
 
 T = TypeVar("T")
 Conversation = Generator[Sequence[Request], list[Answer], T]
 
 
-def write_file(path: str, content: bytes, *, keeps_order: bool = False) -> Conversation[None]:
-    """Create or replace. What fails on the way, down to the answer to CLOSE, removes the file again."""
+def write_file(path: str, content: bytes, manners: Manners = NO_MANNERS) -> Conversation[None]:
+    """Create or replace. What fails on the way, down to the answer to CLOSE, removes the file again.
+
+    Flushed where the server can, it outlives a power cut there.
+    """
     name = encoded(path)
     (answer,) = yield [requests.open_to_replace(name)]
     if answer.kind != PacketType.HANDLE:
         raise failure(answer, "write", path)
     handle = handle_of(answer)
-    burst = [*requests.writes(handle, content), requests.fstat(handle)]
-    *steps, attributes, closed = yield from _and_closed(burst, handle, keeps_order=keeps_order)
-    failed = next((step for step in [*steps, closed] if not is_ok(step)), None)
+    writes = [*requests.writes(handle, content)]
+    flush = [requests.flush(handle)] if manners.can_flush else []
+    answers = yield from _in_order([*writes, requests.fstat(handle)], flush, [requests.close(handle)], manners=manners)
+    attributes = answers.pop(len(writes))
+    if flush and is_unsupported(answers[len(writes)]):
+        # Offered by the server, and not by what it stores files on.
+        answers.pop(len(writes))
+    failed = next((step for step in answers if not is_ok(step)), None)
     error = failure(failed, "write", path) if failed else (yield from _size_error(path, attributes, len(content)))
     if error:
         yield [requests.remove(name)]
@@ -97,7 +106,7 @@ def lstat(path: str) -> Conversation[Attributes | None]:
     raise failure(answer, "look at", path)
 
 
-def read_file(path: str, limit: int, *, keeps_order: bool = False) -> Conversation[bytes | None]:
+def read_file(path: str, limit: int, manners: Manners = NO_MANNERS) -> Conversation[bytes | None]:
     """None: there is no such file. Nothing but a regular file is opened: a FIFO would hold the server up."""
     attributes = yield from lstat(path)
     if attributes is None:
@@ -108,15 +117,16 @@ def read_file(path: str, limit: int, *, keeps_order: bool = False) -> Conversati
         return (yield from _read_piecemeal(path, limit))
     if attributes.size > limit:
         raise RejectedError(f"{tame(path)} has {attributes.size} bytes, more than the {limit} that are read.")
-    return (yield from _read_at_once(path, attributes.size, limit, keeps_order=keeps_order))
+    return (yield from _read_at_once(path, attributes.size, limit, manners))
 
 
-def _read_at_once(path: str, size: int, limit: int, *, keeps_order: bool) -> Conversation[bytes | None]:
+def _read_at_once(path: str, size: int, limit: int, manners: Manners) -> Conversation[bytes | None]:
     """A server may answer a READ with less than was asked for: then the file is read again, step by step."""
     handle = yield from _opened_if_there(path)
     if handle is None:
         return None
-    *pieces, _ = yield from _and_closed([*requests.reads(handle, size)], handle, keeps_order=keeps_order)
+    reads = [*requests.reads(handle, size)]
+    *pieces, _ = yield from _in_order(reads, [requests.close(handle)], manners=manners)
     content = b"".join(data_of(p) for p in takewhile(lambda p: p.kind == PacketType.DATA, pieces))
     return content if len(content) == size else (yield from _read_piecemeal(path, limit))
 
@@ -145,13 +155,15 @@ def remove(path: str) -> Conversation[None]:
         raise failure(answer, "remove", path)
 
 
-def _and_closed(burst: Sequence[Request], handle: bytes, *, keeps_order: bool) -> Conversation[list[Answer]]:
-    """The answers to the burst, and to CLOSE: in one go with it where the server keeps the order."""
-    closing = requests.close(handle)
-    if keeps_order or not burst:
-        return (yield [*burst, closing])
-    answers = yield burst
-    return [*answers, *(yield [closing])]
+def _in_order(*bursts: Sequence[Request], manners: Manners) -> Conversation[list[Answer]]:
+    """The answers to all of them: in one go where the server keeps the order."""
+    if manners.keeps_order:
+        return (yield [request for burst in bursts for request in burst])
+    answers: list[Answer] = []
+    for burst in bursts:
+        if burst:
+            answers += yield burst
+    return answers
 
 
 def _opened_if_there(path: str) -> Conversation[bytes | None]:

@@ -2,23 +2,38 @@
 
 from typing import NamedTuple
 
-from connectors.sftp.packets import Answer
+from connectors.sftp.answers import extensions_of
+from connectors.sftp.packets import Answer, ProtocolError
+from connectors.sftp.requests import FLUSH
 
 # It says so twice: sshd by its banner, and what stands behind it by what it offers, for that may be another program.
 _BANNER = "SSH-2.0-OpenSSH_"
-_OFFERS = (b"posix-rename@openssh.com", b"fstatvfs@openssh.com", b"fsync@openssh.com")
+_OFFERS = {b"posix-rename@openssh.com", b"fstatvfs@openssh.com", FLUSH}
 
 
 class Manners(NamedTuple):
-    """The protocol asks both of every server. Some have neither: they carry out what leaves together at once, so that
-    a file is closed before it is written, and their plain rename replaces what is there.
+    """The protocol asks the first two of every server. Some have neither: they carry out what leaves together at once,
+    so that a file is closed before it is written, and their plain rename replaces what is there.
     """
 
-    keeps_order: bool
-    never_replaces: bool
+    keeps_order: bool = False
+    never_replaces: bool = False
+    can_flush: bool = False
+
+
+NO_MANNERS = Manners()
 
 
 def manners_of(banner: str, greeting: Answer) -> Manners:
-    """OpenSSH's own server has both; from any other nothing is taken for granted."""
-    is_openssh = banner.startswith(_BANNER) and all(offer in greeting.body for offer in _OFFERS)
-    return Manners(keeps_order=is_openssh, never_replaces=is_openssh)
+    """OpenSSH's own server keeps the order and never replaces; from any other neither is taken for granted."""
+    offers = _offers(greeting)
+    is_openssh = banner.startswith(_BANNER) and offers >= _OFFERS
+    return Manners(keeps_order=is_openssh, never_replaces=is_openssh, can_flush=FLUSH in offers)
+
+
+def _offers(greeting: Answer) -> frozenset[bytes]:
+    try:
+        return extensions_of(greeting)
+    except ProtocolError:
+        # What comes behind the version is none of the protocol's core: who says it wrongly offers nothing.
+        return frozenset()

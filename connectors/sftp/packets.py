@@ -34,6 +34,7 @@ class PacketType(IntEnum):
     DATA = 103
     NAME = 104
     ATTRS = 105
+    EXTENDED = 200
 
 
 class ProtocolError(Exception):

@@ -10,6 +10,9 @@ READ_SIZE = 32 * 1024
 # OpenSSH answers a READDIR with a hundred names at most.
 READDIR_SIZE = 32 * 1024
 
+# OpenSSH's extension, which other servers have as well.
+FLUSH = b"fsync@openssh.com"
+
 _READ = 0x01
 _WRITE_CREATE_TRUNCATE = 0x02 | 0x08 | 0x10
 _NO_ATTRIBUTES = U32.pack(0)
@@ -50,6 +53,11 @@ def close(handle: bytes) -> Request:
 
 def fstat(handle: bytes) -> Request:
     return Request(PacketType.FSTAT, _string(handle))
+
+
+def flush(handle: bytes) -> Request:
+    """Onto the server's disk."""
+    return Request(PacketType.EXTENDED, _string(FLUSH) + _string(handle))
 
 
 def lstat(path: bytes) -> Request:

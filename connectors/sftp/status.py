@@ -75,6 +75,10 @@ def is_ok(answer: Answer) -> bool:
     return answer.kind == PacketType.STATUS and answer.body[:4] == _OK
 
 
+def is_unsupported(answer: Answer) -> bool:
+    return status_of(answer)[0] == Status.OP_UNSUPPORTED
+
+
 def is_missing(answer: Answer) -> bool:
     return status_of(answer)[0] in {Status.NO_SUCH_FILE, Status.NO_SUCH_PATH}
 

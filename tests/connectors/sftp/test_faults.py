@@ -7,9 +7,11 @@ import pytest
 
 from connectors.exceptions import ConfigError, ConnectorError, InDoubtError, TargetExistsError, TransientError
 from connectors.sftp import conversations
+from connectors.sftp.manners import Manners
 from connectors.sftp.session import SFTPSession
 from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.servers.faulty.faults import (
+    Dawdles,
     DeniedStat,
     DiskFull,
     Fails,
@@ -26,7 +28,7 @@ from tests.servers.openssh import OpenSSHServer
 Start = Callable[..., AsyncSSHServer]
 Connect = Callable[..., SFTPSession]
 CONTENT = bytes(range(256)) * 400
-RENAME = frozenset({"rename"})
+RENAME, FLUSH = frozenset({"rename"}), frozenset({"fsync"})
 
 
 def write(session: SFTPSession, path: str, content: bytes = CONTENT) -> ConnectorError | None:
@@ -60,6 +62,38 @@ def test_a_server_that_tells_no_sizes_needs_a_person(start_faulty: Start, connec
     assert isinstance(outcome, ConfigError)
     assert "check the size of order.tmp" in str(outcome)
     assert list(server.root.iterdir()) == []
+
+
+def test_a_file_is_on_the_servers_disk_before_anybody_hears_of_it(start_faulty: Start, connect: Connect) -> None:
+    flushes = Dawdles(operations=FLUSH, seconds=0)
+    session = connect(start_faulty(flushes))
+    assert session.run([conversations.write_file(f"f{n}", CONTENT, session.manners) for n in range(3)]) == [None] * 3
+    assert flushes.struck == 3
+
+
+def test_a_file_that_does_not_reach_the_servers_disk_is_an_error_and_removed(
+    start_faulty: Start, connect: Connect
+) -> None:
+    """F12."""
+    server = start_faulty(Fails(operations=FLUSH))
+    (outcome,) = connect(server).run([conversations.write_file("order.tmp", CONTENT, Manners(can_flush=True))])
+    assert isinstance(outcome, TransientError)
+    assert list(server.root.iterdir()) == []
+
+
+def test_a_disk_that_knows_no_flush_is_written_to_without(start_faulty: Start, connect: Connect) -> None:
+    """Some servers offer it for whatever they store files on."""
+    server = start_faulty(Fails(operations=FLUSH, error=asyncssh.SFTPOpUnsupported("no")))
+    assert connect(server).run([conversations.write_file("order.tmp", CONTENT, Manners(can_flush=True))]) == [None]
+    assert (server.root / "order.tmp").read_bytes() == CONTENT
+
+
+def test_a_server_that_offers_no_flush_is_not_asked_for_it(
+    start_faulty: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asyncssh.sftp.SFTPServerHandler, "_extensions", [])
+    session = connect(start_faulty())
+    assert not session.manners.can_flush
 
 
 def test_a_size_told_too_early_is_asked_for_again(start_faulty: Start, connect: Connect) -> None:

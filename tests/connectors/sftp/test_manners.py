@@ -10,7 +10,7 @@ from connectors.dropzones.base import OutgoingFile
 from connectors.dropzones.sftp import SFTPDropzone
 from connectors.exceptions import TargetExistsError
 from connectors.sftp import conversations
-from connectors.sftp.manners import Manners
+from connectors.sftp.manners import NO_MANNERS, Manners
 from connectors.sftp.packets import U32, Answer, PacketType
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.status import Status
@@ -23,7 +23,6 @@ from tests.servers.ssh2_server import ssh2_server
 
 Connect = Callable[..., SFTPSession]
 
-NONE = Manners(keeps_order=False, never_replaces=False)
 CONTENT = {f"f{n}": bytes([n]) * 40_000 for n in range(20)}
 
 
@@ -31,7 +30,7 @@ CONTENT = {f"f{n}": bytes([n]) * 40_000 for n in range(20)}
 def test_only_openssh_is_known_by_its_manners(name: str, shared_server: SharedServer, connect: Connect) -> None:
     is_openssh = name == "openssh"
     manners = connect(shared_server(name)).manners
-    assert manners == Manners(keeps_order=is_openssh, never_replaces=is_openssh)
+    assert (manners.keeps_order, manners.never_replaces) == (is_openssh, is_openssh)
 
 
 def test_another_program_behind_sshd_is_not_taken_for_openssh(
@@ -39,7 +38,7 @@ def test_another_program_behind_sshd_is_not_taken_for_openssh(
 ) -> None:
     rclone = program("rclone", package="rclone")
     server = start_openssh(extra=f"ForceCommand {rclone} --config /dev/null serve sftp --stdio /tmp")
-    assert connect(server).manners == NONE
+    assert connect(server).manners == NO_MANNERS
 
 
 @pytest.mark.parametrize("name", every.NAMES)
@@ -69,7 +68,7 @@ def test_files_are_whole_on_a_server_that_carries_out_everything_at_once(tmp_pat
 
 @pytest.mark.parametrize(("keeps_order", "bursts"), [(True, 2), (False, 3)])
 def test_manners_save_a_round_trip(keeps_order: bool, bursts: int) -> None:
-    conversation = conversations.write_file("order", b"x", keeps_order=keeps_order)
+    conversation = conversations.write_file("order", b"x", Manners(keeps_order=keeps_order))
     handle, done = Answer(PacketType.HANDLE, U32.pack(1) + b"h"), Answer(PacketType.STATUS, U32.pack(Status.OK))
     size = Answer(PacketType.ATTRS, U32.pack(1) + U32.pack(0) + U32.pack(1))
     answers = {PacketType.OPEN: handle, PacketType.WRITE: done, PacketType.FSTAT: size, PacketType.CLOSE: done}

@@ -12,6 +12,7 @@ from connectors.sftp.answers import (
     Attributes,
     attributes_of,
     data_of,
+    extensions_of,
     handle_of,
     names_of,
     status_of,
@@ -134,3 +135,9 @@ def test_a_status_without_a_message_is_read() -> None:
 def test_another_kind_of_answer_than_was_due_is_refused() -> None:
     with pytest.raises(ProtocolError, match="HANDLE"):
         handle_of(Answer(PacketType.DATA, string(b"x")))
+
+
+def test_what_a_server_offers_is_read_from_its_version() -> None:
+    offered = b"".join(map(string, (b"fsync@openssh.com", b"1", b"posix-rename@openssh.com", b"1")))
+    assert extensions_of(Answer(PacketType.VERSION, offered)) == {b"fsync@openssh.com", b"posix-rename@openssh.com"}
+    assert extensions_of(Answer(PacketType.VERSION, b"")) == frozenset()
