@@ -24,7 +24,11 @@ logger = logging.getLogger(__name__)
 WAKE_LOST_AFTER = timedelta(seconds=30)
 
 # By name: the tasks import what works on a lane.
-TASKS = {Lane.Kind.DELIVERY: "exports.tasks.drain_lane", Lane.Kind.ACKS: "exports.tasks.poll_acks"}
+TASKS = {
+    Lane.Kind.DELIVERY: "exports.tasks.drain_lane",
+    Lane.Kind.ACKS: "exports.tasks.poll_acks",
+    Lane.Kind.TIDYING: "exports.tasks.tidy_up",
+}
 
 
 class LaneLost(Exception):

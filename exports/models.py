@@ -178,6 +178,7 @@ class Lane(models.Model):
     class Kind(models.TextChoices):
         DELIVERY = "DELIVERY", "Delivery"
         ACKS = "ACKS", "Acknowledgements"
+        TIDYING = "TIDYING", "Tidying up"
 
     connection = models.ForeignKey(ERPConnection, on_delete=models.CASCADE, related_name="lanes")
     kind = models.CharField(max_length=8, choices=Kind)

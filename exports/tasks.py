@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from connectors import health
 from connectors.exceptions import ConnectorError
-from exports import ack_poller, copies, delivery, lanes
+from exports import ack_poller, copies, delivery, lanes, tidying
 from exports.models import Lane
 from exports.polling import due_for_polling
 
@@ -33,6 +33,20 @@ def poll_acks(connection_id: str) -> None:
 def poll_due() -> None:
     for connection_id in due_for_polling():
         lanes.wake(connection_id, Lane.Kind.ACKS)
+
+
+@shared_task
+def tidy_up(connection_id: str) -> None:
+    try:
+        tidying.tidy_up(UUID(connection_id))
+    except ConnectorError as error:
+        logger.warning("Old temporary files of connection %s are left behind: %s", connection_id, error)
+
+
+@shared_task
+def tidy_due() -> None:
+    for connection_id in tidying.due():
+        lanes.wake(connection_id, Lane.Kind.TIDYING)
 
 
 @shared_task

@@ -184,6 +184,7 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "exports.tasks.sweep", "schedule": SWEEP_INTERVAL_S},
     "store-copies": {"task": "exports.tasks.store_copies", "schedule": 60.0},
+    "tidy-due": {"task": "exports.tasks.tidy_due", "schedule": 300.0},
     "poll-due": {"task": "exports.tasks.poll_due", "schedule": min(ACK_POLL_INTERVAL_S, 10.0)},
 }
 
