@@ -129,7 +129,7 @@ class Drop:
     def _publish(self, placed: Sequence[_Placed]) -> None:
         """Rename; what the server refused or left unanswered is looked at once, and never sent again unseen."""
         doubtful = []
-        for p, error in zip(placed, self._dropzone.rename([p.move for p in placed]), strict=True):
+        for p, error in zip(placed, self._renamed(placed), strict=True):
             self._outcomes[p.parcel.export_id] = error or p.final
             if error:
                 doubtful.append(p)
@@ -137,6 +137,13 @@ class Drop:
         # stands, and the next try looks.
         with suppress(TransientError):
             self._settle(doubtful)
+
+    def _renamed(self, placed: Sequence[_Placed]) -> Sequence[ConnectorError | None]:
+        """A session that was lost over the staging of some has told why already, and that is what they keep."""
+        try:
+            return self._dropzone.rename([p.move for p in placed]) if placed else []
+        except TransientError as error:
+            return [error] * len(placed)
 
     def _settle(self, placed: Sequence[_Placed]) -> tuple[list[_Placed], list[_Placed]]:
         """Record what the table above says of each. Gives those back that were not published: the complete

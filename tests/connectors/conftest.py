@@ -39,7 +39,7 @@ def start_asyncssh(tmp_path: Path) -> Iterator[Callable[..., AsyncSSHServer]]:
 @pytest.fixture
 def start_faulty(tmp_path: Path) -> Iterator[Callable[..., AsyncSSHServer]]:
     with ExitStack() as running:
-        yield lambda *faults: running.enter_context(faulty_server(tmp_path / "faulty", *faults))
+        yield lambda *faults: running.enter_context(faulty_server(tmp_path / "faulty", list(faults)))
 
 
 @pytest.fixture

@@ -100,6 +100,11 @@ async def _closed(acceptor: asyncssh.SSHAcceptor, server: AsyncSSHServer) -> Non
         connection.abort()
     await asyncio.gather(*(connection.wait_closed() for connection in server.connections))
     await acceptor.wait_closed()
+    # What was told to wait for ever.
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import io
 import os
 import stat
 import threading
@@ -113,13 +114,72 @@ class LosesAnswers(Fault):
 
 
 @dataclass(kw_only=True)
+class LinksOnly(Fault):
+    """A rename is a second name and then one less: the server dies between the two."""
+
+    operations: frozenset[str] = frozenset({"rename"})
+
+    async def strike(self, call: Call) -> Any:
+        old, new = (call.server.map_path(path) for path in call.arguments)
+        os.link(old, new)
+        call.server.hang_up()
+
+
+@dataclass(kw_only=True)
+class DeletesNewName(Fault):
+    """As OpenSSH does where it may not unlink the old one."""
+
+    operations: frozenset[str] = frozenset({"rename"})
+
+    async def strike(self, call: Call) -> Any:
+        old, new = (call.server.map_path(path) for path in call.arguments)
+        os.link(old, new)
+        Path(os.fsdecode(new)).unlink()
+        raise BARE_FAILURE
+
+
+@dataclass(kw_only=True)
+class Overwrites(Fault):
+    """A plain rename replaces what is there, as it does with rclone and ProFTPD."""
+
+    operations: frozenset[str] = frozenset({"rename"})
+
+    async def strike(self, call: Call) -> Any:
+        old, new = (Path(os.fsdecode(call.server.map_path(path))) for path in call.arguments)
+        old.replace(new)
+
+
+@dataclass(kw_only=True)
+class Meanwhile(Fault):
+    """The operation takes so long that something else happens first. `failed` keeps what that ran into."""
+
+    act: Callable[[], None]
+    at_most: int | None = 1
+    failed: list[BaseException] = field(default_factory=list)
+
+    async def strike(self, call: Call) -> Any:
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self.act)
+        except BaseException as error:
+            self.failed.append(error)
+            raise
+        return await call.carry_out()
+
+
+@dataclass(kw_only=True)
 class Freezes(Fault):
     """Stops in the middle of what it does, and leaves the connection open."""
 
     operations: frozenset[str] = frozenset({"write"})
 
-    async def strike(self, call: Call) -> Any:  # noqa: ARG002 - it is never carried out
-        return await asyncio.Event().wait()
+    async def strike(self, call: Call) -> Any:
+        try:
+            return await asyncio.Event().wait()
+        finally:
+            # The server has let go of what it was told to close.
+            for file in call.arguments:
+                if isinstance(file, io.IOBase):
+                    file.close()
 
 
 @dataclass(kw_only=True)

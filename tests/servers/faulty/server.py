@@ -93,7 +93,7 @@ class FaultySFTP(asyncssh.SFTPServer):
 
     async def _call(self, operation: str, *arguments: Any) -> Any:
         go_on: GoOn = partial(_carry_out, getattr(asyncssh.SFTPServer, operation), self)
-        for fault in self.faults:
+        for fault in list(self.faults):
             if operation in fault.operations:
                 go_on = partial(_strike, fault, self, go_on)
         return await go_on(*arguments)
@@ -123,8 +123,21 @@ for _operation in OPERATIONS:
 
 
 @contextlib.contextmanager
-def faulty_server(root: Path, *faults: Fault, **options: Any) -> Iterator[AsyncSSHServer]:
-    """`options` as for `asyncssh_server`."""
-    sftp_class = type("Faulty", (FaultySFTP,), {"faults": list(faults)})
+def faulty_server(root: Path, faults: list[Fault], **options: Any) -> Iterator[AsyncSSHServer]:
+    """What is in `faults` goes wrong, and they may change meanwhile. `options` as for `asyncssh_server`."""
+    sftp_class = type("Faulty", (FaultySFTP,), {"faults": faults})
     with asyncssh_server(root, sftp_class=sftp_class, **options) as server:
         yield server
+
+
+@contextlib.contextmanager
+def silent_subsystem(root: Path) -> Iterator[AsyncSSHServer]:
+    """Lets everybody in, takes the request for SFTP, and then says nothing."""
+    with asyncssh_server(root, sftp_class=_Speechless) as server:
+        yield server
+
+
+class _Speechless(asyncssh.SFTPServer):
+    def __init__(self, chan: Any, **options: Any) -> None:
+        super().__init__(chan, **options)
+        chan.write = lambda *_: None

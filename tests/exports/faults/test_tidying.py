@@ -1,0 +1,105 @@
+"""What a crash may leave at the dropzone under temporary names, and what is removed of it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from connectors.exceptions import ConfigError
+from connectors.models import ERPConnection
+from exports import ack_poller, tidying
+from exports.models import ERPExport, Lane
+from tests.exports.conftest import Push, names
+from tests.exports.faults.zone import Zone
+from tests.servers.faulty.faults import DENIED, Fails, LosesAnswers
+
+NOW = timezone.now()
+
+
+def age(days: float) -> None:
+    ERPExport.objects.exclude(settled_at=None).update(settled_at=timezone.now() - timedelta(days=days))
+
+
+@pytest.fixture
+def given_up(push: Push, zone: Zone) -> ERPExport:
+    """Its last try broke off in the middle of the file."""
+    export = push()
+    ERPExport.objects.update(tries=7)
+    zone.faults.append(LosesAnswers(operations=frozenset({"write"}), hangs_up_after_s=0))
+    zone.drain()
+    zone.faults.clear()
+    export.refresh_from_db()
+    assert (export.status, export.staged_path) == ("FAILED", "")
+    assert zone.names == [f"{export.filename}.tmp"]
+    return export
+
+
+def test_a_temporary_of_an_export_that_failed_long_ago_is_removed(given_up: ERPExport, zone: Zone) -> None:
+    """F14: only old ones."""
+    assert tidying.tidy_up(zone.connection.pk) == 0
+    assert zone.names == [f"{given_up.filename}.tmp"]
+    age(days=2)
+    assert tidying.tidy_up(zone.connection.pk) == 1
+    assert zone.names == []
+
+
+def test_only_our_own_temporaries_are_removed(given_up: ERPExport, zone: Zone) -> None:
+    """F14."""
+    folder = zone.folder
+    foreign = ["sales_order_of_somebody_else.json.tmp", "notes.tmp", ".tmp", given_up.filename]
+    for name in foreign:
+        (folder / name).write_text("not ours")
+    (folder / f"{given_up.filename}.tmp.tmp").mkdir()
+    age(days=2)
+    assert tidying.tidy_up(zone.connection.pk) == 1
+    assert names(folder) == sorted([*foreign, f"{given_up.filename}.tmp.tmp"])
+
+
+def test_a_temporary_of_an_answered_export_is_removed_and_the_last_trace_of_another_is_not(
+    push: Push, zone: Zone
+) -> None:
+    """F14, F3: without an answer, a temporary may be all that tells that a power cut undid the rename."""
+    answered, unanswered, waiting = push(), push(), push()
+    ERPExport.objects.filter(pk=waiting.pk).update(next_attempt_at=timezone.now() + timedelta(hours=1))
+    zone.drain()
+    (zone.acks / f"ack_{answered.filename}").write_text('{"status": "ACKED"}')
+    assert ack_poller.poll(zone.connection.pk) == 1
+    for path in (zone.folder).iterdir():
+        path.rename(f"{path}.tmp")
+    (zone.folder / f"{waiting.filename}.tmp").write_text("half of i")
+    ERPExport.objects.filter(pk=unanswered.pk).update(status="FAILED", settled_at=timezone.now())
+    age(days=2)
+    assert tidying.tidy_up(zone.connection.pk) == 1
+    assert zone.names == sorted(f"{export.filename}.tmp" for export in (unanswered, waiting))
+
+
+def test_a_folder_that_may_be_written_to_and_not_listed_is_told_and_goes_on_being_used(
+    given_up: ERPExport, push: Push, zone: Zone
+) -> None:
+    zone.faults.append(Fails(operations=frozenset({"scandir"}), error=DENIED))
+    with pytest.raises(ConfigError, match="list /in"):
+        tidying.tidy_up(zone.connection.pk)
+    assert "list /in" in Lane.objects.get(kind="TIDYING").last_error
+    export = push()
+    zone.drain()
+    assert (zone.folder / export.filename).exists()
+
+
+def test_every_connection_is_looked_through_once_a_day(given_up: ERPExport, zone: Zone) -> None:
+    assert tidying.due() == [zone.connection.pk]
+    tidying.tidy_up(zone.connection.pk)
+    assert tidying.due() == []
+    Lane.objects.update(last_run_at=timezone.now() - timedelta(days=2))
+    assert tidying.due() == [zone.connection.pk]
+
+
+@pytest.mark.parametrize("change", [{"status": "DISABLED"}, {"blocked_at": NOW}], ids=["disabled", "blocked"])
+def test_a_connection_that_may_not_be_used_is_not_looked_through(
+    given_up: ERPExport, zone: Zone, change: dict[str, Any]
+) -> None:
+    age(days=2)
+    ERPConnection.objects.update(**change)
+    assert tidying.due() == []
+    assert tidying.tidy_up(zone.connection.pk) == 0
+    assert len(zone.names) == 1

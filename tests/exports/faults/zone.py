@@ -1,0 +1,51 @@
+"""A faulty server as the product and the ERP see it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors import connection_service
+from connectors.connection_service import ConnectionChanges
+from connectors.models import ERPConnection
+from exports import delivery
+from exports.models import ERPExport
+from tests.exports.conftest import names
+from tests.servers.asyncssh_server import AsyncSSHServer
+from tests.servers.faulty.server import Fault
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zone:
+    """What is in `faults` goes wrong."""
+
+    server: AsyncSSHServer
+    faults: list[Fault]
+    connection: ERPConnection
+
+    @property
+    def folder(self) -> Path:
+        return self.server.root / "in"
+
+    @property
+    def acks(self) -> Path:
+        return self.server.root / "acks"
+
+    @property
+    def names(self) -> list[str]:
+        """Half files and temporary ones too."""
+        return names(self.folder)
+
+    def arrived(self) -> Counter[str]:
+        return Counter(self.names)
+
+    def drain(self) -> None:
+        delivery.drain(self.connection.pk)
+
+    def drain_later(self) -> None:
+        """As if the waits of the schedule, and the pauses, were over."""
+        ERPExport.objects.filter(status="PENDING").update(next_attempt_at=None)
+        ERPConnection.objects.update(paused_until=None)
+        self.drain()
+
+    def edit(self, **config: object) -> None:
+        connection_service.save(self.connection, ConnectionChanges(config=config), actor="test")
