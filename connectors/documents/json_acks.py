@@ -19,14 +19,16 @@ NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 BOM = b"\xef\xbb\xbf"
 
 Short = Annotated[str, Meta(max_length=120)]
+# JSON knows no end of a number; the columns that it goes into do.
+Number = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _Body(Struct, frozen=True, kw_only=True):
     """Keys that are not ours are an ERP's own business."""
 
     status: Literal["ACKED", "FAILED"]
-    erp_order_id: Short | int | None = None
-    error_code: Short | int | None = None
+    erp_order_id: Short | Number | None = None
+    error_code: Short | Number | None = None
     message: str | None = None
     processed_at: datetime | None = None
 

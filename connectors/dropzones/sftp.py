@@ -4,12 +4,17 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
-from connectors.exceptions import ConnectorError
+from connectors.exceptions import ConnectorError, TransientError
+from connectors.hostile_text import tame
 from connectors.sftp import conversations, folders
 from connectors.sftp.answers import Attributes
+from connectors.sftp.packets import SSH_PAYLOAD
 from connectors.sftp.session import SFTPSession
 
 T = TypeVar("T")
+
+# A larger file leaves in several requests. Handles have 256 bytes at most.
+ONE_WRITE = SSH_PAYLOAD - 512
 
 # Requests for names on their way at once: one for the many short listings, then more for the few long ones.
 _FIRST_WAVE, _LARGEST_WAVE = 2, 32
@@ -21,7 +26,26 @@ class SFTPDropzone(Dropzone):
 
     def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
         manners = self._session.manners
-        return self._session.run([conversations.write_file(file.path, file.content, manners) for file in files])
+        outcomes = self._session.run([conversations.write_file(f.path, f.content, manners) for f in files])
+        if manners.tells_short_writes:
+            return outcomes
+        written = [file for file, error in zip(files, outcomes, strict=True) if error is None]
+        damaged = self._damaged([file for file in written if len(file.content) > ONE_WRITE])
+        return [damaged.get(file.path, error) for file, error in zip(files, outcomes, strict=True)]
+
+    def _damaged(self, files: Sequence[OutgoingFile]) -> dict[str, ConnectorError]:
+        """A write in the middle of a file that kept less than it said leaves a hole, and the size as it should be.
+        Where reading is not permitted, the size has to do."""
+        if not files:
+            return {}
+        try:
+            found = self.read([file.path for file in files], limit=max(len(file.content) for file in files))
+        except TransientError as error:
+            return dict.fromkeys((file.path for file in files), error)
+        damaged = [f.path for f, raw in zip(files, found, strict=True) if isinstance(raw, bytes) and raw != f.content]
+        if damaged:
+            self.remove(damaged)
+        return {path: TransientError(f"{tame(path)} has other bytes on the server than were sent.") for path in damaged}
 
     def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
         rename = conversations.rename if self._session.manners.never_replaces else conversations.rename_to_free_name

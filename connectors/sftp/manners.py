@@ -12,12 +12,14 @@ _OFFERS = {b"posix-rename@openssh.com", b"fstatvfs@openssh.com", FLUSH}
 
 
 class Manners(NamedTuple):
-    """The protocol asks the first two of every server. Some have neither: they carry out what leaves together at once,
-    so that a file is closed before it is written, and their plain rename replaces what is there.
+    """The protocol asks the first three of every server. Some have none: they carry out what leaves together at once,
+    so that a file is closed before it is written; their plain rename replaces what is there; and a write that kept
+    less than it was given is told as done.
     """
 
     keeps_order: bool = False
     never_replaces: bool = False
+    tells_short_writes: bool = False
     can_flush: bool = False
 
 
@@ -25,10 +27,15 @@ NO_MANNERS = Manners()
 
 
 def manners_of(banner: str, greeting: Answer) -> Manners:
-    """OpenSSH's own server keeps the order and never replaces; from any other neither is taken for granted."""
+    """OpenSSH's own server has all of them; from any other none is taken for granted."""
     offers = _offers(greeting)
     is_openssh = banner.startswith(_BANNER) and offers >= _OFFERS
-    return Manners(keeps_order=is_openssh, never_replaces=is_openssh, can_flush=FLUSH in offers)
+    return Manners(
+        keeps_order=is_openssh,
+        never_replaces=is_openssh,
+        tells_short_writes=is_openssh,
+        can_flush=FLUSH in offers,
+    )
 
 
 def _offers(greeting: Answer) -> frozenset[bytes]:

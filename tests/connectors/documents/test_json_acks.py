@@ -60,6 +60,7 @@ def test_a_refusal_carries_the_erps_reason() -> None:
         '{"status": "ACKED"}'.encode("utf-16"),
         '{"status": "ACKED", "x": "ä"}'.encode("latin-1"),
         b'{"status": "ACKED", "n": ' + b"9" * 5000 + b"}",
+        b'{"status": "ACKED", "erp_order_id": ' + b"9" * 300 + b"}",
     ],
 )
 def test_anything_else_is_refused_with_a_reason(raw: bytes) -> None:

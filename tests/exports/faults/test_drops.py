@@ -24,8 +24,8 @@ def long(order_id: object) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [DiskFull(at=40_000), ShortWrites(), QuotaAtClose(), Fails(operations=FLUSH)],
-    ids=["write", "short write", "close", "flush"],
+    [DiskFull(at=40_000), ShortWrites(), ShortWrites(below=1), QuotaAtClose(), Fails(operations=FLUSH)],
+    ids=["write", "short write", "hole", "close", "flush"],
 )
 def test_a_file_that_is_not_whole_is_never_seen_and_goes_when_there_is_room(
     fault: Fault, push: Push, zone: Zone, tmp_path: Path

@@ -66,9 +66,13 @@ class DeniedStat(Fails):
 
 @dataclass(kw_only=True)
 class ShortWrites(Fault):
-    """Says that all is well, and keeps half of it."""
+    """Says that all is well, and keeps half of it; of what begins below `below` only, so that the size fits again."""
 
     operations: frozenset[str] = frozenset({"write"})
+    below: int | None = None
+
+    def is_about(self, call: Call) -> bool:
+        return self.below is None or call.arguments[1] < self.below
 
     async def strike(self, call: Call) -> int:
         file, offset, data = call.arguments
