@@ -13,6 +13,9 @@ from connectors.sftp.session import SFTPSession
 
 T = TypeVar("T")
 
+# A server may tell more, which no column holds.
+LARGEST = 2**63 - 1
+
 # A larger file leaves in several requests. Handles have 256 bytes at most.
 ONE_WRITE = SSH_PAYLOAD - 512
 
@@ -94,7 +97,7 @@ def _is_a_name(name: str) -> bool:
 def _entry(name: str, attributes: Attributes) -> Entry:
     return Entry(
         name=name,
-        size=attributes.size or 0,
+        size=min(attributes.size or 0, LARGEST),
         modified_at=float(attributes.modified_at or 0),
         is_file=attributes.is_file,
     )
