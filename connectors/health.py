@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from connectors.models import ERPConnection, key_ring
 from connectors.sftp.pool import sessions
@@ -59,4 +58,4 @@ def record_failure(connection_id: UUID) -> None:
     connection = ERPConnection.objects.get(pk=connection_id)
     pause = max((wait for after, wait in PAUSES.items() if connection.failures_in_a_row >= after), default=None)
     if pause:
-        ERPConnection.objects.filter(pk=connection_id).update(paused_until=timezone.now() + pause)
+        ERPConnection.objects.filter(pk=connection_id).update(paused_until=Now() + pause)

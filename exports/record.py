@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from connectors.ports import ExportResult
@@ -68,7 +69,8 @@ def failed(results: Sequence[ExportResult], rows: Rows) -> None:
     """Planned again by the schedule, or PENDING -> FAILED when trying again cannot help."""
     if not results:
         return
-    now = timezone.now()
+    # By the clock that tells when a try is due: a worker's own may be wrong.
+    now = ERPExport.objects.filter(pk=results[0].export_id).values_list(Now(), flat=True).get()
     pending, _ = _locked([rows[result.export_id] for result in results])
     outcomes = {result.export_id: result for result in results}
     for export in pending:

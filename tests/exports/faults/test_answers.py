@@ -126,6 +126,7 @@ def test_a_hundred_thousand_files_of_others_are_passed_by_in_little_memory(push:
     grown = resident_mb(os.getpid()) - before
     assert (listing.struck, states()) == (1, {export.filename: "ACKED"})
     # The server is in this process too; all of the entries at once would take 60.
+
     assert grown < 40
 
 
