@@ -26,6 +26,8 @@ class LoginNameThrottle(SimpleRateThrottle):
 
 
 class PushThrottle(UserRateThrottle):
+    """Counts as long as there is something to count with: an order does not wait for a broker that is down."""
+
     scope = "push"
 
     def allow_request(self, request: Request, view: APIView) -> bool:

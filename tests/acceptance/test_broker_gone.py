@@ -1,0 +1,57 @@
+"""A broker that forgets everything, and one that is not there: a message is only a wake-up."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.acceptance.conftest import Site
+from tests.acceptance.installation import eventually, installed
+from tests.acceptance.test_whole_path import ORDER, pushed
+from tests.servers.redis import RedisServer, redis_server
+
+COUNT = 5
+
+
+@pytest.fixture
+def broker() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def site(tmp_path: Path, broker: RedisServer) -> Iterator[Site]:
+    dropzone = tmp_path / "dropzones" / "acme"
+    (dropzone / "in").mkdir(parents=True)
+    settings = {"DROPZONE_ROOT": str(tmp_path / "dropzones"), "REDIS_URL": broker.url}
+    with installed(tmp_path / "site", settings) as installation:
+        yield Site(installation=installation, dropzone=dropzone, config={"mode": "filesystem", "export_path": "in"})
+
+
+def arrived(site: Site) -> int:
+    return len(list((site.dropzone / "in").glob("sales_order_*.json")))
+
+
+@pytest.mark.timeout(180)
+def test_a_broker_that_forgets_everything_loses_no_order(site: Site, broker: RedisServer) -> None:
+    """F22: flushed with all the wake-ups in it, then restarted with pushes meanwhile."""
+    installation = site.installation
+    site.connect()
+    installation.kill("worker")
+    for n in range(COUNT):
+        pushed(installation, f"PO-{n}")
+    with redis.Redis.from_url(broker.url) as client:
+        assert client.llen("celery") >= 1
+        client.flushall()
+    installation.start("worker")
+    eventually(lambda: arrived(site) == COUNT, within_s=60, what="every file")
+
+    orders = [installation.post("draft-orders/", {**ORDER, "external_order_number": f"Late {n}"}) for n in range(COUNT)]
+    for order in orders:
+        installation.post(f"draft-orders/{order['id']}/approve/")
+    broker.crash()
+    for order in orders:
+        assert installation.post(f"draft-orders/{order['id']}/push/")["status"] == "PUSHING"
+    broker.start()
+    eventually(lambda: arrived(site) == 2 * COUNT, within_s=60, what="every file")
