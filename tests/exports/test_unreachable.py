@@ -116,6 +116,7 @@ def test_a_refused_login_blocks_and_is_not_repeated(
     assert (export.status, export.tries) == ("PENDING", 0)
     assert server.username in connection.blocked_reason
     assert server.log().count("Failed publickey") == 1
+    assert [event.kind for event in export.events.all()] == ["REQUESTED", "BLOCKED"]
 
     change(private_key=server.private_key)
     delivery.drain(connection.pk)
@@ -134,6 +135,7 @@ def test_a_changed_host_key_blocks_before_the_login(
     export.refresh_from_db()
     assert export.status == "PENDING"
     assert connection.blocked_reason.count("SHA256:") == 2
+    assert [event.message for event in export.events.filter(kind="BLOCKED")] == [connection.blocked_reason]
     assert "Accepted" not in server.log()
     assert "Failed" not in server.log()
 

@@ -74,7 +74,7 @@ def test_a_file_is_on_the_servers_disk_before_anybody_hears_of_it(start_faulty: 
 def test_a_file_that_does_not_reach_the_servers_disk_is_an_error_and_removed(
     start_faulty: Start, connect: Connect
 ) -> None:
-    """F12."""
+    """F10, F11."""
     server = start_faulty(Fails(operations=FLUSH))
     (outcome,) = connect(server).run([conversations.write_file("order.tmp", CONTENT, Manners(can_flush=True))])
     assert isinstance(outcome, TransientError)

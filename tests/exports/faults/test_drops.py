@@ -1,6 +1,7 @@
 """Servers that cannot keep a file, or will not: what lies there afterwards, and what the export says."""
 
 from pathlib import Path
+from uuid import UUID
 
 import asyncssh
 import pytest
@@ -16,7 +17,7 @@ from tests.servers.faulty.server import Fault
 OPEN, FLUSH, RENAME = frozenset({"open"}), frozenset({"fsync"}), frozenset({"rename"})
 
 
-def long(order_id: object) -> None:
+def long(order_id: UUID) -> None:
     """A document of more than one write."""
     lines = [DraftOrderLine(order_id=order_id, line_no=n, internal_sku="1", uom="ST", qty=1) for n in range(2, 302)]
     DraftOrderLine.objects.bulk_create(lines)

@@ -94,7 +94,7 @@ def _falsely_sent(zone: Zone) -> Iterator[ERPExport]:
 
 def _copy(export: ERPExport) -> bytes:
     with copies.read(export) as file:
-        return file.read()
+        return bytes(file.read())
 
 
 def _falsely_failed(zone: Zone) -> int:

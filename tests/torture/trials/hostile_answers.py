@@ -23,7 +23,7 @@ GROWS_AT_MOST_MB = 100
 
 
 def run(torture: Torture) -> Result:
-    good, many = torture.size(500, 50), torture.size(10_000, 1000)
+    good, many = torture.size(500, 40), torture.size(10_000, 400)
     with openssh_server(torture.folder / "sshd") as server:
         connection = connected(server, timeout_s=30)
         push(connection, 2 * good)
