@@ -52,6 +52,16 @@ def test_a_file_that_is_not_whole_is_never_seen_and_goes_when_there_is_room(
     assert content == (tmp_path / "storage" / export.storage_key).read_bytes()
 
 
+def test_a_long_file_goes_where_nothing_may_be_read(push: Push, zone: Zone) -> None:
+    """F9: then its size has to do."""
+    export = push()
+    long(export.draft_order_id)
+    zone.faults.append(Fails(operations=frozenset({"read"}), error=DENIED))
+    zone.drain()
+    export.refresh_from_db()
+    assert (export.status, zone.names) == ("SENT", [export.filename])
+
+
 def test_a_file_for_which_there_is_no_room_does_not_keep_a_smaller_one(push: Push, zone: Zone) -> None:
     """F10."""
     large, small = push(), push()
