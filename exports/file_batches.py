@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
 BATCH = 1000
-# A larger file comes alone.
-BATCH_BYTES = 16 * 1024 * 1024
+# To read damaged ones takes several times as much. A larger file comes alone.
+BATCH_BYTES = 1024 * 1024
 
 
 class Sized(Protocol):
