@@ -10,6 +10,7 @@ from django.db import connections
 from django.db.utils import DatabaseError
 
 from connectors.encryption import EncryptionError, load_key
+from connectors.failpoints import VARIABLE, armed
 from connectors.registry import registry
 from connectors.rotation import Unreadable, unreadable
 
@@ -41,6 +42,15 @@ def third_party_connectors(**_kwargs: Any) -> list[CheckMessage]:
         )
         for name, reason in registry.broken.items()
     ]
+
+
+@register(Tags.security, deploy=True)
+def failpoints(**_kwargs: Any) -> list[CheckMessage]:
+    point = armed()
+    if point is None:
+        return []
+    hint = f"Take {VARIABLE} out of the environment. It is for tests of what a crash leaves."
+    return [Error(f"{VARIABLE} is set: a worker kills itself at {point}.", hint=hint, id="connectors.E003")]
 
 
 @register(Tags.database)

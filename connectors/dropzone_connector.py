@@ -17,6 +17,7 @@ from connectors.dropzones.drop import Drop, Outcome, Parcel
 from connectors.dropzones.inspection import DropzoneInspection
 from connectors.dropzones.trial import try_dropzone
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError
+from connectors.failpoints import Failpoint, reached
 from connectors.inspection import Inspection
 from connectors.ports import (
     Ack,
@@ -97,7 +98,9 @@ class DropzoneConnector(BaseConnector):
             keys[attempt.export_id] = self._store(order, document)
         if not parcels:
             return
+        reached(Failpoint.RENDERED)
         with settings.open() as dropzone:
+            reached(Failpoint.DROPZONE_OPEN)
             outcomes = Drop(dropzone, settings, journal).deliver(parcels)
         yield from _results(parcels, outcomes, keys)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from connectors import health
 from connectors.exceptions import ConfigError, ConnectorError
+from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
 from connectors.ports import AckInbox, AckReadingConnector
 from connectors.registry import registry
@@ -24,6 +25,7 @@ def poll(connection_id: UUID) -> int:
     with lanes.holding(connection_id, Lane.Kind.ACKS) as lease:
         if lease is None:
             return 0
+        reached(Failpoint.POLL_CLAIMED)
         connection = ERPConnection.objects.select_related("organization").get(pk=connection_id)
         try:
             archived = _poll(connection, lease)
@@ -44,8 +46,11 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
             return 0
         with AnswerReader(connection, inbox) as answers:
             for batch in answers:
+                reached(Failpoint.ANSWERS_READ)
                 lanes.renew(lease)
-                answers.put_away(*ledger.enter(connection, batch))
+                done, damaged = ledger.enter(connection, batch)
+                reached(Failpoint.LEDGER_ENTERED)
+                answers.put_away(done, damaged)
     if connection.status == ERPConnection.Status.DISABLED:
         health.hang_up(connection.pk)
     if answers.errors:

@@ -8,6 +8,7 @@ from typing import Self
 from uuid import UUID
 
 from connectors.exceptions import ConnectorError, RejectedError, TransientError
+from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
 from connectors.ports import AckEntry, AckInbox
 from exports import ledger
@@ -66,6 +67,7 @@ class AnswerReader:
         nothing: list[AckEntry] = []
         listed = self._wire.submit(next, batches, nothing)
         while batch := listed.result():
+            reached(Failpoint.ANSWERS_LISTED)
             rows = ERPExport.objects.filter(
                 connection=self._connection, filename__any_of=[e.export_filename for e in batch]
             )
@@ -74,6 +76,7 @@ class AnswerReader:
             listed = self._wire.submit(next, batches, nothing)
             if len(batch) > len(exports):
                 ledger.note_orphans(self._connection, [e for e in batch if e.export_filename not in exports])
+                reached(Failpoint.ORPHANS_NOTED)
             yield reading
 
     def _read(self, entries: Sequence[AckEntry], exports: Mapping[str, UUID]) -> list[Answer]:
@@ -97,6 +100,7 @@ class AnswerReader:
 
     def _move(self, done: Sequence[AckEntry], damaged: Sequence[AckEntry]) -> Moved:
         outcomes = [*self._inbox.archive(done), *self._inbox.archive(damaged, quarantine=True)]
+        reached(Failpoint.ANSWERS_MOVED)
         errors = {e.name: error for e, error in zip([*done, *damaged], outcomes, strict=True) if error is not None}
         return len(outcomes) - len(errors), errors
 
@@ -107,3 +111,4 @@ class AnswerReader:
             self.archived += moved
             self.errors += errors.values()
             ledger.note_left(self._connection, {name: str(error) for name, error in errors.items()})
+            reached(Failpoint.MOVES_NOTED)

@@ -18,6 +18,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Concat, Now
 
 from connectors.exceptions import ConnectorError
+from connectors.failpoints import Failpoint, reached
 from connectors.registry import registry
 from connectors.sales_order import OrderLine
 from exports.documents import attempt_of, batch_of, order_lines, sales_order
@@ -130,6 +131,7 @@ def store_again(ids: Iterable[UUID]) -> set[UUID]:
 
 def _put(export: ERPExport, content: bytes) -> bool:
     key = storages["exports"].save(key_of(export), ContentFile(content))
+    reached(Failpoint.COPY_STORED)
     rows = ERPExport.objects.filter(pk=export.pk, storage_key=export.storage_key)
     return rows.update(storage_key=key) == 1
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from connectors import health
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
+from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
 from connectors.ports import AckReadingConnector, ExportAttempt, ExportResult, Staged
 from connectors.registry import registry
@@ -54,6 +55,7 @@ class LaneJournal:
             Event(pk, EventKind.STAGED.value, now, detail={"path": file.path, "bytes": file.size})
             for pk, file in files.items()
         )
+        reached(Failpoint.JOURNAL_WRITTEN)
 
     @transaction.atomic
     def discarded(self, export_ids: Sequence[UUID]) -> None:
@@ -90,12 +92,15 @@ def drain(connection_id: UUID) -> None:
     with lanes.holding(connection_id, Lane.Kind.DELIVERY) as lease:
         if lease is None:
             return
+        reached(Failpoint.LANE_CLAIMED)
         try:
             more = _drain(lease)
         except lanes.LaneLost as lost:
             logger.warning("Delivery stops, another worker goes on: %s", lost)
             return
+        reached(Failpoint.LANE_DRAINED)
     if more:
+        reached(Failpoint.TURN_ENDED)
         lanes.wake(connection_id)
 
 
@@ -108,6 +113,7 @@ def _drain(lease: lanes.Lease) -> bool:
             if connection is None:
                 health.hang_up(lease.connection_id)
                 return False
+            reached(Failpoint.BATCH_READ)
             try:
                 _deliver(batch, connection, lease, copies)
             except BatchOutdated:
@@ -149,6 +155,7 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
     settled = {result.export_id for result in results}
     sent, stored = [r for r in results if r.success], copies.stored()
     record.sent(sent, rows, answer_due, stored)
+    reached(Failpoint.SENT_RECORDED)
     record.failed([r for r in results if not r.success], rows)
     copies.keep(stored.difference(r.storage_key for r in sent))
     if failure:
@@ -175,10 +182,12 @@ def _orders(batch: Sequence[ERPExport]) -> tuple[list[tuple[SalesOrder, ExportAt
 def _connection_failed(connection: ERPConnection, failure: ConnectorError, unsettled: list[ERPExport]) -> None:
     if isinstance(failure, ConfigError):
         health.block(connection.pk, str(failure), missing_key=failure.missing_key)
+        reached(Failpoint.BLOCKED)
         record.blocked(unsettled, str(failure))
         return
     if isinstance(failure, TransientError):
         health.record_failure(connection.pk)
+        reached(Failpoint.FAILURE_COUNTED)
     results = [
         ExportResult(success=False, export_id=e.pk, error_message=str(failure), retryable=failure.retryable)
         for e in unsettled

@@ -15,6 +15,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
+from connectors.failpoints import Failpoint, reached
 from exports.models import Lane
 from orderflow.celery import app
 
@@ -58,6 +59,7 @@ def holding(connection_id: UUID, kind: Lane.Kind) -> Iterator[Lease | None]:
         done.set()
         keeper.join()
         if Lane.objects.filter(pk=lease.lane_id, token=lease.token).update(leased_until=None):
+            reached(Failpoint.LANE_RELEASED)
             _wake_again(connection_id, kind)
 
 
@@ -76,6 +78,7 @@ def wake(connection_id: UUID, kind: Lane.Kind = Lane.Kind.DELIVERY) -> bool:
     )
     if not asleep.update(awake_since=Now()):
         return False
+    reached(Failpoint.WAKE_UP_NOTED)
     try:
         app.send_task(TASKS[kind], args=[str(connection_id)])
     except OperationalError as error:

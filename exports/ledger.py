@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
 from connectors.ports import Ack, AckEntry
 from exports.answers import Answered, Effects
@@ -73,6 +74,7 @@ def enter(connection: ERPConnection, found: Sequence[Answer]) -> tuple[list[AckE
         elif verdict != Verdict.INCOMPLETE:
             done.append(answer.entry)
     page.write()
+    reached(Failpoint.LEDGER_WRITTEN)
     return done, damaged
 
 

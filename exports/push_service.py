@@ -3,11 +3,13 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from uuid import uuid4
+from functools import partial
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.utils import timezone
 
+from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
 from connectors.ports import ExportAttempt
 from connectors.registry import registry
@@ -107,8 +109,14 @@ def _create(request: PushRequest, connection: ERPConnection, source: OrderStatus
     ExportEvent.objects.create(export=export, kind=EventKind.REQUESTED, actor=request.actor, at=now)
     record(request.order.organization_id, request.actor, "retry push" if supersedes else "push", request.order)
     # The push is committed: whatever the wake-up runs into, the caller has its export and the sweep finds the work.
-    transaction.on_commit(lambda: lanes.wake(connection.pk), robust=True)
+    transaction.on_commit(partial(_wake, connection.pk), robust=True)
+    reached(Failpoint.PUSH_WRITTEN)
     return export
+
+
+def _wake(connection_id: UUID) -> None:
+    reached(Failpoint.PUSH_COMMITTED)
+    lanes.wake(connection_id)
 
 
 def _default_connection(order: DraftOrder) -> ERPConnection:

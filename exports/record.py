@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from connectors.failpoints import Failpoint, reached
 from connectors.ports import ExportResult
 from exports import history
 from exports.history import Event
@@ -62,6 +63,7 @@ def sent(results: Sequence[ExportResult], rows: Rows, answer_due: timedelta | No
         )
         for e in pending
     )
+    reached(Failpoint.SENT_WRITTEN)
 
 
 @transaction.atomic
@@ -81,6 +83,7 @@ def failed(results: Sequence[ExportResult], rows: Rows) -> None:
         export.next_attempt_at = again if outcome.retryable else None
     _plan([export for export in pending if export.next_attempt_at], now)
     _fail([export for export in pending if not export.next_attempt_at], now)
+    reached(Failpoint.FAILED_WRITTEN)
 
 
 def blocked(exports: Sequence[ERPExport], reason: str) -> None:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from connectors.dropzones.base import Dropzone, Move
 from connectors.exceptions import ConnectorError, TargetExistsError
+from connectors.failpoints import Failpoint, reached
 from connectors.ports import Ack, AckEntry
 
 MAX_ACK_SIZE = 1024 * 1024
@@ -45,6 +46,7 @@ class DropzoneAckInbox:
             self._dropzone.make_directory(folder)
         except ConnectorError as error:
             return [error] * len(entries)
+        reached(Failpoint.ARCHIVE_MADE)
         outcomes = self._dropzone.rename([self._move(e.name, folder, e.name) for e in entries])
         return [
             self._beside(entry, folder) if isinstance(outcome, TargetExistsError) else outcome

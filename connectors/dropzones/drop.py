@@ -19,6 +19,7 @@ from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
 from connectors.dropzones.config import DropzoneSettings
 from connectors.dropzones.refusals import left_behind, lost_with_folder, taken
 from connectors.exceptions import ConnectorError, TransientError
+from connectors.failpoints import Failpoint, reached
 from connectors.ports import ExportDocument, Journal, Staged
 
 # Where the file is now, or why it is not there.
@@ -66,16 +67,20 @@ class Drop:
         if damaged:
             # Or a temporary that is lost while it is written anew would look as if the ERP had taken the file.
             self._journal.discarded([p.parcel.export_id for p in damaged])
+            reached(Failpoint.JOURNAL_DISCARDED)
         staged = self._stage([*damaged, *fresh])
         if complete or staged:
             self._commit(complete, staged)
+            reached(Failpoint.JOURNALED)
         self._publish([*complete, *staged])
+        reached(Failpoint.PUBLISHED)
         return self._outcomes
 
     def _write_directly(self, parcels: Sequence[Parcel]) -> dict[UUID, Outcome]:
         """No witness of a try is left behind, so a crash may send the order again: at least once, not once."""
         placed = [self._place(parcel) for parcel in parcels]
         written = self._dropzone.write([_file(p.final, p) for p in placed])
+        reached(Failpoint.WRITTEN_IN_PLACE)
         return {p.parcel.export_id: error or p.final for p, error in zip(placed, written, strict=True)}
 
     def _place(self, parcel: Parcel) -> _Placed:
@@ -109,6 +114,8 @@ class Drop:
                 self._outcomes[p.parcel.export_id] = error
             else:
                 staged.append(p)
+        if staged:
+            reached(Failpoint.STAGED)
         return staged
 
     def _commit(self, complete: Sequence[_Placed], staged: Sequence[_Placed]) -> None:
@@ -156,6 +163,7 @@ class Drop:
         damaged: list[_Placed] = []
         published: list[_Placed] = []
         for p, final, temporary in zip(placed, finals, temporaries, strict=True):
+            reached(Failpoint.LOOKED)
             if isinstance(final, ConnectorError) or isinstance(temporary, ConnectorError):
                 self._outcomes[p.parcel.export_id] = _first_error(final, temporary)
             elif final is None and temporary is not None:
@@ -167,7 +175,9 @@ class Drop:
                 published.append(p)
             else:
                 self._outcomes[p.parcel.export_id] = taken(p.final)
-        self._dropzone.remove([p.temporary for p in published])
+        if published:
+            self._dropzone.remove([p.temporary for p in published])
+            reached(Failpoint.CLEARED)
         return complete, damaged
 
     def _lost_with_folder(self, gone: Sequence[str]) -> dict[str, ConnectorError]:

@@ -19,6 +19,7 @@ from connectors.exceptions import (
     TargetExistsError,
     TransientError,
 )
+from connectors.failpoints import Failpoint, reached
 from connectors.hostile_text import tame
 
 T = TypeVar("T")
@@ -71,11 +72,13 @@ class LocalDropzone(Dropzone):
     def _write(self, file: OutgoingFile) -> None:
         with self._root.parent(file.path) as (folder, name):
             fd = create(folder, name)
+            reached(Failpoint.LOCAL_FILE_CREATED)
             try:
                 _fill(fd, file)
             except BaseException:
                 os.unlink(name, dir_fd=folder)
                 raise
+        reached(Failpoint.LOCAL_FILE_WRITTEN)
 
     def _rename(self, move: Move) -> None:
         with self._root.parent(move.source) as source, self._root.parent(move.target) as target:
@@ -84,6 +87,7 @@ class LocalDropzone(Dropzone):
                 rename_without_replacing(Place(*source), Place(*target))
             except FileExistsError:
                 raise TargetExistsError(f"{tame(move.target)} is there already. It was not touched.") from None
+        reached(Failpoint.LOCAL_FILE_RENAMED)
 
     def _stat(self, path: str) -> Entry | None:
         try:

@@ -16,6 +16,7 @@ from connectors.exceptions import (
     TargetExistsError,
     TransientError,
 )
+from connectors.failpoints import Failpoint, reached
 from connectors.hostile_text import tame
 from connectors.sftp import requests
 from connectors.sftp.answers import Attributes, attributes_of, data_of, handle_of
@@ -36,6 +37,7 @@ def write_file(path: str, content: bytes, manners: Manners = NO_MANNERS) -> Conv
     (answer,) = yield [requests.open_to_replace(name)]
     if answer.kind != PacketType.HANDLE:
         raise failure(answer, "write", path)
+    reached(Failpoint.SFTP_FILE_CREATED)
     handle = handle_of(answer)
     writes = [*requests.writes(handle, content)]
     flush = [requests.flush(handle)] if manners.can_flush else []
@@ -49,6 +51,7 @@ def write_file(path: str, content: bytes, manners: Manners = NO_MANNERS) -> Conv
     if error:
         yield [requests.remove(name)]
         raise error
+    reached(Failpoint.SFTP_FILE_WRITTEN)
 
 
 def _size_error(path: str, answer: Answer, size: int) -> Conversation[ConnectorError | None]:
@@ -77,6 +80,7 @@ def rename_to_free_name(source: str, target: str) -> Conversation[None]:
 def rename(source: str, target: str) -> Conversation[None]:
     (answer,) = yield [requests.rename(encoded(source), encoded(target))]
     if is_ok(answer):
+        reached(Failpoint.SFTP_FILE_RENAMED)
         return
     there, here = yield [requests.lstat(encoded(target)), requests.lstat(encoded(source))]
     raise _rename_error(answer, source, target, there=there, here=here)

@@ -1,0 +1,127 @@
+"""Where cases are played: a database, the servers, and processes that are really killed."""
+
+import multiprocessing
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection as Line
+from pathlib import Path
+from typing import Any
+
+from tests.crashes.erp import StandInERP
+from tests.crashes.evidence import Evidence
+from tests.crashes.judge import wrongs
+from tests.crashes.lives import LEASE_S, RECOVERS_WITHIN_S, die, die_again, recover
+from tests.crashes.scene import Case, Scene, Seen, scene
+from tests.crashes.table import ERP
+from tests.servers.sftp_server import SFTPServer
+
+# A child is forked from a process that has Django and the product loaded: nobody waits for that a thousand times.
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["tests.crashes.preloaded"])
+
+ENDS_WITHIN_S = RECOVERS_WITHIN_S + 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """`database` is Django's description of one with the product's tables; `servers` by name, None for a folder."""
+
+    folder: Path
+    database: Mapping[str, Any]
+    servers: Mapping[str, SFTPServer | None]
+
+    def play(self, case: Case) -> list[str]:
+        """What is wrong with how it ended, in words; nothing when it ended as the table says."""
+        slug = f"scene-{secrets.token_hex(4)}"
+        set_up = scene(
+            case, server=self.servers[case.server], database=self.database, folder=self.folder / slug, slug=slug
+        )
+        try:
+            return list(wrongs(case, _played(set_up)))
+        except _NotAsPlanned as error:
+            return [str(error)]
+
+
+class _NotAsPlanned(Exception):
+    """A process did not die, or did."""
+
+
+def _played(scene: Scene) -> Evidence:
+    erp = StandInERP(dropzone=scene.dropzone, answers=scene.case.erp == ERP.ANSWERING)
+    is_quick = scene.case.erp in {ERP.QUICK, ERP.ANSWERING}
+    with erp.watching() if is_quick else nullcontext():
+        _killed(die, scene)
+        if scene.case.row.after:
+            _killed(die_again, scene)
+        # The dead one's lease ends, and its session's last requests are carried out.
+        time.sleep(LEASE_S)
+    if is_quick:
+        erp.take()
+    orders_before = {name: arrival.written_ns for name, arrival in erp.arrivals.items()} | {
+        path.name: path.stat().st_mtime_ns for path in _files(scene.dropzone / "in")
+    }
+    answers_before = frozenset(path.name for path in _files(scene.dropzone / "acks"))
+    with erp.watching() if is_quick else nullcontext():
+        before, after = _recovered(scene)
+    erp.take()
+    return Evidence(
+        before=before,
+        after=after,
+        orders_before=orders_before,
+        orders_after=frozenset(path.name for path in _files(scene.dropzone / "in")),
+        answers_before=answers_before,
+        answers_after={
+            folder: frozenset(path.name for path in _files(scene.dropzone / "acks" / inner))
+            for folder, inner in {"acks": ".", "processed": "processed", "error": "error"}.items()
+        },
+        arrived=erp.arrived,
+        arrivals=erp.arrivals,
+        copies=sum(path.is_file() for path in scene.storage.rglob("*")),
+    )
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+
+
+def _killed(life: Callable[[Scene], None], scene: Scene) -> None:
+    process = _processes.Process(target=life, args=(scene,), daemon=True)
+    process.start()
+    code = _ended(process)
+    if code != -signal.SIGKILL:
+        raise _NotAsPlanned(f"{life.__name__} ended with {code}: the step was not reached")
+
+
+def _recovered(scene: Scene) -> tuple[Seen, Seen]:
+    ours, theirs = _processes.Pipe(duplex=False)
+    process = _processes.Process(target=recover, args=(scene, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    with ours:
+        seen = list(_told(ours))
+    code = _ended(process)
+    if len(seen) != 2:
+        raise _NotAsPlanned(f"the recovery ended with {code}")
+    return seen[0], seen[1]
+
+
+def _told(line: "Line[None, Seen]") -> Iterator[Seen]:
+    with suppress(EOFError):
+        while line.poll(ENDS_WITHIN_S):
+            yield line.recv()
+
+
+def _ended(process: Any) -> int | None:
+    """Its exit code; None when it had to be killed."""
+    process.join(ENDS_WITHIN_S)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        return None
+    code: int = process.exitcode
+    process.close()
+    return code
