@@ -1,14 +1,18 @@
-"""Renaming that never replaces, which `rename(2)` does."""
+"""Renaming that never replaces, which `rename(2)` does, and that is one step: a second name, then without the first,
+would be two, and an ERP that takes the file between them leaves a temporary that looks as if it had not been published.
+"""
 
+import ctypes
 import errno
 import os
 from typing import NamedTuple
 
-from connectors.exceptions import InDoubtError
-from connectors.hostile_text import tame
+# Linux's; None elsewhere.
+_renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+_NO_REPLACE = 1
 
-# What file systems without hard links answer.
-_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+# What a kernel and a file system answer that cannot do it; NFS is one.
+_CANNOT = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 
 
 class Place(NamedTuple):
@@ -19,22 +23,21 @@ class Place(NamedTuple):
 
 
 def rename_without_replacing(source: Place, target: Place) -> None:
-    """A second name, then without the first. Raises `FileExistsError`; `InDoubtError` when both names remain."""
-    try:
-        os.link(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
+    """Raises `FileExistsError`, or another `OSError`; nothing was renamed then."""
+    code = _rename_if_free(source, target)
+    if code in _CANNOT:
         _rename_where_nothing_is(source, target)
-    else:
-        _drop_first_name(source, target)
+    elif code:
+        raise OSError(code, os.strerror(code), target.name)
 
 
-def _drop_first_name(source: Place, target: Place) -> None:
-    try:
-        os.unlink(source.name, dir_fd=source.folder)
-    except OSError as error:
-        raise InDoubtError(f"{tame(target.name)} is there, and {tame(source.name)} cannot be removed.") from error
+def _rename_if_free(source: Place, target: Place) -> int:
+    """The error's number, 0 for none."""
+    if _renameat2 is None:
+        return errno.ENOSYS
+    names = os.fsencode(source.name), os.fsencode(target.name)
+    failed = _renameat2(source.folder, names[0], target.folder, names[1], ctypes.c_uint(_NO_REPLACE))
+    return ctypes.get_errno() if failed else 0
 
 
 def _rename_where_nothing_is(source: Place, target: Place) -> None:

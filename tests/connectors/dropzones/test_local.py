@@ -1,5 +1,6 @@
 """S9: the folder is all that there is."""
 
+import ctypes
 import errno
 import os
 import resource
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.dropzones import no_replace
 from connectors.dropzones.base import Move, OutgoingFile
 from connectors.dropzones.local import LocalDropzone
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError, TransientError
@@ -101,13 +103,28 @@ def test_only_files_are_renamed(dropzone: LocalDropzone, root: Path) -> None:
     assert (root / "in" / "folder").is_dir()
 
 
-def test_a_file_system_without_links_renames_and_still_never_replaces(
-    dropzone: LocalDropzone, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_links(*args: object, **kwargs: object) -> None:
-        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+def test_a_rename_is_one_step(dropzone: LocalDropzone, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F1, F8: were it two, a crash between them would leave both names, and when the ERP has taken the final one, the
+    temporary would pass for a file that was never published."""
+    write(dropzone, "in/a")
 
-    monkeypatch.setattr(os, "link", no_links)
+    def crash(*args: object, **kwargs: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(os, "unlink", crash)
+    assert dropzone.rename([Move(source="in/a", target="in/b")]) == [None]
+    assert [file.name for file in (root / "in").iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS])
+def test_a_file_system_that_cannot_refuse_to_replace_is_looked_at_first(
+    dropzone: LocalDropzone, root: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def cannot(*args: object) -> int:
+        ctypes.set_errno(code)
+        return -1
+
+    monkeypatch.setattr(no_replace, "_renameat2", cannot)
     for name in ("in/a", "in/b"):
         write(dropzone, name)
     first, second = dropzone.rename([Move(source="in/a", target="in/c"), Move(source="in/b", target="in/c")])
