@@ -20,8 +20,8 @@ from tests.crashes.table import ERP
 from tests.servers.sftp_server import SFTPServer
 
 # A child is forked from a process that has Django and the product loaded: nobody waits for that a thousand times.
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.crashes.preloaded"])
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["tests.crashes.preloaded"])
 
 ENDS_WITHIN_S = RECOVERS_WITHIN_S + 10
 
@@ -89,7 +89,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _killed(life: Callable[[Scene], None], scene: Scene) -> None:
-    process = _processes.Process(target=life, args=(scene,), daemon=True)
+    process = processes.Process(target=life, args=(scene,), daemon=True)
     process.start()
     code = _ended(process)
     if code != -signal.SIGKILL:
@@ -97,8 +97,8 @@ def _killed(life: Callable[[Scene], None], scene: Scene) -> None:
 
 
 def _recovered(scene: Scene) -> tuple[Seen, Seen]:
-    ours, theirs = _processes.Pipe(duplex=False)
-    process = _processes.Process(target=recover, args=(scene, theirs), daemon=True)
+    ours, theirs = processes.Pipe(duplex=False)
+    process = processes.Process(target=recover, args=(scene, theirs), daemon=True)
     process.start()
     theirs.close()
     with ours:
