@@ -13,9 +13,7 @@ def look(scene: Scene) -> Seen:
     answers = AckFile.objects.filter(organization__slug=scene.slug).order_by("name", "pk")
     return Seen(
         orders=tuple(_order(scene, order) for order in orders_of(scene)),
-        answers=tuple(
-            AnswerSeen(name=row.name, verdict=row.verdict, left_because=row.left_because) for row in answers
-        ),
+        answers=tuple(AnswerSeen(name=row.name, verdict=row.verdict, left_because=row.left_because) for row in answers),
     )
 
 

@@ -4,8 +4,7 @@ Each step at one server and with one ERP in turn, others on PostgreSQL than on S
 with all of them.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,19 +35,10 @@ def _erps(row: Row, turn: int) -> Iterator[ERP]:
         yield ERP.QUICK
 
 
-@pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, SFTPServer | None]]:
-    with ExitStack() as running:
-        started = {name: every.start(name, tmp_path_factory.mktemp(name)) for name in every.NAMES}
-        yield {LOCAL: None} | {name: running.enter_context(server) for name, server in started.items()}
-
-
-@pytest.fixture
-def stage(transactional_db: None, tmp_path: Path, servers: Mapping[str, SFTPServer | None]) -> Stage:
-    return Stage(folder=tmp_path, database=database.settings_dict, servers=servers)
-
-
 @pytest.mark.parametrize("case", [*_cases()], ids=str)
-def test_a_death_is_made_good(case: Case, stage: Stage) -> None:
+def test_a_death_is_made_good(
+    case: Case, transactional_db: None, tmp_path: Path, shared_server: Callable[[str], SFTPServer]
+) -> None:
     """F1, F8, F20, A1, A3."""
-    assert stage.play(case) == []
+    servers = {case.server: None if case.server == LOCAL else shared_server(case.server)}
+    assert Stage(folder=tmp_path, database=database.settings_dict, servers=servers).play(case) == []
