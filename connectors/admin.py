@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 
 from connectors import connection_service, trial_report
 from connectors.connection_columns import ConnectionColumns, is_paused, local_time, steps_table
-from connectors.connection_service import ConnectionChanges
+from connectors.connection_service import ConnectionChanges, NotPaused
 from connectors.exceptions import ConfigError
 from connectors.forms import CLEAR, CONFIG, ConnectionForm, ConnectionStartForm, connection_form
 from connectors.models import ERPConnection
@@ -25,13 +25,16 @@ from orderflow.tenancy.scoped_admin import actor
 
 OWN_FIELDS = ("organization", "connector", "name", "status", "is_default")
 STATE_FIELDS = (("health", "last_test"),)
+# The newest.
+EVENTS_SHOWN = 50
 
 
 @admin.register(ERPConnection)
 class ERPConnectionAdmin(ConnectionColumns, PageAdmin):
     needed_to_add = needed_to_change = Action.EDIT_CONNECTIONS
-    actions = ("test",)
+    actions = ("test", "resume")
     change_form_outer_before_template = "connectors/above_the_form.html"
+    change_form_outer_after_template = "connectors/events.html"
     readonly_fields = ("connector", "health", "last_test")
     list_display = ("name", "organization", "connector", "health", "default", "last_test", "problem")
     list_filter = ("organization", "status")
@@ -112,6 +115,7 @@ class ERPConnectionAdmin(ConnectionColumns, PageAdmin):
             test = context["test"] = trial_report.take(request.session, obj)
             context["test_steps"] = steps_table(test["steps"] if test else [])
             context["may_accept"] = self.has_edit_permission(request)
+            context["events"] = obj.events.order_by("-id")[:EVENTS_SHOWN]
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def notes(self, request: HttpRequest, obj: ERPConnection) -> Iterator[Note]:
@@ -127,6 +131,8 @@ class ERPConnectionAdmin(ConnectionColumns, PageAdmin):
 
     def buttons(self, request: HttpRequest, obj: ERPConnection) -> Iterator[Button]:
         yield Button(action="test", label="Test connection", variant="primary", icon="network_check")
+        if is_paused(obj) and not obj.blocked_at:
+            yield Button(action="resume", label="Resume now", icon="play_arrow")
 
     @admin.action(description="Test connection", permissions=["edit"])
     def test(self, request: HttpRequest, rows: models.QuerySet[ERPConnection]) -> None:
@@ -138,6 +144,17 @@ class ERPConnectionAdmin(ConnectionColumns, PageAdmin):
                 messages.success(request, f"{connection}: the test passed in {result.latency_ms} ms.")
             else:
                 messages.error(request, f"{connection}: the test failed. {result.error_message}")
+
+    @admin.action(description="Resume now", permissions=["edit"])
+    def resume(self, request: HttpRequest, rows: models.QuerySet[ERPConnection]) -> None:
+        who = actor(request)
+        self.run_each(
+            request,
+            rows,
+            lambda connection: connection_service.resume(connection, actor=who),
+            done="resumed. What waited goes now",
+            refusal=NotPaused,
+        )
 
     def accept_host_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Pin the very key whose fingerprint the person was shown."""

@@ -1,9 +1,11 @@
 """Setting a connection up: config checked and encrypted, one default, tests. Admin, API and commands come here."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -86,7 +88,7 @@ def _write(connection: ERPConnection, changed: list[str], actor: str, config_fie
     else:
         connection.save(update_fields=[*changed, "updated_at"])
         ERPConnection.objects.filter(pk=connection.pk).update(revision=F("revision") + 1)
-        health.release(connection.pk)
+        health.release(connection.pk, actor=actor, cause="The connection was edited.")
     record(
         connection.organization_id,
         actor,
@@ -95,6 +97,18 @@ def _write(connection: ERPConnection, changed: list[str], actor: str, config_fie
         fields=", ".join(changed),
         config=", ".join(config_fields),
     )
+
+
+class NotPaused(Exception):
+    """There is no pause to end."""
+
+
+@transaction.atomic
+def resume(connection: ERPConnection, *, actor: str) -> None:
+    """Use a paused connection again before its time; its orders go at once. Raises `NotPaused`."""
+    if not health.resume(connection.pk, actor=actor, cause="Resumed by hand."):
+        raise NotPaused(f"Connection {connection.name!r} is not paused.")
+    record(connection.organization_id, actor, "resume connection", connection)
 
 
 def test(
@@ -109,7 +123,8 @@ def test(
     A test of the stored config is kept on the connection, and a success releases a block.
     """
     try:
-        config = connection.runtime_config(merged_config(connection, unsaved or {}))
+        ends_at = time.monotonic() + settings.JOB_LIMIT_S
+        config = connection.runtime_config(merged_config(connection, unsaved or {}), ends_at=ends_at)
         result = registry.create(connection.connector_type).test_connection(config, on_step=on_step)
     except ConfigError as error:
         result = TestResult(success=False, latency_ms=0, error_message=str(error))
@@ -127,7 +142,7 @@ def _keep(connection: ERPConnection, result: TestResult, actor: str) -> None:
         last_test_latency_ms=result.latency_ms,
     )
     if result.success:
-        health.release(connection.pk)
+        health.release(connection.pk, actor=actor, cause="A test passed.", tested=True)
     record(
         connection.organization_id, actor, "test connection", connection, outcome="ok" if result.success else "failed"
     )

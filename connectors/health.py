@@ -4,16 +4,25 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
+from django.dispatch import Signal
+from django.utils import timezone
 
-from connectors.models import ERPConnection, key_ring
+from connectors.models import ConnectionEvent, ERPConnection, key_ring
 from connectors.sftp.pool import sessions
 
 # After so many failed sessions in a row, and for how long. The first failures are left to each order's own schedule.
 PAUSES = {3: timedelta(minutes=1), 5: timedelta(minutes=5), 8: timedelta(minutes=15)}
 
-_RELEASED: dict[str, Any] = {
+# A connection may be used again, or for the first time with these settings: what waits for it may go. Sent in the
+# transaction of the change, with `connection_id`, `actor`, `cause` in words, and whether it was just `tested`.
+freed = Signal()
+
+Kind = ConnectionEvent.Kind
+
+_AS_NEW: dict[str, Any] = {
     "blocked_at": None,
     "blocked_reason": "",
     "blocked_by_key": "",
@@ -22,10 +31,19 @@ _RELEASED: dict[str, Any] = {
 }
 
 
-def block(connection_id: UUID, reason: str, *, missing_key: str = "") -> bool:
-    """Stop using the connection until somebody mends it. True for the one caller that blocked it."""
+@transaction.atomic
+def block(connection_id: UUID, reason: str, *, missing_key: str = "", revision: int | None = None) -> bool:
+    """Stop using the connection until somebody mends it. True for the one caller that blocked it.
+
+    What was seen with the settings of a `revision` says nothing about later ones.
+    """
     rows = ERPConnection.objects.filter(pk=connection_id, blocked_at=None)
-    return rows.update(blocked_at=Now(), blocked_reason=reason[:500], blocked_by_key=missing_key) == 1
+    if revision is not None:
+        rows = rows.filter(revision=revision)
+    if not rows.update(blocked_at=Now(), blocked_reason=reason[:500], blocked_by_key=missing_key):
+        return False
+    _note(connection_id, Kind.BLOCKED, reason)
+    return True
 
 
 def release_readable() -> int:
@@ -33,7 +51,17 @@ def release_readable() -> int:
     again. Tells how many."""
     held = [identifier.hex() for identifier in key_ring().key_ids]
     rows = ERPConnection.objects.filter(blocked_by_key__in=held).exclude(blocked_at=None)
-    return rows.update(**_RELEASED)
+    return sum(_release(rows.filter(pk=pk), pk) for pk in rows.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def _release(rows: QuerySet[ERPConnection], connection_id: UUID) -> bool:
+    released = rows.update(**_AS_NEW) == 1
+    if released:
+        cause = "The encryption key that was missing is there."
+        _note(connection_id, Kind.RELEASED, cause)
+        _free(connection_id, cause=cause)
+    return released
 
 
 def hang_up(connection_id: UUID) -> None:
@@ -41,21 +69,74 @@ def hang_up(connection_id: UUID) -> None:
     sessions.close_idle(connection_id)
 
 
-def release(connection_id: UUID) -> None:
+@transaction.atomic
+def release(connection_id: UUID, *, actor: str, cause: str, tested: bool = False) -> None:
     """A test succeeded or the config was edited: use the connection again at once."""
-    ERPConnection.objects.filter(pk=connection_id).update(**_RELEASED)
+    rows = ERPConnection.objects.filter(pk=connection_id)
+    if rows.filter(blocked_at__isnull=False).update(**_AS_NEW):
+        _note(connection_id, Kind.RELEASED, cause, actor)
+    elif not _resume(connection_id, actor=actor, cause=cause):
+        rows.filter(failures_in_a_row__gt=0).update(**_AS_NEW)
+    _free(connection_id, actor=actor, cause=cause, tested=tested)
 
 
+@transaction.atomic
+def resume(connection_id: UUID, *, actor: str, cause: str) -> bool:
+    """End a pause before its time. False: there is none."""
+    resumed = _resume(connection_id, actor=actor, cause=cause)
+    if resumed:
+        _free(connection_id, actor=actor, cause=cause)
+    return resumed
+
+
+@transaction.atomic
 def record_success(connection_id: UUID) -> None:
-    ERPConnection.objects.filter(pk=connection_id, failures_in_a_row__gt=0).update(
-        failures_in_a_row=0, paused_until=None
-    )
+    rows = ERPConnection.objects.filter(pk=connection_id)
+    if rows.filter(failures_in_a_row__gte=min(PAUSES)).update(failures_in_a_row=0, paused_until=None):
+        cause = "A session succeeded again."
+        _note(connection_id, Kind.RESUMED, cause)
+        _free(connection_id, cause=cause)
+    else:
+        rows.filter(failures_in_a_row__gt=0).update(failures_in_a_row=0, paused_until=None)
 
 
-def record_failure(connection_id: UUID) -> None:
+@transaction.atomic
+def record_failure(connection_id: UUID, reason: str = "") -> None:
     """A session could not be had, or was lost: after a few in a row, pause."""
-    ERPConnection.objects.filter(pk=connection_id).update(failures_in_a_row=F("failures_in_a_row") + 1)
-    connection = ERPConnection.objects.get(pk=connection_id)
-    pause = max((wait for after, wait in PAUSES.items() if connection.failures_in_a_row >= after), default=None)
-    if pause:
-        ERPConnection.objects.filter(pk=connection_id).update(paused_until=Now() + pause)
+    rows = ERPConnection.objects.filter(pk=connection_id)
+    rows.update(failures_in_a_row=F("failures_in_a_row") + 1)
+    failures = rows.values_list("failures_in_a_row", flat=True).get()
+    pause = max((wait for after, wait in PAUSES.items() if failures >= after), default=None)
+    if pause is None:
+        return
+    rows.update(paused_until=Now() + pause)
+    # A pause like the one before is no news: a server that is down for a week has three lines, not a thousand.
+    if failures in PAUSES:
+        minutes = pause // timedelta(minutes=1)
+        text = (
+            f"{failures} sessions in a row failed; from now on each further one pauses it for {minutes} min. {reason}"
+        )
+        _note(connection_id, Kind.PAUSED, text.rstrip())
+
+
+def record_polling(connection_id: UUID, error: str) -> None:
+    """The answers could not be read, or, without an error, they can again."""
+    _note(connection_id, Kind.POLL_FAILED if error else Kind.POLL_WORKS, error)
+
+
+def _resume(connection_id: UUID, *, actor: str, cause: str) -> bool:
+    paused = ERPConnection.objects.filter(pk=connection_id, blocked_at=None, paused_until__gt=Now())
+    resumed = paused.update(**_AS_NEW) == 1
+    if resumed:
+        _note(connection_id, Kind.RESUMED, cause, actor)
+    return resumed
+
+
+def _free(connection_id: UUID, *, actor: str = "", cause: str, tested: bool = False) -> None:
+    freed.send(sender=ERPConnection, connection_id=connection_id, actor=actor, cause=cause, tested=tested)
+
+
+def _note(connection_id: UUID, kind: ConnectionEvent.Kind, message: str, actor: str = "") -> None:
+    ConnectionEvent.objects.create(
+        connection_id=connection_id, kind=kind, message=message[:500], actor=actor, at=timezone.now()
+    )

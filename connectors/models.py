@@ -1,4 +1,5 @@
 import json
+import math
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +9,7 @@ from django.db import models
 
 from connectors.encryption import EncryptionError, KeyRing, UnknownKeyError
 from connectors.exceptions import ConfigError
-from orderflow.tenancy.models import Organization
+from orderflow.tenancy.models import AppendOnly, Organization
 
 
 def key_ring() -> KeyRing:
@@ -79,9 +80,36 @@ class ERPConnection(models.Model):
         config: dict[str, Any] = json.loads(plaintext)
         return config
 
-    def runtime_config(self, stored: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def runtime_config(self, stored: Mapping[str, Any] | None = None, *, ends_at: float = math.inf) -> dict[str, Any]:
         """The config as the connector takes it: `root` keeps filesystem mode inside the organization's folder,
-        `connection_id` and `revision` say whose sessions may be used again."""
+        `connection_id` and `revision` say whose sessions may be used again, and `ends_at`, on the monotonic clock,
+        when the job that it is for has to be over whatever the server does."""
         config = self.stored_config() if stored is None else stored
         root = str(settings.DROPZONE_ROOT / self.organization.slug)
-        return {**config, "root": root, "connection_id": self.pk, "revision": self.revision}
+        whose = {"connection_id": self.pk, "revision": self.revision}
+        return {**config, "root": root, **whose, "ends_at": ends_at}
+
+
+class ConnectionEvent(AppendOnly):
+    """A change of what may be done with a connection: one line each, however many orders wait for it."""
+
+    class Kind(models.TextChoices):
+        PAUSED = "PAUSED", "Paused"
+        RESUMED = "RESUMED", "Resumed"
+        BLOCKED = "BLOCKED", "Blocked"
+        RELEASED = "RELEASED", "Released"
+        POLL_FAILED = "POLL_FAILED", "Answers cannot be read"
+        POLL_WORKS = "POLL_WORKS", "Answers can be read again"
+
+    connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=11, choices=Kind)
+    # Empty where nobody did it: the connection did.
+    actor = models.CharField(max_length=150, blank=True)
+    message = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M:%S}"

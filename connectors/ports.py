@@ -1,7 +1,7 @@
 """The port between OrderFlow and an ERP: what a connector takes, what it gives back."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -164,7 +164,7 @@ class Ack:
 class AckInbox(Protocol):
     """The ERP's answers over one connection, on one open session. Every call may raise `ConnectorError`."""
 
-    def entries(self) -> Iterator[AckEntry]:
+    def entries(self) -> Generator[AckEntry, None, None]:
         """What lies there now. A folder that cannot be listed is an error, never "no answers"."""
 
     def read(self, entries: Sequence[AckEntry]) -> list[bytes | ConnectorError | None]:

@@ -33,24 +33,29 @@ def poll(connection_id: UUID) -> int:
             logger.warning("Polling stops, another worker goes on: %s", lost)
             return 0
         except ConnectorError as error:
-            lanes.note_error(lease, str(error))
+            lanes.note(lease, error)
             raise
-        lanes.note_error(lease, "")
+        lanes.note(lease, None)
+    if lease.lane.passed:
+        lanes.wake(connection_id, Lane.Kind.ACKS)
     return archived
 
 
 def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
     with ExitStack() as stack:
-        inbox = _open(connection, stack)
+        inbox = _open(connection, stack, lease.ends_at)
         if inbox is None:
             return 0
-        with AnswerReader(connection, inbox) as answers:
+        with AnswerReader(connection, inbox, skip=lease.lane.passed) as answers:
             for batch in answers:
                 reached(Failpoint.ANSWERS_READ)
                 lanes.renew(lease)
                 done, damaged = ledger.enter(connection, batch)
                 reached(Failpoint.LEDGER_ENTERED)
                 answers.put_away(done, damaged)
+                if lease.is_over:
+                    answers.stop()
+        lease.lane.passed = answers.passed
     if connection.status == ERPConnection.Status.DISABLED:
         health.hang_up(connection.pk)
     if answers.errors:
@@ -59,14 +64,14 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
     return answers.archived
 
 
-def _open(connection: ERPConnection, stack: ExitStack) -> AckInbox | None:
+def _open(connection: ERPConnection, stack: ExitStack, ends_at: float) -> AckInbox | None:
     """None where this ERP does not answer. Refused credentials block the connection before a next try."""
     connector = registry.create(connection.connector_type)
     try:
-        config = connection.runtime_config()
+        config = connection.runtime_config(ends_at=ends_at)
         if not isinstance(connector, AckReadingConnector) or connector.answer_due(config) is None:
             return None
         return stack.enter_context(connector.open_inbox(config))
     except ConfigError as error:
-        health.block(connection.pk, str(error), missing_key=error.missing_key)
+        health.block(connection.pk, str(error), missing_key=error.missing_key, revision=connection.revision)
         raise

@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -24,14 +26,19 @@ class AnswerReader:
     """A context to iterate over: batches of answers, each to be written down and then put away.
 
     An inbox is for one thread at a time. Here that is a thread of its own, which does in turn what it is asked for.
-    `archived` and `errors` are complete when the context has ended.
+    `archived` and `errors` are complete when the context has ended. `skip` are files that an earlier poll has passed
+    and left there; they do not keep this one from the rest.
     """
 
-    def __init__(self, connection: ERPConnection, inbox: AckInbox) -> None:
+    def __init__(self, connection: ERPConnection, inbox: AckInbox, *, skip: int = 0) -> None:
         self.archived = 0
         self.errors: list[ConnectorError] = []
         self._connection = connection
         self._inbox = inbox
+        self._entries = inbox.entries()
+        self._skip = skip
+        self._listed = 0
+        self._stopped = self._has_more = False
         self._wire = ThreadPoolExecutor(1, thread_name_prefix="inbox")
         self._moving: deque[Future[Moved]] = deque()
 
@@ -46,6 +53,17 @@ class AnswerReader:
                 self._note_moved(self._moving)
         finally:
             self._wire.shutdown(cancel_futures=True)
+            with suppress(ConnectorError):
+                self._entries.close()
+
+    @property
+    def passed(self) -> int:
+        """What the next poll may skip: 0 when this one came to the end."""
+        return self._skip + self._listed - self.archived if self._has_more else 0
+
+    def stop(self) -> None:
+        """Begin with no further batch."""
+        self._stopped = True
 
     def __iter__(self) -> Iterator[list[Answer]]:
         """One batch ahead: a batch is given when the next one has been asked for."""
@@ -63,11 +81,17 @@ class AnswerReader:
         self._moving.append(self._wire.submit(self._move, done, damaged))
 
     def _started(self) -> Iterator[Future[list[Answer]]]:
-        batches = batches_of(self._inbox.entries())
+        batches = batches_of(islice(self._entries, self._skip, None))
         nothing: list[AckEntry] = []
         listed = self._wire.submit(next, batches, nothing)
-        while batch := listed.result():
+        while found := listed.result():
+            # A file that is replaced while the folder is read may be named twice.
+            batch = list({entry.name: entry for entry in found}.values())
             reached(Failpoint.ANSWERS_LISTED)
+            if self._stopped:
+                self._has_more = True
+                return
+            self._listed += len(found)
             rows = ERPExport.objects.filter(
                 connection=self._connection, filename__any_of=[e.export_filename for e in batch]
             )

@@ -4,3 +4,10 @@ from django.apps import AppConfig
 class ExportsConfig(AppConfig):
     name = "exports"
     verbose_name = "Exports"
+
+    def ready(self) -> None:
+        # Models can be imported from here on.
+        from connectors.health import freed  # noqa: PLC0415
+        from exports.releases import put_forward  # noqa: PLC0415
+
+        freed.connect(put_forward)

@@ -1,13 +1,12 @@
 """Drain a connection's lane: take what is due, hand it to the connector, record what became of it."""
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
@@ -105,8 +104,7 @@ def drain(connection_id: UUID) -> None:
 
 
 def _drain(lease: lanes.Lease) -> bool:
-    """True when the slice ended before the work did."""
-    end = time.monotonic() + settings.DELIVERY_SLICE_S
+    """True when the slice ended before the work did. A server that failed is left alone until the next sweep."""
     with Copies(lease.connection_id) as copies:
         while batch := _next_batch(lease.connection_id):
             connection = usable().select_related("organization").filter(pk=lease.connection_id).first()
@@ -114,11 +112,11 @@ def _drain(lease: lanes.Lease) -> bool:
                 health.hang_up(lease.connection_id)
                 return False
             reached(Failpoint.BATCH_READ)
-            try:
+            with suppress(BatchOutdated):
                 _deliver(batch, connection, lease, copies)
-            except BatchOutdated:
-                continue
-            if time.monotonic() > end:
+            if lease.error:
+                return False
+            if lease.is_over:
                 return True
     return False
 
@@ -136,7 +134,7 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
     answer_due = None
     try:
         connector = registry.create(connection.connector_type, copies)
-        config = connection.runtime_config()
+        config = connection.runtime_config(ends_at=lease.ends_at)
         if isinstance(connector, AckReadingConnector):
             answer_due = connector.answer_due(config)
         orders, results = _orders(batch)
@@ -159,10 +157,20 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
     record.failed([r for r in results if not r.success], rows)
     copies.keep(stored.difference(r.storage_key for r in sent))
     if failure:
+        lanes.note(lease, failure)
         _connection_failed(connection, failure, [rows[pk] for pk in rows if pk not in settled])
-    elif all(result.retryable for result in results):
-        health.record_failure(connection.pk)
     else:
+        _met(connection, results, lease)
+
+
+def _met(connection: ERPConnection, results: Sequence[ExportResult], lease: lanes.Lease) -> None:
+    """A session in which nothing could be done counts as one that was lost."""
+    # The last, for the first may only tell that the session was over by then.
+    problem = results[-1].error_message if all(result.retryable for result in results) else None
+    lanes.note(lease, TransientError(problem) if problem else None)
+    if problem:
+        health.record_failure(connection.pk, problem)
+    elif connection.failures_in_a_row:
         health.record_success(connection.pk)
 
 
@@ -181,12 +189,13 @@ def _orders(batch: Sequence[ERPExport]) -> tuple[list[tuple[SalesOrder, ExportAt
 
 def _connection_failed(connection: ERPConnection, failure: ConnectorError, unsettled: list[ERPExport]) -> None:
     if isinstance(failure, ConfigError):
-        health.block(connection.pk, str(failure), missing_key=failure.missing_key)
+        health.block(connection.pk, str(failure), missing_key=failure.missing_key, revision=connection.revision)
         reached(Failpoint.BLOCKED)
+        health.hang_up(connection.pk)
         record.blocked(unsettled, str(failure))
         return
     if isinstance(failure, TransientError):
-        health.record_failure(connection.pk)
+        health.record_failure(connection.pk, str(failure))
         reached(Failpoint.FAILURE_COUNTED)
     results = [
         ExportResult(success=False, export_id=e.pk, error_message=str(failure), retryable=failure.retryable)

@@ -2,27 +2,27 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q
-from django.db.models.expressions import Combinable
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
+from connectors import health
+from connectors.exceptions import ConnectorError
 from connectors.failpoints import Failpoint, reached
+from exports import places
+from exports.database_clock import from_now
 from exports.models import Lane
 from orderflow.celery import app
 
 logger = logging.getLogger(__name__)
-
-# A wake-up that nobody has seen by then was lost on the way.
-WAKE_LOST_AFTER = timedelta(seconds=30)
 
 # By name: the tasks import what works on a lane.
 TASKS = {
@@ -36,16 +36,42 @@ class LaneLost(Exception):
     """Another worker holds the lane by now: whatever this one had in hand is no longer its to finish."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Lease:
-    lane_id: int
-    connection_id: UUID
-    token: int
+    """The lane for one run, and what the run came to, which is written when it gives the lane back."""
+
+    lane: Lane
+    error: ConnectorError | None = None
+    # Whether the server was asked for anything; without that, nothing is known of it.
+    met: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def connection_id(self) -> UUID:
+        return self.lane.connection_id
+
+    @property
+    def token(self) -> int:
+        return self.lane.token
+
+    @property
+    def took_s(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
+    def is_over(self) -> bool:
+        """Others wait for the worker: finish what is begun, and leave the rest to the next turn."""
+        return self.took_s > float(settings.DELIVERY_SLICE_S)
+
+    @property
+    def ends_at(self) -> float:
+        """When the session with the server is cut, on the monotonic clock."""
+        return self.started + float(settings.JOB_LIMIT_S)
 
 
 @contextmanager
 def holding(connection_id: UUID, kind: Lane.Kind) -> Iterator[Lease | None]:
-    """The lane while the block runs, or None when somebody else holds it."""
+    """The lane while the block runs, or None when somebody else holds it or it has to wait for a place."""
     lease = _acquire(connection_id, kind)
     if lease is None:
         yield None
@@ -58,33 +84,46 @@ def holding(connection_id: UUID, kind: Lane.Kind) -> Iterator[Lease | None]:
     finally:
         done.set()
         keeper.join()
-        if Lane.objects.filter(pk=lease.lane_id, token=lease.token).update(leased_until=None):
+        if _give_back(lease):
             reached(Failpoint.LANE_RELEASED)
             _wake_again(connection_id, kind)
+            call_next(kind)
 
 
 def renew(lease: Lease) -> None:
     """Inside a transaction this also keeps everybody else off the lane until its end. Raises `LaneLost`."""
-    held = Lane.objects.filter(pk=lease.lane_id, token=lease.token)
-    if not held.update(leased_until=_after(settings.LEASE_S)):
+    if not _held(lease).update(leased_until=from_now(settings.LEASE_S)):
         raise LaneLost(f"The lane of connection {lease.connection_id} has another holder.")
 
 
 def wake(connection_id: UUID, kind: Lane.Kind = Lane.Kind.DELIVERY) -> bool:
-    """Send one wake-up for new work; a lane that is awake gets no further one. True when one was sent."""
+    """Send one wake-up for new work, unless one is on its way or the lane is in line. True when one was sent."""
     lane, _ = Lane.objects.get_or_create(connection_id=connection_id, kind=kind)
-    asleep = Lane.objects.filter(
-        Q(awake_since=None) | Q(awake_since__lt=_after(-WAKE_LOST_AFTER.total_seconds())), pk=lane.pk
-    )
+    asleep = Lane.objects.filter(places.asleep(), pk=lane.pk, waiting_since=None)
     if not asleep.update(awake_since=Now()):
         return False
     reached(Failpoint.WAKE_UP_NOTED)
+    return _send(connection_id, kind)
+
+
+def call_next(kind: Lane.Kind) -> None:
+    """Wake those that waited longest for a place, as many as there are places by now."""
+    while (connection_id := places.next_in_line(kind)) and _send(connection_id, kind):
+        pass
+
+
+def note(lease: Lease, error: ConnectorError | None) -> None:
+    """What the server was last met with; None when it went well."""
+    lease.met, lease.error = True, error
+
+
+def _send(connection_id: UUID, kind: Lane.Kind) -> bool:
     try:
         app.send_task(TASKS[kind], args=[str(connection_id)])
     except OperationalError as error:
         logger.warning("The broker took no wake-up, the next sweep will find the work: %s", error)
         # Or the sweep would wait for it.
-        Lane.objects.filter(pk=lane.pk).update(awake_since=None)
+        Lane.objects.filter(connection_id=connection_id, kind=kind).update(awake_since=None)
         return False
     return True
 
@@ -97,35 +136,62 @@ def _wake_again(connection_id: UUID, kind: Lane.Kind) -> None:
         wake(connection_id, kind)
 
 
-def note_error(lease: Lease, error: str) -> None:
-    """What the last run ended with; empty when it went well."""
-    Lane.objects.filter(pk=lease.lane_id, token=lease.token).update(last_error=error[:500])
-
-
 def _acquire(connection_id: UUID, kind: Lane.Kind) -> Lease | None:
     lane, _ = Lane.objects.get_or_create(connection_id=connection_id, kind=kind)
-    # Whoever finds it held says so to the holder; when that has just gone, it can be had.
-    while not (lease := _take(lane)):
+    in_line = False
+    while True:
+        try:
+            if lease := _take(lane):
+                return lease
+        except places.NoPlace:
+            if in_line:
+                return None
+            # Whoever gives a place back from now on calls this lane; one that was given back just before can be had.
+            places.line_up(lane)
+            in_line = True
+            continue
+        # Whoever finds it held says so to the holder; when that has just gone, it can be had.
         held = Lane.objects.filter(pk=lane.pk, leased_until__gte=Now())
         if held.update(wake_missed=True):
             return None
-    return lease
 
 
 @transaction.atomic
 def _take(lane: Lane) -> Lease | None:
-    free = Lane.objects.filter(Q(leased_until=None) | Q(leased_until__lt=Now()), pk=lane.pk)
+    """Raises `NoPlace`."""
+    free = Lane.objects.filter(places.free(), pk=lane.pk)
     taken = free.update(
         token=F("token") + 1,
-        leased_until=_after(settings.LEASE_S),
+        leased_until=from_now(settings.LEASE_S),
         awake_since=None,
+        waiting_since=None,
         wake_missed=False,
         last_run_at=Now(),
     )
     if not taken:
         return None
-    token = Lane.objects.values_list("token", flat=True).get(pk=lane.pk)
-    return Lease(lane_id=lane.pk, connection_id=lane.connection_id, token=token)
+    lane = Lane.objects.select_related("connection").get(pk=lane.pk)
+    places.require(lane)
+    return Lease(lane=lane)
+
+
+@transaction.atomic
+def _give_back(lease: Lease) -> bool:
+    """False when the lane was lost."""
+    lane, error = lease.lane, str(lease.error or "")[:500]
+    if not lease.met:
+        return _held(lease).update(leased_until=None, passed=lane.passed) == 1
+    # It may have gone well and taken more of the worker's time than is anybody's due.
+    suspect = lease.error.retryable if lease.error else lease.took_s > 2 * settings.DELIVERY_SLICE_S
+    if not _held(lease).update(leased_until=None, passed=lane.passed, last_error=error, suspect=suspect):
+        return False
+    if lane.kind == Lane.Kind.ACKS and bool(error) != bool(lane.last_error):
+        health.record_polling(lane.connection_id, error)
+    return True
+
+
+def _held(lease: Lease) -> "QuerySet[Lane]":
+    return Lane.objects.filter(pk=lease.lane.pk, token=lease.token)
 
 
 def _keep(lease: Lease, done: threading.Event) -> None:
@@ -139,7 +205,3 @@ def _keep(lease: Lease, done: threading.Event) -> None:
         logger.warning("The lease of connection %s cannot be renewed: %s", lease.connection_id, error)
     finally:
         connection.close()
-
-
-def _after(seconds: float) -> Combinable:
-    return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from django.db import models
 
 from connectors.models import ERPConnection
+from exports.lane import Lane as Lane  # noqa: PLC0414 - it is one of the models
 from exports.transitions import ALLOWED, LIVE, ExportStatus
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import AppendOnly, Organization
@@ -100,6 +101,7 @@ class EventKind(models.TextChoices):
     SENT = "SENT", "Sent"
     RETRY = "RETRY", "Try failed, another is planned"
     BLOCKED = "BLOCKED", "Connection blocked"
+    RELEASED = "RELEASED", "Connection free again, goes now"
     FAILED = "FAILED", "Failed"
     ACKED = "ACKED", "Acknowledged"
     CONFLICT = "CONFLICT", "Contradicting answer"
@@ -170,30 +172,3 @@ class AckFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Lane(models.Model):
-    """Who works for a connection just now: one holder at a time, by a lease that the database clock ends."""
-
-    class Kind(models.TextChoices):
-        DELIVERY = "DELIVERY", "Delivery"
-        ACKS = "ACKS", "Acknowledgements"
-        TIDYING = "TIDYING", "Tidying up"
-
-    connection = models.ForeignKey(ERPConnection, on_delete=models.CASCADE, related_name="lanes")
-    kind = models.CharField(max_length=8, choices=Kind)
-    # The fencing token: a holder whose token is no longer here has lost the lane.
-    token = models.PositiveBigIntegerField(default=0)
-    leased_until = models.DateTimeField(null=True)
-    # Since when a wake-up is on its way that no holder has seen yet.
-    awake_since = models.DateTimeField(null=True)
-    # A wake-up came while the lane was held: the holder sends it again.
-    wake_missed = models.BooleanField(default=False)
-    last_run_at = models.DateTimeField(null=True)
-    last_error = models.CharField(max_length=500, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["connection", "kind"], name="lane_once")]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} of {self.connection}"

@@ -58,6 +58,8 @@ def sweep() -> None:
     waiting = delivery.due().filter(connection=OuterRef("pk"))
     for connection_id in delivery.usable().filter(Exists(waiting), ~Exists(held)).values_list("pk", flat=True):
         lanes.wake(connection_id)
+    for kind in Lane.Kind:
+        lanes.call_next(kind)
 
 
 @shared_task

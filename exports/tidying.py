@@ -45,16 +45,16 @@ def tidy_up(connection_id: UUID) -> int:
         except lanes.LaneLost:
             return 0
         except ConnectorError as error:
-            lanes.note_error(lease, str(error))
+            lanes.note(lease, error)
             raise
-        lanes.note_error(lease, "")
+        lanes.note(lease, None)
     return removed
 
 
 def _tidy_up(connection: ERPConnection, lease: lanes.Lease) -> int:
     removed = 0
     with ExitStack() as stack:
-        inspection = _open(connection, stack)
+        inspection = _open(connection, stack, lease.ends_at)
         if inspection is None:
             return 0
         for batch in batches(file for file in inspection.documents() if file.temporary_of):
@@ -67,16 +67,16 @@ def _tidy_up(connection: ERPConnection, lease: lanes.Lease) -> int:
     return removed
 
 
-def _open(connection: ERPConnection, stack: ExitStack) -> Inspection | None:
+def _open(connection: ERPConnection, stack: ExitStack, ends_at: float) -> Inspection | None:
     """None where nobody can look. Refused credentials block the connection before a next try; a folder that may be
     written to and not be listed does not."""
     connector = registry.create(connection.connector_type)
     if not isinstance(connector, InspectableConnector):
         return None
     try:
-        return stack.enter_context(connector.open_inspection(connection.runtime_config()))
+        return stack.enter_context(connector.open_inspection(connection.runtime_config(ends_at=ends_at)))
     except ConfigError as error:
-        health.block(connection.pk, str(error), missing_key=error.missing_key)
+        health.block(connection.pk, str(error), missing_key=error.missing_key, revision=connection.revision)
         raise
 
 

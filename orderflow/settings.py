@@ -1,5 +1,6 @@
 """Everything that differs between installations comes from the environment; docs/configuration.md lists it."""
 
+import os
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -8,6 +9,7 @@ import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
+from kombu import Queue
 
 from orderflow.logs import logging_config
 from orderflow.navigation import NAVIGATION
@@ -159,6 +161,16 @@ DROPZONE_ALLOWED_NETWORKS = tuple(ip_network(n) for n in env.list("DROPZONE_ALLO
 # How long a worker keeps an SFTP session for its connection's next use; 0: not at all.
 SFTP_IDLE_S = env.float("SFTP_IDLE_S", default=60)
 
+# A worker mostly waits for servers. More than twice LANES_PER_ORGANIZATION and twice SUSPECT_LANES, so that neither
+# one organization nor the servers that hang have all of one worker.
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=max(5, os.cpu_count() or 1))
+# How many connections are delivered to at once, and how many are asked for answers: of one organization, and of those
+# whose server did not answer the last time.
+LANES_PER_ORGANIZATION = env.int("LANES_PER_ORGANIZATION", default=2)
+SUSPECT_LANES = env.int("SUSPECT_LANES", default=1)
+# When a delivery or a poll is cut, whatever its server does.
+JOB_LIMIT_S = env.float("JOB_LIMIT_S", default=300)
+
 # How long a worker that was killed keeps others off a connection.
 LEASE_S = env.float("LEASE_S", default=30)
 DELIVERY_BATCH_SIZE = env.int("DELIVERY_BATCH_SIZE", default=200)
@@ -176,6 +188,11 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
+# Polls do not stand before deliveries. A worker that is not told otherwise takes from both in turn.
+CELERY_TASK_QUEUES = (Queue("celery"), Queue("polls"))
+CELERY_TASK_ROUTES = {"exports.tasks.poll_acks": {"queue": "polls"}}
+# A worker takes a message when it has a process for it: one that it took before would wait behind a server that hangs.
+CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

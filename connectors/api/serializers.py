@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from connectors.connection_service import ConnectionChanges
-from connectors.models import ERPConnection
+from connectors.models import ConnectionEvent, ERPConnection
 from connectors.public_config import public_config
 from orderflow.api.fields import OptionalText
 from orderflow.api.strict_input import StrictSerializer
+
+EVENTS = 100
 
 
 class ERPConnectionSerializer(serializers.ModelSerializer[ERPConnection]):
@@ -53,6 +56,31 @@ class ERPConnectionSerializer(serializers.ModelSerializer[ERPConnection]):
 
     def get_config_error(self, connection: ERPConnection) -> str | None:
         return public_config(connection).error
+
+
+class ConnectionEventSerializer(serializers.ModelSerializer[ConnectionEvent]):
+    actor = OptionalText()
+    message = OptionalText()
+
+    class Meta:
+        model = ConnectionEvent
+        fields = ["kind", "at", "actor", "message"]
+        read_only_fields = fields
+
+
+class ERPConnectionDetailSerializer(ERPConnectionSerializer):
+    """`events` are the newest hundred: paused, resumed, blocked, released; the newest first."""
+
+    events = serializers.SerializerMethodField()
+
+    class Meta(ERPConnectionSerializer.Meta):
+        fields = [*ERPConnectionSerializer.Meta.fields, "events"]
+        read_only_fields = fields
+
+    @extend_schema_field(ConnectionEventSerializer(many=True))
+    def get_events(self, connection: ERPConnection) -> list[dict[str, Any]]:
+        rows = connection.events.order_by("-id")[:EVENTS]
+        return list(ConnectionEventSerializer(rows, many=True).data)
 
 
 class ConnectionChangesSerializer(StrictSerializer):

@@ -16,6 +16,7 @@ from connectors.api.connector_types import CONNECTOR_TYPE, connector_types
 from connectors.api.filters import ERPConnectionFilter
 from connectors.api.serializers import (
     ConnectionChangesSerializer,
+    ERPConnectionDetailSerializer,
     ERPConnectionSerializer,
     NewConnectionSerializer,
     TestResultSerializer,
@@ -44,6 +45,9 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
 
     def get_queryset(self) -> QuerySet[ERPConnection]:
         return scoped(super().get_queryset(), self.request.user)
+
+    def get_serializer_class(self) -> type[ERPConnectionSerializer]:
+        return ERPConnectionDetailSerializer if self.action == "retrieve" else ERPConnectionSerializer
 
     def get_throttles(self) -> list[BaseThrottle]:
         return [ConnectionTestThrottle()] if self.action == "test" else []

@@ -1,7 +1,7 @@
 """Known: the answers that an ERP leaves in a folder of the dropzone."""
 
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from uuid import uuid4
 
 from connectors.dropzones.base import Dropzone, Move
@@ -24,7 +24,7 @@ class DropzoneAckInbox:
         self._export_filename = export_filename
         self._parse = parse
 
-    def entries(self) -> Iterator[AckEntry]:
+    def entries(self) -> Generator[AckEntry, None, None]:
         for entry in self._dropzone.list(self._folder):
             answered = self._export_filename(entry.name) if entry.is_file else None
             if answered:

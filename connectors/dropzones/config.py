@@ -1,5 +1,6 @@
 """How a connection describes its dropzone: the form that checks it, the value that the code works with."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -98,7 +99,7 @@ class DropzoneForm(forms.Form):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DropzoneSettings:
     """`place` names the dropzone for people and for the journal: a file staged in one place is not in another.
-    `owner` is who may use a session again; without one, none is kept."""
+    `owner` is who may use a session again; without one, none is kept. `ends_at` is when every session is cut."""
 
     place: str
     export_path: str
@@ -109,6 +110,7 @@ class DropzoneSettings:
     root: str
     target: SFTPTarget | None
     owner: Owner | None
+    ends_at: float
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "DropzoneSettings":
@@ -126,6 +128,7 @@ class DropzoneSettings:
             root=root,
             target=target,
             owner=_owner(config),
+            ends_at=config.get("ends_at", math.inf),
         )
 
     def temporary_name(self, filename: str) -> str:
@@ -142,7 +145,7 @@ class DropzoneSettings:
         """A session with the dropzone, one that was kept where there is one. Raises `ConnectorError`."""
         if self.target and self.owner:
             key = Key(owner=self.owner, target=self.target)
-            with sessions.borrowed(key, idle_s=settings.SFTP_IDLE_S) as session:
+            with sessions.borrowed(key, idle_s=settings.SFTP_IDLE_S, ends_at=self.ends_at) as session:
                 yield SFTPDropzone(session)
         else:
             with self.connect() as dropzone:
@@ -152,7 +155,7 @@ class DropzoneSettings:
         """A session that nobody had before and nobody gets afterwards. Raises `ConnectorError`."""
         if self.target is None:
             return LocalDropzone(self.root)
-        return SFTPDropzone(SFTPSession(self.target, steps=steps))
+        return SFTPDropzone(SFTPSession(self.target, steps=steps, ends_at=self.ends_at))
 
 
 def _owner(config: Mapping[str, Any]) -> Owner | None:

@@ -79,7 +79,7 @@ def _resolve(host: str, port: int, timeout_s: float) -> list[Address]:
     try:
         found = answer.get(timeout=timeout_s)
     except queue.Empty:
-        raise TransientError(f"{tame(host)} could not be resolved within {timeout_s:g} s.") from None
+        raise TransientError(f"{tame(host)} could not be resolved within {timeout_s:.3g} s.") from None
     if isinstance(found, Exception):
         raise _unresolved(host, found) from found
     return found

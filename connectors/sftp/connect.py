@@ -1,5 +1,6 @@
 """From a target to an open SFTP channel, within one deadline."""
 
+import math
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -27,13 +28,14 @@ CHANNEL_WINDOW = 16 * 1024 * 1024
 _NETWORK_ERRORS = (SSHException, OSError, EOFError)
 
 
-def connect(target: SFTPTarget, steps: Steps) -> tuple[Link, Wire, Manners]:
-    """Raises `ConfigError`, `TransientError`; whatever was opened by then is closed again."""
-    deadline = monotonic() + target.timeout_s
+def connect(target: SFTPTarget, steps: Steps, ends_at: float = math.inf) -> tuple[Link, Wire, Manners]:
+    """Until `ends_at` at the latest. Raises `ConfigError`, `TransientError`; whatever was opened by then is closed
+    again."""
+    deadline = min(monotonic() + target.timeout_s, ends_at)
     key = _key(target)
     host_keys.pinned_blob(target.host_key)
     with steps.step("resolve"):
-        addresses = find_addresses(target, target.timeout_s)
+        addresses = find_addresses(target, min(target.timeout_s, max(0, ends_at - monotonic())))
     with ExitStack() as on_failure:
         with steps.step("connect") as step:
             link = _open_link(target, addresses, deadline)
@@ -71,18 +73,20 @@ def _open_link(target: SFTPTarget, addresses: Sequence[Address], deadline: float
 
 def _open_socket(target: SFTPTarget, addresses: Sequence[Address], deadline: float) -> socket.socket:
     failed: Exception = TimeoutError()
-    for address in addresses:
+    for tried, address in enumerate(addresses):
+        # One that does not answer leaves the others their share.
+        share = (deadline - monotonic()) / (len(addresses) - tried)
         try:
-            return _connected(address, deadline)
+            return _connected(address, share)
         except OSError as error:
             failed = error
     raise _unreachable(target, failed) from failed
 
 
-def _connected(address: Address, deadline: float) -> socket.socket:
+def _connected(address: Address, timeout_s: float) -> socket.socket:
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
-        sock.settimeout(max(0.001, deadline - monotonic()))
+        sock.settimeout(max(0.001, timeout_s))
         sock.connect(address.sockaddr)
         # Small requests are already joined here; waiting for more of them would only cost time.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

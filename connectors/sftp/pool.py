@@ -1,6 +1,7 @@
 """Sessions that wait for their connection's next use: logging in costs more than most batches do."""
 
 import atexit
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -63,12 +64,13 @@ class SessionPool:
         self._left_to_parent: list[_Idle] = []
 
     @contextmanager
-    def borrowed(self, key: Key, *, idle_s: float) -> Iterator[SFTPSession]:
-        """A session, fresh where none waits; kept for `idle_s` afterwards unless there is any doubt about it.
+    def borrowed(self, key: Key, *, idle_s: float, ends_at: float = math.inf) -> Iterator[SFTPSession]:
+        """A session, fresh where none waits; kept for `idle_s` afterwards unless there is any doubt about it. It is
+        cut at `ends_at` if it is still in use then.
 
         Raises `ConnectorError`.
         """
-        session = self._take(key) or SFTPSession(key.target)
+        session = self._take(key, ends_at) or SFTPSession(key.target, ends_at=ends_at)
         kept = False
         try:
             yield session
@@ -98,10 +100,12 @@ class SessionPool:
         self._changed = threading.Condition()
         self._closer = None
 
-    def _take(self, key: Key) -> SFTPSession | None:
+    def _take(self, key: Key, ends_at: float) -> SFTPSession | None:
         """The first that is alive, the one used last before the others. What is left of an older edit is closed."""
         self._close_where(lambda idle: idle.key.owner.connection_id == key.owner.connection_id and idle.key != key)
         while idle := self._pop(key):
+            # Before it is asked: the job that it was used for last has had its end.
+            idle.session.ends_at = ends_at
             if idle.is_alive():
                 return idle.session
             idle.session.close()

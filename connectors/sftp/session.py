@@ -1,5 +1,6 @@
 """An open SFTP session: conversations in, one outcome for each out."""
 
+import math
 from collections.abc import Sequence
 from itertools import count
 from time import monotonic
@@ -24,10 +25,12 @@ _PATIENCE_S = 5
 class SFTPSession:
     """For one thread at a time. Once the connection is lost, the session is closed and stays so."""
 
-    def __init__(self, target: SFTPTarget, *, steps: Steps | None = None) -> None:
+    def __init__(self, target: SFTPTarget, *, steps: Steps | None = None, ends_at: float = math.inf) -> None:
         """Connects. Raises `ConnectorError`."""
         self._target = target
-        self._link, self._wire, self.manners = connect(target, steps or Steps())
+        # When the job that it is used for has to be over, whatever the server does.
+        self.ends_at = ends_at
+        self._link, self._wire, self.manners = connect(target, steps or Steps(), ends_at)
         self._window = Window()
         self._ids = count(1)
         self._closed = False
@@ -41,11 +44,14 @@ class SFTPSession:
     ) -> list[T | ConnectorError]:
         """One outcome each, in order; one that fails does not stop the others. `silence_s` replaces the target's
         timeout. Raises `TransientError` when closed."""
+        if not conversations:
+            # Also when the session has ended over what came before: that has told why.
+            return []
         if self._closed:
             raise TransientError(f"The session with {self._target.peer} has ended. A new one may work.")
         batch = Batch(self._wire, self._window, self._ids, conversations)
         lost = None
-        self._link.watchdog.allow_batch(len(conversations), silence_s or self._target.timeout_s)
+        self._link.watchdog.allow_batch(len(conversations), silence_s or self._target.timeout_s, self.ends_at)
         try:
             batch.run()
         except ConnectionLost as error:

@@ -19,9 +19,12 @@ SECONDS_PER_ITEM = 1
 class Watchdog:
     def __init__(self, sock: socket.socket) -> None:
         self.barked = False
+        # It barked at a server that went on, and did not come to an end.
+        self.was_slow = False
         self._sock = sock
         self._silence_s = math.inf
         self._end = math.inf
+        self._until = math.inf
         self._deadline = math.inf
         self._stopped = False
         self._changed = threading.Condition()
@@ -32,17 +35,19 @@ class Watchdog:
         """Whatever happens meanwhile. `end` is a time of the monotonic clock."""
         self._set(end=end, silence_s=math.inf)
 
-    def allow_batch(self, items: int, silence_s: float) -> None:
-        """Ends after `silence_s` without a byte either way, or when progress stays below the slowest bearable."""
-        self._set(end=monotonic() + silence_s + items * SECONDS_PER_ITEM, silence_s=silence_s)
+    def allow_batch(self, items: int, silence_s: float, until: float = math.inf) -> None:
+        """Ends after `silence_s` without a byte either way, or when progress stays below the slowest bearable; `until`
+        is a time of the monotonic clock that no progress puts off."""
+        end = monotonic() + silence_s + items * SECONDS_PER_ITEM
+        self._set(end=end, silence_s=silence_s, until=until)
 
     def progress(self, size: int) -> None:
         """`size` bytes went or came. Cheap: the thread finds the later deadline when it wakes at the earlier one."""
         self._end += size / BYTES_PER_SECOND
-        self._deadline = min(monotonic() + self._silence_s, self._end)
+        self._deadline = min(monotonic() + self._silence_s, self._end, self._until)
 
     def rest(self) -> None:
-        self._silence_s = self._end = self._deadline = math.inf
+        self._silence_s = self._end = self._until = self._deadline = math.inf
 
     def stop(self) -> None:
         with self._changed:
@@ -50,15 +55,17 @@ class Watchdog:
             self._changed.notify()
         self._thread.join()
 
-    def _set(self, *, end: float, silence_s: float) -> None:
+    def _set(self, *, end: float, silence_s: float, until: float = math.inf) -> None:
         with self._changed:
             self._end = end
             self._silence_s = silence_s
-            self._deadline = min(monotonic() + silence_s, end)
+            self._until = until
+            self._deadline = min(monotonic() + silence_s, end, until)
             self._changed.notify()
 
     def _watch(self) -> None:
         if self._waited_in_vain():
+            self.was_slow = self._deadline >= min(self._end, self._until)
             self.barked = True
             with suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)

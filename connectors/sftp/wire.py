@@ -56,6 +56,8 @@ class Wire:
         return received
 
     def _lost(self) -> ConnectionLost:
+        if self._watchdog.was_slow:
+            return ConnectionLost(f"{self._link.peer} was too slow to come to an end in time.")
         if self._watchdog.barked:
             return ConnectionLost(f"{self._link.peer} did not answer within {self._link.patience}.")
         return ConnectionLost(f"{self._link.peer} closed the connection.")

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -9,6 +10,7 @@ from connectors.models import ERPConnection
 from exports import delivery, push_service
 from exports.models import ERPExport
 from exports.push_service import PushRequest
+from orderflow.celery import app
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
@@ -34,6 +36,14 @@ def sent(push: Push, connection: ERPConnection) -> ERPExport:
     export.refresh_from_db()
     assert export.status == "SENT"
     return export
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
+    """The connections that messages name, the oldest message first."""
+    queue: list[UUID] = []
+    monkeypatch.setattr(app, "send_task", lambda _name, args: queue.append(UUID(args[0])))
+    return queue
 
 
 def connect_to(server: SFTPServer, organization: Organization, **config: object) -> ERPConnection:

@@ -4,7 +4,7 @@ from concurrent.futures import wait
 from pathlib import Path
 from threading import Event
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.files.base import ContentFile
@@ -13,22 +13,13 @@ from django.core.files.storage import Storage
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import copies, delivery, lanes, push_service
+from exports import ack_poller, copies, delivery, file_batches, lanes, push_service
 from exports.models import ERPExport, Lane
 from exports.push_service import PushRequest
-from orderflow.celery import app
 from orderflow.orders.models import DraftOrderLine
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
 from tests.exports.conftest import Push
-
-
-@pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
-    """The connections that messages name, the oldest message first."""
-    queue: list[UUID] = []
-    monkeypatch.setattr(app, "send_task", lambda _name, args: queue.append(UUID(args[0])))
-    return queue
 
 
 @pytest.fixture
@@ -93,6 +84,32 @@ def test_a_batch_ends_before_it_has_more_lines_than_a_worker_should_hold(
         batches.append([export.draft_order.lines.count() for export in batch])
         ERPExport.objects.filter(pk__in=[export.pk for export in batch]).update(status="SENT")
     assert batches == [[3, 6], [2], [11], [1]]
+
+
+def test_a_folder_full_of_files_is_read_in_turns_and_what_stays_there_does_not_keep_a_poll_from_the_rest(
+    push: Push, folder: Path, queue: list[UUID], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A14."""
+    exports = [push() for _ in range(6)]
+    connection = exports[0].connection
+    delivery.drain(connection.pk)
+    settings.DELIVERY_SLICE_S = 0
+    monkeypatch.setattr(file_batches, "BATCH", 2)
+    for export in exports:
+        (folder / "acks" / f"ack_{export.filename}").write_text('{"status": "ACKED"}')
+    neighbors = [f"ack_sales_order_{uuid4()}_20261123T100000Z_{n:08x}.json" for n in range(20)]
+    for name in neighbors:
+        (folder / "acks" / name).write_text('{"status": "ACKED"}')
+    lanes.wake(connection.pk, Lane.Kind.ACKS)
+    polls = 0
+    while queue:
+        ack_poller.poll(queue.pop(0))
+        polls += 1
+        assert len(queue) <= 1
+    assert set(ERPExport.objects.values_list("status", flat=True)) == {"ACKED"}
+    # Two batches each, of two files.
+    assert polls == 7
+    assert Lane.objects.get(kind=Lane.Kind.ACKS).passed == 0
 
 
 def test_a_slow_storage_does_not_fill_a_worker_with_waiting_copies(

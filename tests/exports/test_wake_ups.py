@@ -19,7 +19,7 @@ KINDS = (Lane.Kind.DELIVERY, Lane.Kind.ACKS)
 
 @pytest.fixture
 def messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The queue's folder."""
+    """The queues' folder."""
     url = f"embedded://{tmp_path / 'broker'}"
     original = app.send_task
 
@@ -28,11 +28,11 @@ def messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             return original(name, args=args, connection=connection)
 
     monkeypatch.setattr(app, "send_task", send)
-    return tmp_path / "broker" / "queues" / "celery"
+    return tmp_path / "broker" / "queues"
 
 
 def count(messages: Path) -> int:
-    return len(list(messages.glob("*.json")))
+    return len(list(messages.glob("*/*.json")))
 
 
 @pytest.mark.parametrize("kind", KINDS)

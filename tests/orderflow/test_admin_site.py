@@ -41,6 +41,7 @@ MAY_RUN = {
     (DraftOrder, "push"): {Role.ADMIN, Role.OPS},
     (DraftOrder, "retry"): {Role.ADMIN, Role.OPS},
     (ERPConnection, "test"): {Role.ADMIN, Role.INTEGRATOR},
+    (ERPConnection, "resume"): {Role.ADMIN, Role.INTEGRATOR},
     (ERPExport, "retry"): {Role.ADMIN, Role.OPS},
     (ERPExport, "give_up"): {Role.ADMIN, Role.OPS},
 }

@@ -58,6 +58,21 @@ def borrow(kept: SessionPool) -> Borrow:
     return borrow
 
 
+def test_the_end_of_one_job_is_not_that_of_the_next(
+    kept: SessionPool, server: AsyncSSHServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "ASK_AFTER_S", 0)
+    over = time.monotonic() - 1
+    with kept.borrowed(key_of(server), idle_s=60) as first:
+        use(first)
+        first.ends_at = over
+    for _ in range(20):
+        with kept.borrowed(key_of(server), idle_s=60, ends_at=time.monotonic() + 30) as session:
+            use(session)
+            assert session is first
+            session.ends_at = over
+
+
 def use(session: SFTPSession) -> None:
     session.ask(conversations.lstat("."))
 

@@ -1,0 +1,29 @@
+"""When a connection may be used again, what has waited for it goes at once."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from exports import history, lanes
+from exports.history import Event
+from exports.models import ERPExport, EventKind, ExportEvent, Lane
+from exports.transitions import ExportStatus
+
+
+def put_forward(*, connection_id: UUID, actor: str, cause: str, tested: bool, **_: Any) -> None:
+    """Hears `connectors.health.freed`, in the transaction of the change."""
+    if tested:
+        Lane.objects.filter(connection=connection_id).update(suspect=False)
+    pending = ERPExport.objects.filter(connection=connection_id, status=ExportStatus.PENDING)
+    told_to_wait = Exists(ExportEvent.objects.filter(export=OuterRef("pk"), kind=EventKind.BLOCKED))
+    waiting = pending.filter(Q(next_attempt_at__isnull=False) | told_to_wait)
+    # In one order for all, as wherever exports are locked.
+    ids = list(waiting.order_by("pk").select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
+    pending.filter(next_attempt_at__isnull=False).update(next_attempt_at=None)
+    now = timezone.now()
+    history.note(Event(pk, EventKind.RELEASED.value, now, cause, actor=actor) for pk in ids)
+    if pending.exists():
+        transaction.on_commit(lambda: lanes.wake(connection_id), robust=True)
