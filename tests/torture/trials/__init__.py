@@ -4,4 +4,4 @@ from pathlib import Path
 
 NAMES = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py")))
 # Those with PostgreSQL and Redis behind Django's settings; the others have SQLite and the embedded broker.
-ON_SERVERS = frozenset({"kills", "restarts", "rotation"})
+ON_SERVERS = frozenset({"hung_servers", "kills", "restarts", "rotation"})
