@@ -84,7 +84,7 @@ def run(torture: Torture) -> Result:
     }
     with openssh_server(torture.folder / "sshd") as sshd:
         bench = Bench(quick=torture.quick, folder=torture.folder, sshd=sshd)
-        kinds = _kinds(bad_count, sshd, random.Random(torture.seed))  # noqa: S311 - no secret depends on it
+        kinds = _kinds(bad_count, sshd, random.Random(torture.seed))
         healthy = _healthy(bench, healthy_count)
         with (
             stalling_servers(kinds) as servers,
