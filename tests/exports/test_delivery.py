@@ -233,7 +233,7 @@ def test_a_worker_without_the_new_key_holds_a_connection_up_until_the_next_sweep
     export.refresh_from_db()
     connection.refresh_from_db()
     assert (export.status, export.tries, connection.blocked_at) == ("SENT", 1, None)
-    assert [event.kind for event in export.events.all()] == ["REQUESTED", "BLOCKED", "STAGED", "SENT"]
+    assert [event.kind for event in export.events.all()] == ["REQUESTED", "BLOCKED", "RELEASED", "STAGED", "SENT"]
 
 
 @pytest.mark.parametrize("change", [{"status": "DISABLED"}, {"paused_until": timezone.now() + timedelta(hours=1)}])

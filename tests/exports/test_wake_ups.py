@@ -73,7 +73,7 @@ def test_a_wake_up_that_the_broker_did_not_take_is_not_waited_for(
     kind: Lane.Kind, connection: ERPConnection, messages: Path
 ) -> None:
     """F22: nothing is on its way, so that the next sweep has to send one."""
-    broker = messages.parents[1]
+    broker = messages.parent
     broker.write_text("no folder")
     assert not lanes.wake(connection.pk, kind)
     broker.unlink()

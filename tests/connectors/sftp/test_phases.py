@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -39,12 +39,12 @@ PHASES = {
 
 
 @pytest.fixture(scope="module")
-def steps_end(shared_openssh: OpenSSHServer) -> dict[str, int]:
+def steps_end(shared_server: Callable[[str], OpenSSHServer]) -> dict[str, int]:
     """How many bytes the server has sent by the end of each step of a connection."""
-    seen: dict[str, int] = {}
-    with stalling_proxy(shared_openssh.port) as proxy:
+    server, seen = shared_server("openssh"), dict[str, int]()
+    with stalling_proxy(server.port) as proxy:
         steps = Steps(on_step=lambda step: seen.update({step.name: proxy.passed}))
-        SFTPSession(target_of(shared_openssh, port=proxy.port), steps=steps).close()
+        SFTPSession(target_of(server, port=proxy.port), steps=steps).close()
     return seen
 
 
