@@ -188,9 +188,9 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
-# Polls do not stand before deliveries. A worker that is not told otherwise takes from both in turn.
+# Polls and tidying up do not stand before deliveries. A worker that is not told otherwise takes from both in turn.
 CELERY_TASK_QUEUES = (Queue("celery"), Queue("polls"))
-CELERY_TASK_ROUTES = {"exports.tasks.poll_acks": {"queue": "polls"}}
+CELERY_TASK_ROUTES = {f"exports.tasks.{name}": {"queue": "polls"} for name in ("poll_acks", "tidy_up")}
 # A worker takes a message when it has a process for it: one that it took before would wait behind a server that hangs.
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
