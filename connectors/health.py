@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.dispatch import Signal
 from django.utils import timezone
@@ -44,6 +44,13 @@ def block(connection_id: UUID, reason: str, *, missing_key: str = "", revision: 
         return False
     _note(connection_id, Kind.BLOCKED, reason)
     return True
+
+
+def usable() -> QuerySet[ERPConnection]:
+    """Connections that may be delivered over just now."""
+    return ERPConnection.objects.filter(
+        Q(paused_until=None) | Q(paused_until__lte=Now()), status=ERPConnection.Status.ACTIVE, blocked_at=None
+    )
 
 
 def release_readable() -> int:

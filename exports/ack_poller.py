@@ -10,7 +10,7 @@ from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
 from connectors.ports import AckInbox, AckReadingConnector
 from connectors.registry import registry
-from exports import lanes, ledger
+from exports import lanes, ledger, wake_ups
 from exports.answer_reader import AnswerReader
 from exports.models import Lane
 
@@ -37,7 +37,7 @@ def poll(connection_id: UUID) -> int:
             raise
         lanes.note(lease, None)
     if lease.lane.passed:
-        lanes.wake(connection_id, Lane.Kind.ACKS)
+        wake_ups.wake(connection_id, Lane.Kind.ACKS)
     return archived
 
 

@@ -1,7 +1,7 @@
 """The wire's side of a poll: while the database takes one batch of answers, the next is read and the last moved."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
@@ -83,15 +83,18 @@ class AnswerReader:
     def _started(self) -> Iterator[Future[list[Answer]]]:
         batches = batches_of(islice(self._entries, self._skip, None))
         nothing: list[AckEntry] = []
+        last: deque[Collection[str]] = deque(maxlen=2)
         listed = self._wire.submit(next, batches, nothing)
-        while found := listed.result():
-            # A file that is replaced while the folder is read may be named twice.
-            batch = list({entry.name: entry for entry in found}.values())
+        while files := listed.result():
+            found = {entry.name: entry for entry in files}
+            # A file that is replaced while the folder is read may be named twice, and be under way already.
+            batch = [entry for name, entry in found.items() if not any(name in names for names in last)]
+            last.append(found.keys())
             reached(Failpoint.ANSWERS_LISTED)
             if self._stopped:
                 self._has_more = True
                 return
-            self._listed += len(found)
+            self._listed += len(files)
             rows = ERPExport.objects.filter(
                 connection=self._connection, filename__any_of=[e.export_filename for e in batch]
             )

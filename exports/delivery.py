@@ -1,83 +1,29 @@
 """Drain a connection's lane: take what is due, hand it to the connector, record what became of it."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from connectors import health
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
 from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
-from connectors.ports import AckReadingConnector, ExportAttempt, ExportResult, Staged
+from connectors.ports import AckReadingConnector, ExportAttempt, ExportResult
 from connectors.registry import registry
 from connectors.sales_order import SalesOrder
-from exports import history, lanes, record
+from exports import lanes, record, wake_ups
 from exports.copies import Copies
 from exports.documents import attempt_of, batch_of, order_lines, sales_order
-from exports.history import Event
-from exports.models import ERPExport, EventKind, Lane
+from exports.journal import BatchOutdated, LaneJournal
+from exports.models import ERPExport, Lane
 from exports.transitions import ExportStatus
 
 logger = logging.getLogger(__name__)
-
-
-class BatchOutdated(ConnectorError):
-    """Somebody changed the connection or settled an export while the batch was under way; nothing of it was sent."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LaneJournal:
-    """Commits what is staged, for as long as the lane is ours and the connection is the one that we read."""
-
-    lease: lanes.Lease
-    connection: ERPConnection
-
-    @transaction.atomic
-    def staged(self, files: Mapping[UUID, Staged]) -> None:
-        self._require_hold()
-        own: dict[str, list[Any]] = {
-            "staged_path": [file.path for file in files.values()],
-            "document_sha256": [file.sha256 for file in files.values()],
-            "document_size": [file.size for file in files.values()],
-        }
-        _require_all(ERPExport.objects.set_each(files.keys(), own, within=ExportStatus.PENDING), len(files))
-        now = timezone.now()
-        history.note(
-            Event(pk, EventKind.STAGED.value, now, detail={"path": file.path, "bytes": file.size})
-            for pk, file in files.items()
-        )
-        reached(Failpoint.JOURNAL_WRITTEN)
-
-    @transaction.atomic
-    def discarded(self, export_ids: Sequence[UUID]) -> None:
-        self._require_hold()
-        rows = ERPExport.objects.filter(pk__in=export_ids, status=ExportStatus.PENDING)
-        _require_all(rows.update(staged_path=""), len(export_ids))
-
-    def _require_hold(self) -> None:
-        lanes.renew(self.lease)
-        if not usable().filter(pk=self.connection.pk, revision=self.connection.revision).exists():
-            raise BatchOutdated(f"Connection {self.connection.name!r} was changed. The batch starts over.")
-
-
-def _require_all(found: int, count: int) -> None:
-    if found != count:
-        raise BatchOutdated("Somebody settled an export of the batch before it was sent. The batch starts over.")
-
-
-def usable() -> QuerySet[ERPConnection]:
-    """Connections that may be delivered over just now."""
-    return ERPConnection.objects.filter(
-        Q(paused_until=None) | Q(paused_until__lte=Now()), status=ERPConnection.Status.ACTIVE, blocked_at=None
-    )
 
 
 def due() -> QuerySet[ERPExport]:
@@ -100,14 +46,14 @@ def drain(connection_id: UUID) -> None:
         reached(Failpoint.LANE_DRAINED)
     if more:
         reached(Failpoint.TURN_ENDED)
-        lanes.wake(connection_id)
+        wake_ups.wake(connection_id)
 
 
 def _drain(lease: lanes.Lease) -> bool:
     """True when the slice ended before the work did. A server that failed is left alone until the next sweep."""
     with Copies(lease.connection_id) as copies:
         while batch := _next_batch(lease.connection_id):
-            connection = usable().select_related("organization").filter(pk=lease.connection_id).first()
+            connection = health.usable().select_related("organization").filter(pk=lease.connection_id).first()
             if connection is None:
                 health.hang_up(lease.connection_id)
                 return False

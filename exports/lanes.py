@@ -12,24 +12,15 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
-from kombu.exceptions import OperationalError
 
 from connectors import health
 from connectors.exceptions import ConnectorError
 from connectors.failpoints import Failpoint, reached
-from exports import places
+from exports import places, wake_ups
 from exports.database_clock import from_now
 from exports.models import Lane
-from orderflow.celery import app
 
 logger = logging.getLogger(__name__)
-
-# By name: the tasks import what works on a lane.
-TASKS = {
-    Lane.Kind.DELIVERY: "exports.tasks.drain_lane",
-    Lane.Kind.ACKS: "exports.tasks.poll_acks",
-    Lane.Kind.TIDYING: "exports.tasks.tidy_up",
-}
 
 
 class LaneLost(Exception):
@@ -86,8 +77,8 @@ def holding(connection_id: UUID, kind: Lane.Kind) -> Iterator[Lease | None]:
         keeper.join()
         if _give_back(lease):
             reached(Failpoint.LANE_RELEASED)
-            _wake_again(connection_id, kind)
-            call_next(kind)
+            wake_ups.make_up(connection_id, kind)
+            wake_ups.call_next(kind)
 
 
 def renew(lease: Lease) -> None:
@@ -96,44 +87,9 @@ def renew(lease: Lease) -> None:
         raise LaneLost(f"The lane of connection {lease.connection_id} has another holder.")
 
 
-def wake(connection_id: UUID, kind: Lane.Kind = Lane.Kind.DELIVERY) -> bool:
-    """Send one wake-up for new work, unless one is on its way or the lane is in line. True when one was sent."""
-    lane, _ = Lane.objects.get_or_create(connection_id=connection_id, kind=kind)
-    asleep = Lane.objects.filter(places.asleep(), pk=lane.pk, waiting_since=None)
-    if not asleep.update(awake_since=Now()):
-        return False
-    reached(Failpoint.WAKE_UP_NOTED)
-    return _send(connection_id, kind)
-
-
-def call_next(kind: Lane.Kind) -> None:
-    """Wake those that waited longest for a place, as many as there are places by now."""
-    while (connection_id := places.next_in_line(kind)) and _send(connection_id, kind):
-        pass
-
-
 def note(lease: Lease, error: ConnectorError | None) -> None:
     """What the server was last met with; None when it went well."""
     lease.met, lease.error = True, error
-
-
-def _send(connection_id: UUID, kind: Lane.Kind) -> bool:
-    try:
-        app.send_task(TASKS[kind], args=[str(connection_id)])
-    except OperationalError as error:
-        logger.warning("The broker took no wake-up, the next sweep will find the work: %s", error)
-        # Or the sweep would wait for it.
-        Lane.objects.filter(connection_id=connection_id, kind=kind).update(awake_since=None)
-        return False
-    return True
-
-
-def _wake_again(connection_id: UUID, kind: Lane.Kind) -> None:
-    """A wake-up that found the lane held did nothing: its work may have come after the holder's last look. One that is
-    still on its way will be heard, and a second would take a turn from other lanes."""
-    unheard = Lane.objects.filter(connection_id=connection_id, kind=kind, leased_until=None, wake_missed=True)
-    if unheard.update(awake_since=None, wake_missed=False):
-        wake(connection_id, kind)
 
 
 def _acquire(connection_id: UUID, kind: Lane.Kind) -> Lease | None:

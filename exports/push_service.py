@@ -13,7 +13,7 @@ from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
 from connectors.ports import ExportAttempt
 from connectors.registry import registry
-from exports import lanes
+from exports import wake_ups
 from exports.models import ERPExport, EventKind, ExportEvent
 from exports.transitions import LIVE, ExportStatus
 from orderflow.orders.models import DraftOrder
@@ -116,7 +116,7 @@ def _create(request: PushRequest, connection: ERPConnection, source: OrderStatus
 
 def _wake(connection_id: UUID) -> None:
     reached(Failpoint.PUSH_COMMITTED)
-    lanes.wake(connection_id)
+    wake_ups.wake(connection_id)
 
 
 def _default_connection(order: DraftOrder) -> ERPConnection:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from exports import history, lanes
+from exports import history, wake_ups
 from exports.history import Event
 from exports.models import ERPExport, EventKind, ExportEvent, Lane
 from exports.transitions import ExportStatus
@@ -26,4 +26,4 @@ def put_forward(*, connection_id: UUID, actor: str, cause: str, tested: bool, **
     now = timezone.now()
     history.note(Event(pk, EventKind.RELEASED.value, now, cause, actor=actor) for pk in ids)
     if pending.exists():
-        transaction.on_commit(lambda: lanes.wake(connection_id), robust=True)
+        transaction.on_commit(lambda: wake_ups.wake(connection_id), robust=True)

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from connectors import health
 from connectors.exceptions import ConnectorError
-from exports import ack_poller, copies, delivery, lanes, tidying
+from exports import ack_poller, copies, delivery, tidying, wake_ups
 from exports.models import Lane
 from exports.polling import due_for_polling
 
@@ -32,7 +32,7 @@ def poll_acks(connection_id: str) -> None:
 @shared_task
 def poll_due() -> None:
     for connection_id in due_for_polling():
-        lanes.wake(connection_id, Lane.Kind.ACKS)
+        wake_ups.wake(connection_id, Lane.Kind.ACKS)
 
 
 @shared_task
@@ -46,7 +46,7 @@ def tidy_up(connection_id: str) -> None:
 @shared_task
 def tidy_due() -> None:
     for connection_id in tidying.due():
-        lanes.wake(connection_id, Lane.Kind.TIDYING)
+        wake_ups.wake(connection_id, Lane.Kind.TIDYING)
 
 
 @shared_task
@@ -56,10 +56,10 @@ def sweep() -> None:
     health.release_readable()
     held = Lane.objects.filter(connection=OuterRef("pk"), kind=Lane.Kind.DELIVERY, leased_until__gte=Now())
     waiting = delivery.due().filter(connection=OuterRef("pk"))
-    for connection_id in delivery.usable().filter(Exists(waiting), ~Exists(held)).values_list("pk", flat=True):
-        lanes.wake(connection_id)
+    for connection_id in health.usable().filter(Exists(waiting), ~Exists(held)).values_list("pk", flat=True):
+        wake_ups.wake(connection_id)
     for kind in Lane.Kind:
-        lanes.call_next(kind)
+        wake_ups.call_next(kind)
 
 
 @shared_task

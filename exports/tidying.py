@@ -17,7 +17,6 @@ from connectors.inspection import InspectableConnector, Inspection, PlacedFile
 from connectors.models import ERPConnection
 from connectors.registry import registry
 from exports import lanes
-from exports.delivery import usable
 from exports.file_batches import batches
 from exports.models import ERPExport, Lane
 from exports.needless import whose_temporaries_are_needless
@@ -30,14 +29,14 @@ AT_ONCE = 100
 def due() -> list[UUID]:
     """Some of the connections that have not been looked through for a day."""
     lately = Lane.objects.filter(connection=OuterRef("pk"), kind=Lane.Kind.TIDYING, last_run_at__gt=Now() - EVERY)
-    rows = usable().filter(Exists(ERPExport.objects.filter(connection=OuterRef("pk"))), ~Exists(lately))
+    rows = health.usable().filter(Exists(ERPExport.objects.filter(connection=OuterRef("pk"))), ~Exists(lately))
     return list(rows.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
 
 
 def tidy_up(connection_id: UUID) -> int:
     """Remove what nobody needs any more, unless another worker does; tells how many files. Raises `ConnectorError`."""
     with lanes.holding(connection_id, Lane.Kind.TIDYING) as lease:
-        connection = usable().select_related("organization").filter(pk=connection_id).first()
+        connection = health.usable().select_related("organization").filter(pk=connection_id).first()
         if lease is None or connection is None:
             return 0
         try:

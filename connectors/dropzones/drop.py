@@ -120,8 +120,7 @@ class Drop:
 
     def _commit(self, complete: Sequence[_Placed], staged: Sequence[_Placed]) -> None:
         """What an earlier try journaled is journaled again: it may go only while this one may publish."""
-        # A lost lane is no ConnectorError: its new holder works with the same temporary names. What an earlier try
-        # left is the only witness of what became of it, and stays.
+        # A lost lane is no ConnectorError: its new holder works with the same temporary names. An earlier try's stay.
         try:
             self._journal.staged({p.parcel.export_id: self._witness(p) for p in [*complete, *staged]})
         except ConnectorError:

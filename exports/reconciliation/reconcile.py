@@ -8,7 +8,7 @@ from connectors.exceptions import ConfigError
 from connectors.inspection import InspectableConnector, Inspection
 from connectors.ports import AckReadingConnector
 from connectors.registry import registry
-from exports import lanes
+from exports import wake_ups
 from exports.reconciliation import answers, delivered, left_behind, stored
 from exports.reconciliation.findings import Finding, Repair
 from exports.reconciliation.run import Run, holding_lanes
@@ -41,7 +41,7 @@ def reconcile(run: Run) -> Generator[Step, None, None]:
     with holding_lanes(connection.pk, needed=bool(run.repairs)) as leases:
         yield from _steps(replace(run, leases=leases))
     if Repair.STATES in run.repairs:
-        lanes.wake(connection.pk)
+        wake_ups.wake(connection.pk)
 
 
 def _steps(run: Run) -> Iterator[Step]:

@@ -31,7 +31,7 @@ class Notebook:
 
     def discarded(self, export_ids: Sequence[UUID]) -> None:
         for export_id in export_ids:
-            del self.files[export_id]
+            self.files.pop(export_id, None)
 
 
 def attempt() -> ExportAttempt:

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from connectors.models import ERPConnection
 from connectors.ports import Ack, AckEntry, AckOutcome
-from exports import ack_poller, delivery, ledger
+from exports import ack_poller, delivery, journal, ledger
 from exports.models import AckFile, ERPExport, ExportEvent
 from orderflow.tenancy.states import MoveLost
 from tests.exports.conftest import Push
@@ -114,14 +114,14 @@ def test_an_export_that_was_settled_while_its_batch_was_staged_is_not_published(
 ) -> None:
     """A1, F26."""
     settled, other = push(), push()
-    stage = delivery.LaneJournal.staged
+    stage = journal.LaneJournal.staged
 
-    def settle_first(journal: delivery.LaneJournal, files: object) -> None:
+    def settle_first(entries: journal.LaneJournal, files: object) -> None:
         ledger.enter(connection, [answer(settled, AckOutcome.FAILED, "error_")])
         monkeypatch.undo()
-        stage(journal, files)  # type: ignore[arg-type]
+        stage(entries, files)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(delivery.LaneJournal, "staged", settle_first)
+    monkeypatch.setattr(journal.LaneJournal, "staged", settle_first)
     delivery.drain(connection.pk)
     assert [path.name for path in (folder / "in").iterdir()] == [other.filename]
 

@@ -13,7 +13,7 @@ from django.core.files.storage import Storage
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import ack_poller, copies, delivery, file_batches, lanes, push_service
+from exports import ack_poller, copies, delivery, file_batches, push_service, wake_ups
 from exports.models import ERPExport, Lane
 from exports.push_service import PushRequest
 from orderflow.orders.models import DraftOrderLine
@@ -39,7 +39,7 @@ def test_a_long_lane_lines_up_behind_the_others_after_each_slice(
     for tenant in [connection.organization] * 5 + [neighbor.organization]:
         push_service.push(PushRequest(order=make_order(tenant=tenant), actor="ops"))
     for lane in (connection, neighbor):
-        lanes.wake(lane.pk)
+        wake_ups.wake(lane.pk)
     served = []
     while queue:
         served.append(queue.pop(0))
@@ -56,11 +56,11 @@ def test_a_lane_that_is_pushed_onto_all_the_time_gets_one_turn_at_a_time(
 
     def deliver_while_others_push(*args: Any) -> None:
         push()
-        lanes.wake(connection.pk)
+        wake_ups.wake(connection.pk)
         deliver(*args)
 
     push()
-    lanes.wake(connection.pk)
+    wake_ups.wake(connection.pk)
     monkeypatch.setattr(delivery, "_deliver", deliver_while_others_push)
     settings.DELIVERY_SLICE_S = 0
     for _ in range(5):
@@ -100,7 +100,7 @@ def test_a_folder_full_of_files_is_read_in_turns_and_what_stays_there_does_not_k
     neighbors = [f"ack_sales_order_{uuid4()}_20261123T100000Z_{n:08x}.json" for n in range(20)]
     for name in neighbors:
         (folder / "acks" / name).write_text('{"status": "ACKED"}')
-    lanes.wake(connection.pk, Lane.Kind.ACKS)
+    wake_ups.wake(connection.pk, Lane.Kind.ACKS)
     polls = 0
     while queue:
         ack_poller.poll(queue.pop(0))

@@ -7,7 +7,7 @@ import pytest
 from kombu import Connection
 
 from connectors.models import ERPConnection
-from exports import delivery, lanes, push_service
+from exports import delivery, lanes, push_service, wake_ups
 from exports.models import ERPExport, Lane
 from exports.push_service import PushRequest
 from orderflow.celery import app
@@ -39,7 +39,7 @@ def count(messages: Path) -> int:
 def test_a_lane_that_is_awake_gets_no_further_message(
     kind: Lane.Kind, connection: ERPConnection, messages: Path
 ) -> None:
-    assert [lanes.wake(connection.pk, kind) for _ in range(3)] == [True, False, False]
+    assert [wake_ups.wake(connection.pk, kind) for _ in range(3)] == [True, False, False]
     assert count(messages) == 1
 
 
@@ -48,7 +48,7 @@ def test_a_wake_up_that_found_the_lane_held_comes_again_when_it_is_free(
     kind: Lane.Kind, connection: ERPConnection, messages: Path
 ) -> None:
     with lanes.holding(connection.pk, kind):
-        lanes.wake(connection.pk, kind)
+        wake_ups.wake(connection.pk, kind)
         with lanes.holding(connection.pk, kind) as second:
             assert second is None
         assert count(messages) == 1
@@ -61,7 +61,7 @@ def test_a_wake_up_that_is_still_on_its_way_is_not_sent_again(
 ) -> None:
     """Or a lane with many pushes would get more turns than others."""
     with lanes.holding(connection.pk, kind):
-        lanes.wake(connection.pk, kind)
+        wake_ups.wake(connection.pk, kind)
     assert count(messages) == 1
     with lanes.holding(connection.pk, kind):
         pass
@@ -75,9 +75,9 @@ def test_a_wake_up_that_the_broker_did_not_take_is_not_waited_for(
     """F22: nothing is on its way, so that the next sweep has to send one."""
     broker = messages.parent
     broker.write_text("no folder")
-    assert not lanes.wake(connection.pk, kind)
+    assert not wake_ups.wake(connection.pk, kind)
     broker.unlink()
-    assert lanes.wake(connection.pk, kind)
+    assert wake_ups.wake(connection.pk, kind)
     assert count(messages) == 1
 
 
@@ -107,4 +107,4 @@ def test_a_lane_that_nobody_woke_meanwhile_is_left_asleep(
     with lanes.holding(connection.pk, kind):
         pass
     assert count(messages) == 0
-    assert lanes.wake(connection.pk, kind)
+    assert wake_ups.wake(connection.pk, kind)

@@ -2,7 +2,7 @@
 
 import time
 
-from exports import lanes
+from exports import wake_ups
 from exports.models import ERPExport
 from exports.transitions import ExportStatus
 from tests.bench import rows, services, tenants
@@ -24,7 +24,7 @@ def run(bench: Bench) -> Result:
     with services.workers(bench, 1) as workers:
         (worker,) = workers.values()
         started = time.perf_counter()
-        lanes.wake(connection.pk)
+        wake_ups.wake(connection.pk)
         curve = _curve(worker, count)
         took = time.perf_counter() - started
     assert tenants.empty([tenants.dropzone_of(bench, connection)]) == count

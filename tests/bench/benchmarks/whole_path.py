@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from connectors.models import ERPConnection
-from exports import lanes
+from exports import wake_ups
 from exports.models import ERPExport
 from exports.transitions import ExportStatus
 from tests.bench import rows, services, tenants
@@ -61,7 +61,7 @@ class _Run:
         rows.tidy_up()
         clock, started = CPUClock(self._roots), time.perf_counter()
         for connection in self._connections:
-            lanes.wake(connection.pk)
+            wake_ups.wake(connection.pk)
         until(
             lambda: not ERPExport.objects.filter(status=ExportStatus.PENDING).exists(),
             within_s=DRAINED_WITHIN_S,

@@ -10,9 +10,9 @@ import time_machine
 from django.db import connection as database
 from django.utils import timezone
 
-from connectors import connection_service
+from connectors import connection_service, health
 from connectors.connection_service import ConnectionChanges
-from exports import delivery, lanes
+from exports import lanes
 from exports.models import ERPExport, Lane
 from tests.exports.conftest import Push
 from tests.exports.faults.zone import Zone
@@ -143,4 +143,4 @@ def test_a_worker_whose_clock_is_wrong_keeps_to_the_schedule(skew: timedelta, pu
     zone.connection.refresh_from_db()
     assert zone.connection.paused_until is not None
     assert 50 < (zone.connection.paused_until - timezone.now()).total_seconds() < 61
-    assert not delivery.usable().exists()
+    assert not health.usable().exists()
