@@ -43,6 +43,7 @@ class Failpoint(StrEnum):
     BLOCKED = "blocked"
     LANE_DRAINED = "lane-drained"
     LANE_RELEASED = "lane-released"
+    LANE_CALLED = "lane-called"  # to its place in the line, no message sent yet
     TURN_ENDED = "turn-ended"  # with work left
 
     COPY_STORED = "copy-stored"  # by the sweep

@@ -33,8 +33,10 @@ def wake(connection_id: UUID, kind: Lane.Kind = Lane.Kind.DELIVERY) -> bool:
 
 def call_next(kind: Lane.Kind) -> None:
     """Wake those that waited longest for a place, as many as there are places by now."""
-    while (connection_id := places.next_in_line(kind)) and _send(connection_id, kind):
-        pass
+    while connection_id := places.next_in_line(kind):
+        reached(Failpoint.LANE_CALLED)
+        if not _send(connection_id, kind):
+            return
 
 
 def make_up(connection_id: UUID, kind: Lane.Kind) -> None:

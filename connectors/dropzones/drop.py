@@ -17,7 +17,7 @@ from uuid import UUID
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
 from connectors.dropzones.config import DropzoneSettings
-from connectors.dropzones.refusals import left_behind, lost_with_folder, taken
+from connectors.dropzones.refusals import first_error, left_behind, lost_with_folder, taken
 from connectors.exceptions import ConnectorError, TransientError
 from connectors.failpoints import Failpoint, reached
 from connectors.ports import ExportDocument, Journal, Staged
@@ -164,7 +164,7 @@ class Drop:
         for p, final, temporary in zip(placed, finals, temporaries, strict=True):
             reached(Failpoint.LOOKED)
             if isinstance(final, ConnectorError) or isinstance(temporary, ConnectorError):
-                self._outcomes[p.parcel.export_id] = _first_error(final, temporary)
+                self._outcomes[p.parcel.export_id] = first_error(final, temporary)
             elif final is None and temporary is not None:
                 (complete if temporary.size == len(p.parcel.document.content) else damaged).append(p)
             elif p.temporary in lost:
@@ -194,7 +194,3 @@ class Drop:
 
 def _file(path: str, placed: _Placed) -> OutgoingFile:
     return OutgoingFile(path=path, content=placed.parcel.document.content)
-
-
-def _first_error(*found: Entry | ConnectorError | None) -> ConnectorError:
-    return next(each for each in found if isinstance(each, ConnectorError))

@@ -3,8 +3,12 @@
 import posixpath
 from collections.abc import Iterable
 
-from connectors.dropzones.base import Dropzone
+from connectors.dropzones.base import Dropzone, Entry
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError
+
+
+def first_error(*found: Entry | ConnectorError | None) -> ConnectorError:
+    return next(each for each in found if isinstance(each, ConnectorError))
 
 
 def taken(path: str) -> ConnectorError:

@@ -10,8 +10,8 @@ from django.utils import timezone
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import ack_poller, copies, delivery, push_service
-from exports.models import ERPExport
+from exports import ack_poller, copies, delivery, lanes, push_service
+from exports.models import ERPExport, Lane
 from exports.push_service import PushRequest
 from orderflow.orders import approval
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
@@ -25,7 +25,7 @@ ORDERS = 3
 
 
 def connection_of(scene: Scene) -> ERPConnection:
-    return ERPConnection.objects.get(organization__slug=scene.slug)
+    return ERPConnection.objects.get(organization__slug=scene.slug, name="ERP")
 
 
 def orders_of(scene: Scene) -> list[DraftOrder]:
@@ -103,8 +103,17 @@ def act(scene: Scene) -> None:
             copies.store_missing()
         case Job.POLL:
             ack_poller.poll(connection.pk)
+        case Job.DRAIN_IN_LINE:
+            with lanes.holding(_neighbour_of(connection).pk, Lane.Kind.DELIVERY):
+                delivery.drain(connection.pk)
         case _:
             delivery.drain(connection.pk)
+
+
+def _neighbour_of(connection: ERPConnection) -> ERPConnection:
+    row = ERPConnection(organization=connection.organization, connector_type=connection.connector_type)
+    changes = ConnectionChanges(name="Neighbour", config={"mode": "filesystem", "export_path": "in"})
+    return connection_service.save(row, changes, actor="admin")
 
 
 def damage(scene: Scene) -> None:

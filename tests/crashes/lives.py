@@ -78,6 +78,7 @@ def _enter(scene: Scene) -> None:
             }
         },
         LEASE_S=LEASE_S,
+        LANES_PER_ORGANIZATION=1,
         DELIVERY_BATCH_SIZE=2,
         DELIVERY_SLICE_S=0 if scene.case.row.job == Job.DRAIN_ONE_TURN else 10,
         ACK_POLL_INTERVAL_S=0,
@@ -109,11 +110,13 @@ def _let_time_pass(scene: Scene) -> None:
 
 
 def _heed_wake_ups(scene: Scene) -> None:
-    with Broker(scene.broker) as broker, closing(broker.SimpleQueue("celery")) as queue, suppress(Empty):
-        while True:
-            message = queue.get_nowait()
-            message.ack()
-            app.tasks[message.headers["task"]](*message.payload[0])
+    with Broker(scene.broker) as broker:
+        for name in [queue.name for queue in app.conf.task_queues]:
+            with closing(broker.SimpleQueue(name)) as queue, suppress(Empty):
+                while True:
+                    message = queue.get_nowait()
+                    message.ack()
+                    app.tasks[message.headers["task"]](*message.payload[0])
 
 
 def _is_delivered(scene: Scene) -> bool:

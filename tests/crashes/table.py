@@ -36,6 +36,7 @@ class Job(StrEnum):
     PUSH = "push"
     DRAIN = "drain"
     DRAIN_ONE_TURN = "drain for one turn"
+    DRAIN_IN_LINE = "drain while another lane has the only place"
     DRAIN_IN_PLACE = "drain without temporary names"
     DRAIN_DAMAGED = "drain what lost bytes since an earlier death"
     DRAIN_ONE_REFUSED = "drain with an order that cannot be rendered"
@@ -135,6 +136,8 @@ TABLE = (
     Row(point=F.BLOCKED, job=Job.DRAIN_NO_FOLDER, left=(Left.WAITING, Left.WAITING, Left.WAITING)),
     Row(point=F.LANE_DRAINED, left=(Left.SENT, Left.SENT, Left.SENT)),
     Row(point=F.LANE_RELEASED, left=(Left.SENT, Left.SENT, Left.SENT)),
+    Row(point=F.LANE_RELEASED, job=Job.DRAIN_IN_LINE, left=(Left.WAITING, Left.WAITING, Left.WAITING)),
+    Row(point=F.LANE_CALLED, job=Job.DRAIN_IN_LINE, left=(Left.WAITING, Left.WAITING, Left.WAITING)),
     Row(point=F.TURN_ENDED, job=Job.DRAIN_ONE_TURN, left=(Left.SENT, Left.SENT, Left.WAITING)),
     Row(point=F.COPY_STORED, job=Job.STORE_COPIES, times=2, left=(Left.SENT, Left.SENT, Left.SENT)),
     *_unread(F.POLL_CLAIMED, F.ANSWERS_LISTED, F.ORPHANS_NOTED, F.ANSWERS_READ, F.LEDGER_WRITTEN),
