@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
-BATCH = 1000
+BATCH = 2000
 # To read damaged ones takes several times as much. A larger file comes alone.
 BATCH_BYTES = 1024 * 1024
 

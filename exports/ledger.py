@@ -15,7 +15,7 @@ from connectors.models import ERPConnection
 from connectors.ports import Ack, AckEntry
 from exports.answers import Answered, Effects
 from exports.models import AckFile, ERPExport, Verdict
-from exports.transitions import ExportStatus
+from exports.transitions import LIVE, ExportStatus
 from orderflow.tenancy.each_row import insert_each
 
 
@@ -89,11 +89,20 @@ def note_left(connection: ERPConnection, reasons: Mapping[str, str]) -> None:
 
 
 def _locked(ids: Collection[UUID]) -> dict[UUID, Answered]:
-    rows = ERPExport.objects.locked(ids).values_list("pk", "status", "draft_order_id", "superseded_by__filename")
+    rows = ERPExport.objects.locked(ids).values_list("pk", "status", "draft_order_id")
+    found = {pk: (ExportStatus(status), order) for pk, status, order in rows}
+    successors = _successors([pk for pk, (status, _) in found.items() if status not in LIVE])
     return {
-        pk: Answered(pk=pk, status=ExportStatus(status), draft_order_id=order, superseded_by=successor)
-        for pk, status, order, successor in rows
+        pk: Answered(pk=pk, status=status, draft_order_id=order, superseded_by=successors.get(pk))
+        for pk, (status, order) in found.items()
     }
+
+
+def _successors(ended: Collection[UUID]) -> dict[UUID, str]:
+    """Of those that have one, its file name. While an export lives, there is no other of its order."""
+    if not ended:
+        return {}
+    return dict(ERPExport.objects.filter(supersedes__in=ended).values_list("supersedes", "filename"))
 
 
 class _Judged(NamedTuple):

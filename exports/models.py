@@ -139,8 +139,11 @@ class Verdict(models.TextChoices):
 class AckFile(models.Model):
     """One file that the ERP answered with: the ledger. INCOMPLETE is a file that may still be growing."""
 
-    # The index and the constraint below begin with these two.
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # The index and the constraint below begin with these two. The organization is the connection's: that its row is
+    # there need not be looked up for each of ten thousand answers.
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, related_name="ack_files", db_index=False)
     export = models.ForeignKey(ERPExport, on_delete=models.PROTECT, null=True, related_name="ack_files")
     name = models.CharField(max_length=255)
