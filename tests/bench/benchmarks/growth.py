@@ -46,8 +46,10 @@ class _Database:
         self._exports = 0
 
     def grow_to(self, count: int) -> None:
-        """One export in a hundred awaits its answer."""
-        more, awaiting = count - self._exports, (count - self._exports) // 100
+        """One export in a hundred awaits its answer, and one of each connection from the start: how many connections
+        have to be asked is the same at every size."""
+        more = count - self._exports
+        awaiting = max(more // 100, 0 if self._exports else len(self._connections))
         rows.add_exports(self._connections, more - awaiting, ExportStatus.ACKED, lines=1)
         rows.add_exports(self._connections, awaiting, ExportStatus.SENT, lines=1)
         rows.tidy_up()
