@@ -102,7 +102,8 @@ def _successors(ended: Collection[UUID]) -> dict[UUID, str]:
     """Of those that have one, its file name. While an export lives, there is no other of its order."""
     if not ended:
         return {}
-    return dict(ERPExport.objects.filter(supersedes__in=ended).values_list("supersedes", "filename"))
+    rows = ERPExport.objects.filter(supersedes__in=ended).values_list("supersedes", "filename")
+    return {superseded: name for superseded, name in rows if superseded}
 
 
 class _Judged(NamedTuple):

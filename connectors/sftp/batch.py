@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
 from connectors.exceptions import ConnectorError, InDoubtError, TransientError
@@ -63,6 +64,7 @@ class Batch(Generic[T]):
         self._sent: dict[int, _Sent[T]] = {}
         self._under_way = 0
         self._in_flight = 0
+        self._answered = False
         self._handles_given = False
         self._refusals: list[tuple[_Sent[T], Answer]] = []
         self._outcomes: dict[int, T | ConnectorError] = {}
@@ -84,8 +86,7 @@ class Batch(Generic[T]):
                 self._start(self._waiting.popleft())
             self._send()
             if self._sent:
-                for request_id, answer in self._line.receive():
-                    self._take(request_id, answer)
+                self._receive()
 
     def _start(self, talk: _Talk[T]) -> None:
         self._under_way += 1
@@ -123,6 +124,15 @@ class Batch(Generic[T]):
             pieces += encode(request, request_id)
         if pieces:
             self._line.send(b"".join(pieces))
+
+    def _receive(self) -> None:
+        asked_at = monotonic()
+        answers = self._line.receive()
+        if not self._answered:
+            self._window.answered_after(monotonic() - asked_at)
+            self._answered = True
+        for request_id, answer in answers:
+            self._take(request_id, answer)
 
     def _take(self, request_id: int, answer: Answer) -> None:
         sent = self._sent.pop(request_id, None)
