@@ -1,6 +1,9 @@
 """A broker that forgets everything, and one that is not there: a message is only a wake-up."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -55,3 +58,22 @@ def test_a_broker_that_forgets_everything_loses_no_order(site: Site, broker: Red
         assert installation.post(f"draft-orders/{order['id']}/push/")["status"] == "PUSHING"
     broker.start()
     eventually(lambda: arrived(site) == 2 * COUNT, within_s=60, what="every file")
+
+
+@pytest.mark.timeout(180)
+def test_a_worker_whose_tasks_end_while_the_broker_is_away_hears_of_later_work(site: Site, broker: RedisServer) -> None:
+    """F22: every process of the worker is in the middle of something then, for the database is locked."""
+    installation = site.installation
+    site.connect()
+    pushed(installation, "PO-1")
+    eventually(lambda: arrived(site) == 1, within_s=60, what="the first file")
+    with closing(sqlite3.connect(installation.folder / "data" / "orderflow.sqlite3")) as database:
+        database.execute("BEGIN IMMEDIATE")
+        # Beat's tasks come every second, and wait for the lock.
+        time.sleep(4)
+        broker.crash()
+        database.rollback()
+    time.sleep(3)
+    broker.start()
+    pushed(installation, "PO-2")
+    eventually(lambda: arrived(site) == 2, within_s=60, what="the second file")
