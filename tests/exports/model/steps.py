@@ -7,6 +7,7 @@ half a statement or half a write, a thread that outlives its worker, bytes that 
 processes show those.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,6 +59,9 @@ class Steps:
         self.has_happened = True
         if self.mishap is Mishap.MEANWHILE:
             self.meanwhile()
+            if threading.current_thread() is not threading.main_thread():
+                # The thread that reads answers: it has no work for the database, and nobody would close this for it.
+                connection.close()
             return None
         return self.mishap
 
