@@ -6,6 +6,7 @@ from django.db import models
 from orderflow.orders.transitions import ALLOWED, OrderStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.states import StateQuerySet
+from orderflow.tenancy.time_ordered import time_ordered_uuid
 
 currency_code = RegexValidator(r"^[A-Z]{3}\Z", "A currency is three capital letters, such as EUR.")
 
@@ -31,7 +32,8 @@ class DraftOrderQuerySet(StateQuerySet["DraftOrder"]):
 
 
 class DraftOrder(models.Model):
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # File names begin with it, those of the answers too.
+    id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="draft_orders", db_index=False
     )

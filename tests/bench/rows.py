@@ -14,12 +14,15 @@ from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import AuditEntry
 
-# One order each, with an export each, spread evenly over the connections.
+# One order each, with an export each, spread evenly over the connections; the orders' ids by time, as the product's.
 _FRESH = """
 CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS
-SELECT n, gen_random_uuid() AS order_id, gen_random_uuid() AS export_id, way.id AS connection_id, way.organization_id,
-       customer.id AS customer_id, now() - (%s - n) * interval '1 millisecond' AS created_at
+SELECT n, overlay(replace(gen_random_uuid()::text, '-', '') PLACING
+                  lpad(to_hex((extract(epoch FROM created_at) * 1000)::bigint), 12, '0') || '7' FROM 1)::uuid AS order_id,
+       gen_random_uuid() AS export_id, way.id AS connection_id, way.organization_id, customer.id AS customer_id,
+       created_at
 FROM generate_series(1, %s) AS n
+CROSS JOIN LATERAL (SELECT now() - (%s - n) * interval '1 millisecond' AS created_at) AS made
 JOIN (SELECT id, organization_id, row_number() OVER (ORDER BY name, id) - 1 AS turn
       FROM connectors_erpconnection WHERE id = ANY(%s)) AS way ON way.turn = n %% %s
 JOIN orders_customer AS customer ON customer.organization_id = way.organization_id
@@ -108,7 +111,7 @@ def _begin(connections: Sequence[ERPConnection], count: int) -> None:
 
 def _add_orders(status: OrderStatus, lines: int) -> None:
     order = DraftOrder(currency="EUR", status=status, approved_at=timezone.now(), created_by="bench")
-    number = "left(order_id::text, 13)"
+    number = "right(order_id::text, 12)"
     of_organization = {"organization_id": "organization_id", "customer_id": "customer_id", "created_at": "created_at"}
     _insert(order, id="order_id", external_order_number=number, **of_organization)
     line = DraftOrderLine(line_no=1, internal_sku="42", qty=10, uom="ST", unit_price="9.80", description="Chang")
