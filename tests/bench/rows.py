@@ -17,12 +17,12 @@ from orderflow.tenancy.models import AuditEntry
 # One order each, with an export each, spread evenly over the connections; the orders' ids by time, as the product's.
 _FRESH = """
 CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS
-SELECT n, overlay(replace(gen_random_uuid()::text, '-', '') PLACING
-                  lpad(to_hex((extract(epoch FROM created_at) * 1000)::bigint), 12, '0') || '7' FROM 1)::uuid AS order_id,
+SELECT n, overlay(replace(gen_random_uuid()::text, '-', '') PLACING milliseconds || '7' FROM 1)::uuid AS order_id,
        gen_random_uuid() AS export_id, way.id AS connection_id, way.organization_id, customer.id AS customer_id,
        created_at
 FROM generate_series(1, %s) AS n
 CROSS JOIN LATERAL (SELECT now() - (%s - n) * interval '1 millisecond' AS created_at) AS made
+CROSS JOIN LATERAL (SELECT lpad(to_hex((extract(epoch FROM created_at) * 1000)::bigint), 12, '0') AS milliseconds) AS at
 JOIN (SELECT id, organization_id, row_number() OVER (ORDER BY name, id) - 1 AS turn
       FROM connectors_erpconnection WHERE id = ANY(%s)) AS way ON way.turn = n %% %s
 JOIN orders_customer AS customer ON customer.organization_id = way.organization_id
