@@ -20,7 +20,7 @@ from tests.torture.trials import NAMES
 
 DOCS = ROOT / "docs"
 RELIABILITY = Report(page=DOCS / "reliability.md", kept=DOCS / "reliability.json", names=NAMES)
-ENDS_WITHIN_S = 1800
+ENDS_WITHIN_S = 7200
 STOPS_WITHIN_S = 30
 
 
