@@ -4,6 +4,8 @@ from typing import Any
 
 from django.urls import reverse_lazy
 
+MAY_EDIT_MEMBERS = "orderflow.tenancy.scoped_admin.may_edit_members"
+
 
 def _item(title: str, icon: str, model: str, **more: str) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist"), **more}
@@ -29,7 +31,8 @@ NAVIGATION: list[dict[str, Any]] = [
         "title": "Organization",
         "items": [
             _item("Organizations", "apartment", "tenancy_organization"),
-            _item("Users", "group", "auth_user", permission="orderflow.tenancy.scoped_admin.may_edit_members"),
+            _item("Users", "group", "auth_user", permission=MAY_EDIT_MEMBERS),
+            _item("API tokens", "key", "api_apitoken", permission=MAY_EDIT_MEMBERS),
             _item("Audit entries", "history", "tenancy_auditentry"),
         ],
     },

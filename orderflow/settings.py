@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_structlog",
     "orderflow.tenancy",
+    "orderflow.api",
     "orderflow.orders",
     "orderflow.demo",
     "connectors",
@@ -190,7 +191,10 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
 # Polls and tidying up do not stand before deliveries. A worker that is not told otherwise takes from both in turn.
 CELERY_TASK_QUEUES = (Queue("celery"), Queue("polls"))
-CELERY_TASK_ROUTES = {f"exports.tasks.{name}": {"queue": "polls"} for name in ("poll_acks", "tidy_up")}
+CELERY_TASK_ROUTES = {
+    name: {"queue": "polls"}
+    for name in ("exports.tasks.poll_acks", "exports.tasks.tidy_up", "orderflow.api.tasks.forget")
+}
 # A worker takes a message when it has a process for it: one that it took before would wait behind a server that hangs.
 # Celery can do that for Redis alone. Elsewhere it has to acknowledge late; with Redis that would leave a worker deaf
 # for good when Redis goes away while a task ends.
@@ -205,6 +209,7 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "exports.tasks.sweep", "schedule": SWEEP_INTERVAL_S},
     "store-copies": {"task": "exports.tasks.store_copies", "schedule": 60.0},
+    "forget": {"task": "orderflow.api.tasks.forget", "schedule": 300.0},
     "tidy-due": {"task": "exports.tasks.tidy_due", "schedule": 300.0},
     "poll-due": {"task": "exports.tasks.poll_due", "schedule": min(ACK_POLL_INTERVAL_S, 10.0)},
 }
@@ -229,6 +234,9 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": False,
 }
+KNOX_TOKEN_MODEL = "api.ApiToken"  # noqa: S105 - a model's name
+# Knox's own table is not needed.
+MIGRATION_MODULES = {"knox": None}
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=env.int("TOKEN_TTL_DAYS", default=90)),
     "AUTH_HEADER_PREFIX": "Bearer",

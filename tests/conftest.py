@@ -11,13 +11,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.utils import timezone
-from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from connectors.sftp.pool import sessions
+from orderflow.api.models import ApiToken
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Membership, Organization
@@ -110,7 +110,7 @@ def api_as(organization: Organization) -> ApiAs:
         row = User.objects.create_user(f"user-{User.objects.count()}", **user)
         if role:
             Membership.objects.create(user=row, organization=tenant, role=role)
-        _, token = AuthToken.objects.create(row)
+        _, token = ApiToken.objects.create(row, name="Test")
         api = APIClient(raise_request_exception=False)
         api.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
         return api

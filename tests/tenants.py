@@ -15,6 +15,8 @@ from connectors.models import ERPConnection
 from exports import push_service
 from exports.models import AckFile, ERPExport, Verdict
 from exports.push_service import PushRequest
+from orderflow.api import token_service
+from orderflow.api.models import ApiToken
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Membership, Organization
@@ -33,6 +35,7 @@ class Tenant:
     export: ERPExport
     ack: AckFile
     member: User
+    token: ApiToken
 
     @property
     def rows(self) -> dict[type[Model], Model]:
@@ -40,8 +43,8 @@ class Tenant:
         assert self.order.customer is not None
         audit = AuditEntry.objects.filter(organization=self.organization).latest("id")
         found = (
-            self.organization, self.member, self.order.customer, self.order, self.connection, self.export, self.ack,
-            audit,
+            self.organization, self.member, self.token, self.order.customer, self.order, self.connection, self.export,
+            self.ack, audit,
         )  # fmt: skip
         return {type(row): row for row in found}
 
@@ -60,13 +63,16 @@ def make_tenant(name: str) -> Tenant:
         organization=organization, connection=connection, export=export, name=f"ack_{name}.json", size=2,
         modified_at=0, raw="{}", verdict=Verdict.MATCHED, seen_at=NOW,
     )  # fmt: skip
+    member = make_user(organization, Role.VIEWER, f"member@{name}")
+    token, _ = token_service.make(member, f"{name} shop", actor=f"admin@{name}")
     return Tenant(
         organization=organization,
         connection=connection,
         order=order,
         export=export,
         ack=ack,
-        member=make_user(organization, Role.VIEWER, f"member@{name}"),
+        member=member,
+        token=token,
     )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from drf_spectacular.utils import extend_schema
-from knox.models import get_token_model
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
@@ -15,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.viewsets import ViewSet
 
+from orderflow.api.models import ApiToken
 from orderflow.api.problems import Problem
 from orderflow.api.strict_input import StrictSerializer
 from orderflow.api.throttles import LoginAddressThrottle, LoginNameThrottle
@@ -56,7 +56,7 @@ class TokenViewSet(ViewSet):
                 "Username and password do not match, or the account is off. Check both.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        instance, token = get_token_model().objects.create(user)
+        instance, token = ApiToken.objects.create(user, name="Log-in")
         user_logged_in.send(sender=type(user), request=request, user=user)
         return Response(TokenSerializer({"token": token, "expiry": instance.expiry}).data)
 

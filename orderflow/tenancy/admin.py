@@ -5,15 +5,14 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import models
 from django.http import HttpRequest
-from knox.models import AuthToken
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from orderflow.tenancy.models import AuditEntry, Membership, Organization
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scoped_admin import ORGANIZATION, ScopedModelAdmin, ScopedTabularInline, may_edit_members
 
-# Roles decide what a person may do, so Django's groups have no say; tokens are given out by the API.
-admin.site.unregister([User, Group, AuthToken])
+# Roles decide what a person may do, so Django's groups have no say.
+admin.site.unregister([User, Group])
 
 
 @admin.register(Organization)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from django.contrib.auth.models import User
-from knox.models import AuthToken
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
+from orderflow.api.models import ApiToken
 from orderflow.tenancy.models import Membership, Organization
 from orderflow.tenancy.roles import Role
 from tests.bench import rows
@@ -35,7 +35,7 @@ def somebody(organization: Organization) -> tuple[User, str]:
     """An administrator of it and a token of theirs."""
     user = User.objects.create_user(f"admin@{organization.slug}", is_staff=True)
     Membership.objects.create(user=user, organization=organization, role=Role.ADMIN)
-    _, token = AuthToken.objects.create(user)
+    _, token = ApiToken.objects.create(user, name="Test")
     return user, token
 
 

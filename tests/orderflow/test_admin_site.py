@@ -13,6 +13,7 @@ from django.urls import URLPattern, reverse
 
 from connectors.models import ERPConnection
 from exports.models import AckFile, ERPExport
+from orderflow.api.models import ApiToken
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
@@ -26,6 +27,7 @@ EDITORS = {Role.ADMIN, Role.INTEGRATOR, Role.OPS}
 MAY_ADD: dict[type[Model], set[Role]] = {
     Organization: set(),
     User: {Role.ADMIN},
+    ApiToken: {Role.ADMIN},
     AuditEntry: set(),
     Customer: EDITORS,
     DraftOrder: EDITORS,
@@ -44,6 +46,7 @@ MAY_RUN = {
     (ERPConnection, "resume"): {Role.ADMIN, Role.INTEGRATOR},
     (ERPExport, "retry"): {Role.ADMIN, Role.OPS},
     (ERPExport, "give_up"): {Role.ADMIN, Role.OPS},
+    (ApiToken, "revoke"): {Role.ADMIN},
 }
 
 
@@ -86,7 +89,7 @@ def test_no_page_tells_of_another_organization(model: type[Model], acme: Tenant,
     """S1. Lists, filters, choices of add and change pages."""
     client, own = log_in(acme.organization), acme.rows[model]
     pages = [list_url(model), page_url(own), page_url(own, "history")]
-    if model in (User, Customer, DraftOrder, ERPConnection):
+    if model in (User, ApiToken, Customer, DraftOrder, ERPConnection):
         pages += [list_url(model, "add"), list_url(model, "add") + "?connector_type=DROPZONE_JSON_V1"]
     for page in pages:
         response = client.get(page)

@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from orderflow.tenancy.roles import ALLOWED, Action, Role
+
+CONFIGURATION = Path(__file__).parents[3] / "docs" / "configuration.md"
 
 # Written out again on purpose: who may do what changes only when somebody changes it in two places.
 MAY = {
@@ -40,3 +44,18 @@ MAY = {
 def test_a_role_may_do_what_the_table_says_and_nothing_else(role: Role, action: Action) -> None:
     """S14."""
     assert (action in ALLOWED[role]) is MAY[role, action]
+
+
+def test_the_documentation_prints_the_table() -> None:
+    """S14."""
+    section = CONFIGURATION.read_text(encoding="utf-8").partition("\n## Roles\n")[2].partition("\n## ")[0]
+    table = [line.removeprefix("|").removesuffix("|").split("|") for line in section.splitlines() if line[:1] == "|"]
+    (_, *labels), _, *rows = [[cell.strip() for cell in line] for line in table]
+    roles = [next(role for role in Role if role.label == label) for label in labels]
+    assert [Action(action) for action, *_ in rows] == list(Action)
+    assert roles == list(Role)
+    assert {cell for _, *cells in rows for cell in cells} == {"yes", ""}
+    printed = {
+        role: {Action(action) for action, *cells in rows if cells[place] == "yes"} for place, role in enumerate(roles)
+    }
+    assert printed == ALLOWED

@@ -20,13 +20,13 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
-from knox.models import AuthToken
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports import delivery
 from exports.models import ERPExport
+from orderflow.api.models import ApiToken
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
 from orderflow.settings import env
@@ -128,7 +128,7 @@ def _connected(organization: Organization, folder: Path) -> ERPConnection:
 def _token(organization: Organization) -> str:
     user = User.objects.create_user("ops")
     Membership.objects.create(user=user, organization=organization, role=Role.OPS)
-    _, token = AuthToken.objects.create(user)
+    _, token = ApiToken.objects.create(user, name="Test")
     return str(token)
 
 
