@@ -19,11 +19,12 @@ from exports.transitions import LIVE, ExportStatus
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import record
+from orderflow.tenancy.transaction_lock import try_lock
 
 
 class PushRefused(Exception):
     """The push cannot be had. `code` is stable: not_approved, already_pushed, no_connection, connection_disabled,
-    unknown_connection, idempotency_key_reused, still_alive, not_failed."""
+    unknown_connection, idempotency_key_reused, still_running, still_alive, not_failed."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -56,9 +57,13 @@ def retry(request: PushRequest) -> ERPExport:
     if earlier:
         return earlier
     live = ERPExport.objects.filter(draft_order=request.order, status__in=LIVE).first()
-    if live:
+    if live is None:
+        return _start(request, OrderStatus.ERROR)
+    # The same key may have made it a moment ago.
+    earlier = _earlier(request, OrderStatus.ERROR)
+    if earlier is None:
         raise PushRefused("still_alive", f"Export {live} of order {request.order} is {live.status}. Wait for its end.")
-    return _start(request, OrderStatus.ERROR)
+    return earlier
 
 
 def _earlier(request: PushRequest, source: OrderStatus) -> ERPExport | None:
@@ -77,6 +82,7 @@ def _start(request: PushRequest, source: OrderStatus) -> ERPExport:
     connection = request.connection or _default_connection(request.order)
     _require_usable(connection, request.order)
     with transaction.atomic():
+        _require_alone(request)
         orders = DraftOrder.objects.filter(pk=request.order.pk)
         if orders.move(source, OrderStatus.PUSHING, updated_at=timezone.now(), error_message=""):
             return _create(request, connection, source)
@@ -85,6 +91,15 @@ def _start(request: PushRequest, source: OrderStatus) -> ERPExport:
     if earlier:
         return earlier
     raise _refusal(request.order, source)
+
+
+def _require_alone(request: PushRequest) -> None:
+    """PostgreSQL would let a second request with the same key wait; SQLite does, and it gets the first one's export."""
+    key = request.idempotency_key
+    if key is not None and not try_lock("push", request.order.pk, key):
+        raise PushRefused(
+            "still_running", f"The first request with Idempotency-Key {key!r} is still running. Ask again in a second."
+        )
 
 
 def _create(request: PushRequest, connection: ERPConnection, source: OrderStatus) -> ERPExport:

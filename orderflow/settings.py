@@ -234,6 +234,8 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": False,
 }
+# How long a call's answer is kept for the same Idempotency-Key: never less than a day.
+IDEMPOTENCY_KEEP_H = max(24, env.int("IDEMPOTENCY_KEEP_H", default=48))
 KNOX_TOKEN_MODEL = "api.ApiToken"  # noqa: S105 - a model's name
 # Knox's own table is not needed.
 MIGRATION_MODULES = {"knox": None}

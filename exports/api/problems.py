@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from exports.push_service import PushRefused
+from orderflow.api.idempotency import ASK_AGAIN
 from orderflow.api.problems import FieldError, Problem, as_problem
 
 # The request itself is wrong; every other refusal is about the state of things.
@@ -14,4 +15,5 @@ POINTERS = {"unknown_connection": "/connection"}
 def _(error: PushRefused) -> Problem:
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error.code in UNPROCESSABLE else HTTPStatus.CONFLICT
     errors = [FieldError(pointer=POINTERS[error.code], message=str(error))] if error.code in POINTERS else []
-    return Problem(status, error.code, str(error), errors=errors)
+    headers = ASK_AGAIN if error.code == "still_running" else {}
+    return Problem(status, error.code, str(error), errors=errors, headers=headers)

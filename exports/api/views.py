@@ -17,7 +17,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from exports import copies, push_service
 from exports.api.filters import ERPExportFilter
-from exports.api.push_request import IDEMPOTENCY_KEY, push_request
+from exports.api.push_request import push_request
 from exports.api.serializers import (
     ERPExportDetailSerializer,
     ERPExportSerializer,
@@ -27,6 +27,7 @@ from exports.api.serializers import (
 from exports.models import ERPExport
 from exports.push_service import PushRequest
 from exports.transitions import ExportStatus
+from orderflow.api.idempotency import IDEMPOTENCY_KEY
 from orderflow.api.problems import Problem
 from orderflow.api.throttles import PushThrottle
 from orderflow.orders.models import DraftOrder

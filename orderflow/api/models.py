@@ -1,4 +1,4 @@
-"""What the API keeps: the tokens that open it."""
+"""What the API keeps: the tokens that open it, and the answers that a repeated call gets again."""
 
 import uuid
 from datetime import timedelta
@@ -9,6 +9,8 @@ from django.db.models import Q
 from django.utils import timezone
 from knox.models import AbstractAuthToken, AuthTokenManager
 from knox.settings import CONSTANTS
+
+from orderflow.tenancy.models import Organization
 
 LONGEST_NAME = 100
 # More often, and every call would write.
@@ -49,3 +51,23 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox has no types
         if self.last_used_at is None or self.last_used_at < due:
             unnoted = Q(last_used_at=None) | Q(last_used_at__lt=due)
             ApiToken.objects.filter(unnoted, pk=self.pk).update(last_used_at=now)
+
+
+class KeptAnswer(models.Model):
+    """What a call with an Idempotency-Key answered. It is written with the call's effect, or not at all."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+", db_index=False)
+    call = models.CharField(max_length=40)
+    key = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    headers = models.JSONField(default=dict)
+    # As text: PostgreSQL would sort the names of a JSON object.
+    body = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "call", "key"], name="one_answer_per_key")]
+
+    def __str__(self) -> str:
+        return f"{self.call} {self.key}"

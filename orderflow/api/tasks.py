@@ -1,9 +1,10 @@
 from celery import shared_task
 
-from orderflow.api import token_service
+from orderflow.api import idempotency, token_service
 
 
 @shared_task
 def forget() -> None:
-    """What nobody needs any more."""
+    """The answers and the tokens that nobody needs any more."""
+    idempotency.forget_old()
     token_service.forget_expired()

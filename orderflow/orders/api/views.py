@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -9,11 +10,13 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
+from orderflow.api.idempotency import IDEMPOTENCY_KEY, once
 from orderflow.api.scope import require_organization
 from orderflow.orders import approval, editing
 from orderflow.orders.api.filters import DraftOrderFilter
 from orderflow.orders.api.serializers import ApprovalSerializer, DraftOrderSerializer, DraftOrderWriteSerializer
 from orderflow.orders.models import DraftOrder
+from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import scoped
 
@@ -35,10 +38,15 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
     def get_queryset(self) -> QuerySet[DraftOrder]:
         return scoped(super().get_queryset(), self.request.user)
 
-    @extend_schema(request=DraftOrderWriteSerializer, responses={201: DraftOrderSerializer})
+    @extend_schema(
+        request=DraftOrderWriteSerializer, responses={201: DraftOrderSerializer}, parameters=[IDEMPOTENCY_KEY]
+    )
     def create(self, request: Request) -> Response:
         """A new order is READY when nothing blocks it, else NEEDS_REVIEW with its blocking reasons."""
         organization = require_organization(request.user)
+        return once(request, organization, "create-order", partial(self._create, request, organization))
+
+    def _create(self, request: Request, organization: Organization) -> Response:
         order = editing.create(organization, self._entered(request), actor=request.user.get_username())
         location = reverse("draft-order-detail", [order.pk], request=request)
         return Response(self.get_serializer(order).data, status=201, headers={"Location": location})

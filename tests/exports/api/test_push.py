@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection as database
 from rest_framework.test import APIClient
 
 from connectors.models import ERPConnection
@@ -12,6 +13,7 @@ from orderflow.tenancy.models import AuditEntry
 from tests.conftest import MakeOrder
 from tests.orderflow.api.test_problems import problem
 from tests.servers.ports import free_port
+from tests.threads import another, at_once, held
 
 REDIS_CACHE = "django.core.cache.backends.redis.RedisCache"
 
@@ -95,6 +97,38 @@ def test_the_same_key_with_another_body_is_refused(
     """S11."""
     push(api, order, key="k-1")
     problem(push(api, order, {"connection": str(connection.pk)}, key="k-1"), 422, "idempotency_key_reused")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("call", ["push", "retry-push"])
+def test_fifty_at_once_with_one_key_make_one_export(call: str, api: APIClient, order: DraftOrder) -> None:
+    """S11."""
+    if call == "retry-push":
+        fail(push(api, order).json()["erp_export_id"])
+    before = ERPExport.objects.count()
+    answers = at_once(lambda: push(another(api), order, key="k-1", call=call))
+    done = [answer for answer in answers if answer.status_code == 202]
+    assert len({answer.content for answer in done}) == 1
+    told_to_wait = [problem(answer, 409, "still_running") for answer in answers if answer.status_code != 202]
+    assert not told_to_wait or database.vendor == "postgresql"
+    assert ERPExport.objects.count() == before + 1
+    again = push(api, order, key="k-1", call=call)
+    assert (again.status_code, again.content) == (202, done[0].content)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_first_runs_postgresql_says_so_and_sqlite_waits(api: APIClient, order: DraftOrder) -> None:
+    """S11."""
+    with held("push", order.pk, "k-1"):
+        meanwhile = push(api, order, key="k-1")
+        if database.vendor == "postgresql":
+            assert push(api, order, key="k-2").status_code == 202
+    if database.vendor == "postgresql":
+        problem(meanwhile, 409, "still_running")
+        assert meanwhile["Retry-After"] == "1"
+    else:
+        assert meanwhile.status_code == 202
+    assert ERPExport.objects.count() == 1
 
 
 def test_a_key_belongs_to_one_order(api: APIClient, order: DraftOrder, make_order: MakeOrder) -> None:

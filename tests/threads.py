@@ -1,0 +1,57 @@
+"""Many at once, and one that is in the way: threads with database connections of their own."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier, Event, Thread
+from typing import TypeVar
+
+from django.db import connections, transaction
+from rest_framework.test import APIClient
+
+from orderflow.tenancy.transaction_lock import try_lock
+
+T = TypeVar("T")
+
+
+def at_once(call: Callable[[], T], count: int = 50) -> list[T]:
+    together = Barrier(count)
+
+    def run(_: int) -> T:
+        together.wait(30)
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(run, range(count)))
+
+
+def another(api: APIClient) -> APIClient:
+    """A client with the same token, for another thread."""
+    client = APIClient(raise_request_exception=False)
+    client.credentials(**vars(api)["_credentials"])
+    return client
+
+
+@contextmanager
+def held(*name: object) -> Iterator[None]:
+    """Another transaction has the lock of that name, for two seconds at most."""
+    begun, end = Event(), Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            assert try_lock(*name)
+            begun.set()
+            end.wait(2)
+        connections.close_all()
+
+    thread = Thread(target=hold)
+    thread.start()
+    try:
+        assert begun.wait(10)
+        yield
+    finally:
+        end.set()
+        thread.join()
