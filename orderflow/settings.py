@@ -124,7 +124,15 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
 
 REDIS_URL = env.str("REDIS_URL", default="")
-CACHES = {"default": env.cache_url_config(REDIS_URL) if REDIS_URL else env.cache_url_config("locmemcache://")}
+# Without Redis in files: what limits the rates of calls has to hold across the web processes of the machine.
+_file_cache = {
+    "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+    "LOCATION": str((DATA_DIR / "cache").absolute()),
+    # A number that is counted up gets this one, whatever it had: as long as the longest rate.
+    "TIMEOUT": 86_400,
+    "OPTIONS": {"MAX_ENTRIES": 1000},
+}
+CACHES = {"default": env.cache_url_config(REDIS_URL) if REDIS_URL else _file_cache}
 
 # STORAGE_URL: empty for a local folder, or s3://bucket/prefix; credentials and region as boto3 reads them.
 STORAGE_URL = env.str("STORAGE_URL", default="")
@@ -225,7 +233,9 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "login": env.str("RATE_LOGIN", default="10/min"),
         "push": env.str("RATE_PUSH", default="1200/min"),
+        "push-organization": env.str("RATE_PUSH_ORGANIZATION", default="6000/min"),
         "connection-test": env.str("RATE_CONNECTION_TEST", default="20/min"),
+        "connection-test-organization": env.str("RATE_CONNECTION_TEST_ORGANIZATION", default="100/min"),
     },
     # How many proxies to believe when they name the caller's address.
     "NUM_PROXIES": int(env.bool("BEHIND_TLS_PROXY", default=False)),
