@@ -58,8 +58,9 @@ class OrganizationThrottle(SimpleRateThrottle):
         try:
             return self.cache.incr(key)
         except ValueError:
-            # The first of the window, unless another one is first right now.
-            return 1 if self.cache.add(key, 1, self.duration) else self.cache.incr(key)
+            # The first of the window, unless another one is first right now. Redis would count a number that goes in
+            # this very moment on without an end, so it stays for longer than its window.
+            return 1 if self.cache.add(key, 1, 2 * self.duration) else self._count(key)
 
 
 class TokenThrottle(SimpleRateThrottle):
