@@ -13,12 +13,14 @@ from connectors.ports import ERPConnectorPort
 class BaseConnector(ERPConnectorPort):
     """A connector with a form: the one description of its config for admin, API and checks.
 
-    `secret_fields` never leave the product again once entered.
+    `secret_fields` never leave the product again once entered, and belong to the server that `server_fields` name: they
+    do not follow when one of these changes.
     """
 
     label: ClassVar[str]
     config_form: ClassVar[type[forms.Form]]
     secret_fields: ClassVar[frozenset[str]] = frozenset()
+    server_fields: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -16,6 +17,7 @@ from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from connectors.ports import TestResult, TestStep
 from connectors.registry import registry
+from connectors.secrets_stay import require_secrets_for
 from orderflow.tenancy.models import record
 
 
@@ -31,12 +33,17 @@ class ConnectionChanges:
 
 
 def merged_config(connection: ERPConnection, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The stored config with `changes` laid over it, checked. Raises `ConfigError`."""
+    """The stored config with `changes` laid over it, checked. Raises `ConfigError`, also where a stored secret would
+    follow to another server."""
     connector = registry.create(connection.connector_type)
     _require_known(connector, changes)
+    _require_types(connector, changes)
     stored = _readable_config(connection, entering=bool(changes))
-    kept = {name: value for name, value in changes.items() if name not in connector.secret_fields or value != ""}
-    return connector.clean_config({name: value for name, value in {**stored, **kept}.items() if value is not None})
+    entered = {name: value for name, value in changes.items() if name not in connector.secret_fields or value != ""}
+    merged = {name: value for name, value in {**stored, **entered}.items() if value is not None}
+    config = connector.clean_config(merged)
+    require_secrets_for(connector, config, stored, entered)
+    return config
 
 
 def _readable_config(connection: ERPConnection, *, entering: bool) -> dict[str, Any]:
@@ -57,6 +64,18 @@ def _require_known(connector: BaseConnector, changes: Mapping[str, Any]) -> None
     if unknown:
         text = f"There is no config field {unknown[0]!r}. {connector.label} has {', '.join(known)}."
         raise ConfigError(text, field=unknown[0])
+
+
+def _require_types(connector: BaseConnector, changes: Mapping[str, Any]) -> None:
+    """A form reads any value as a text, and any text but a few as true: what was meant otherwise is told here."""
+    for name, value in changes.items():
+        field = connector.config_form.base_fields[name]
+        if value is None or isinstance(field, forms.MultipleChoiceField):
+            continue
+        if isinstance(field, forms.BooleanField) and not isinstance(value, bool):
+            raise ConfigError(f"The config field {name!r} is wrong: it is true or false.", field=name)
+        if not isinstance(field, forms.BooleanField) and isinstance(value, bool | dict | list):
+            raise ConfigError(f"The config field {name!r} is wrong: it is a text or a number.", field=name)
 
 
 def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -> ERPConnection:

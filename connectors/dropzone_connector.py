@@ -12,7 +12,7 @@ from django.core.files.base import ContentFile
 
 from connectors.base_connector import BaseConnector
 from connectors.dropzones.ack_inbox import DropzoneAckInbox
-from connectors.dropzones.config import SECRET_FIELDS, DropzoneForm, DropzoneSettings
+from connectors.dropzones.config import SECRET_FIELDS, SERVER_FIELDS, DropzoneForm, DropzoneSettings
 from connectors.dropzones.drop import Drop, Outcome, Parcel
 from connectors.dropzones.inspection import DropzoneInspection
 from connectors.dropzones.trial import try_dropzone
@@ -46,6 +46,7 @@ class Unjournaled:
 class DropzoneConnector(BaseConnector):
     config_form = DropzoneForm
     secret_fields = SECRET_FIELDS
+    server_fields = SERVER_FIELDS
 
     @abstractmethod
     def render_content(self, draft_order: SalesOrder) -> bytes:

@@ -22,6 +22,7 @@ from connectors.sftp.target import SFTPTarget
 from connectors.steps import Steps
 
 SECRET_FIELDS = frozenset({"password", "private_key", "passphrase"})
+SERVER_FIELDS = ("mode", "host", "port")
 
 
 def _check_path(value: str) -> None:

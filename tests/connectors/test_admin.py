@@ -156,9 +156,20 @@ def test_no_page_holds_a_secret(client: Client, sftp: ERPConnection) -> None:
 def test_a_blank_secret_keeps_the_stored_one(client: Client, sftp: ERPConnection) -> None:
     page = client.get(page_url(sftp)).content.decode()
     assert "One is stored. Leave this blank to keep it." in page
-    save(client, sftp, sftp_form(config_host="other.example"))
+    save(client, sftp, sftp_form(config_username="other"))
     assert sftp.stored_config() | CANARIES == sftp.stored_config()
-    assert sftp.stored_config()["host"] == "other.example"
+    assert sftp.stored_config()["username"] == "other"
+
+
+def test_a_stored_secret_does_not_follow_to_another_server(client: Client, sftp: ERPConnection) -> None:
+    """S4, S7."""
+    page = save(client, sftp, sftp_form(config_host="evil.example", clear_private_key="on", clear_passphrase="on"))
+    assert "The password was entered for host sftp.acme.example; enter it again for host evil.example" in page
+    assert sftp.stored_config()["host"] == "sftp.acme.example"
+    save(client, sftp, sftp_form(
+        config_host="new.example", config_password="new", clear_private_key="on", clear_passphrase="on",
+    ))  # fmt: skip
+    assert (sftp.stored_config()["host"], sftp.stored_config()["password"]) == ("new.example", "new")
 
 
 def test_the_box_removes_a_secret(client: Client, sftp: ERPConnection) -> None:
@@ -287,7 +298,7 @@ def test_another_host_key_is_shown_beside_the_accepted_one(
     accepted = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
     text = " ".join(accepted.export_public_key().decode().split()[:2])
     save(client, sftp, sftp_form(
-        config_host=server.host, config_port=server.port, config_host_key=text,
+        config_host=server.host, config_port=server.port, config_host_key=text, config_password="x",
         clear_private_key="on", clear_passphrase="on",
     ))  # fmt: skip
     page = press_test(client, sftp)

@@ -26,11 +26,61 @@ def test_a_config_is_kept_encrypted_with_its_defaults(organization: Organization
 
 def test_a_blank_secret_keeps_the_stored_one_and_none_removes_it(organization: Organization) -> None:
     row = new(organization)
-    connection_service.save(row, ConnectionChanges(config={"password": "", "host": "other.example"}), actor="ina")
-    assert (row.stored_config()["password"], row.stored_config()["host"]) == ("canary-7361", "other.example")
+    connection_service.save(row, ConnectionChanges(config={"password": "", "export_path": "new"}), actor="ina")
+    assert (row.stored_config()["password"], row.stored_config()["export_path"]) == ("canary-7361", "new")
     with pytest.raises(ConfigError, match="password or a private key") as caught:
         connection_service.save(row, ConnectionChanges(config={"password": None}), actor="ina")
     assert caught.value.field == "password"
+
+
+MOVES: list[dict[str, object]] = [
+    {"host": "evil.example"},
+    {"port": 2222},
+    {"mode": "filesystem"},
+    {"host": "evil.example", "password": ""},
+    {"host": "evil.example", "private_key": "another key"},
+    {"host": "evil.example", "host_key": "ssh-ed25519 AAAA"},
+]
+
+
+@pytest.mark.parametrize("move", MOVES, ids=str)
+def test_a_stored_secret_does_not_follow_to_another_server(organization: Organization, move: dict[str, object]) -> None:
+    """S4, S7."""
+    row = new(organization)
+    before = ERPConnection.objects.values().get()
+    with pytest.raises(ConfigError, match=r"The password was entered for .*; enter it again for .*") as caught:
+        connection_service.save(row, ConnectionChanges(config=move), actor="eve")
+    assert caught.value.field == "password"
+    assert "canary" not in str(caught.value)
+    result = connection_service.test(row, actor="eve", unsaved=move)
+    assert (result.success, result.error_message, result.steps) == (False, str(caught.value), ())
+    assert ERPConnection.objects.values().get() == before
+
+
+def test_each_secret_stays_behind_by_itself(organization: Organization) -> None:
+    """S4, S7."""
+    row = new(organization, config={**SFTP, "private_key": "canary-key", "passphrase": "canary-phrase"})
+    move: dict[str, object] = {"host": "new.example"}
+    for name in ("password", "private_key", "passphrase"):
+        with pytest.raises(ConfigError) as caught:
+            connection_service.save(row, ConnectionChanges(config=move), actor="ina")
+        assert caught.value.field == name
+        move[name] = None if name == "passphrase" else f"new-{name}"
+    connection_service.save(row, ConnectionChanges(config=move), actor="ina")
+    stored = row.stored_config()
+    assert (stored["host"], stored["password"], stored["private_key"]) == (
+        "new.example",
+        "new-password",
+        "new-private_key",
+    )
+    assert not stored["passphrase"]
+
+
+def test_a_connection_that_stays_where_it_is_keeps_its_secrets(organization: Organization) -> None:
+    row = new(organization)
+    same = {"mode": "sftp", "host": SFTP["host"], "port": "22", "username": "other", "timeout_s": 5}
+    connection_service.save(row, ConnectionChanges(config=same), actor="ina")
+    assert (row.stored_config()["password"], row.stored_config()["username"]) == ("canary-7361", "other")
 
 
 @pytest.mark.parametrize(

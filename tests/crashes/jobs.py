@@ -132,5 +132,5 @@ def mend(scene: Scene) -> None:
             (scene.dropzone / "in").mkdir()
             connection_service.test(connection, actor="admin")
         case Job.DRAIN_NO_SERVER:
-            changes = ConnectionChanges(config={"port": scene.config["port"]})
+            changes = ConnectionChanges(config=scene.config)
             connection_service.save(connection, changes, actor="admin")

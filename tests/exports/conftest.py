@@ -6,6 +6,7 @@ import pytest
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
+from connectors.dropzones.config import SECRET_FIELDS
 from connectors.models import ERPConnection
 from exports import delivery, push_service
 from exports.models import ERPExport
@@ -54,6 +55,13 @@ def connect_to(server: SFTPServer, organization: Organization, **config: object)
     changes = ConnectionChanges(name="SFTP", is_default=True, config={**place, **login, **folders, **config})
     row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
     return connection_service.save(row, changes, actor="test")
+
+
+def edit(connection: ERPConnection, *, actor: str = "test", **config: object) -> None:
+    """With the secrets entered again, which follow to no other server by themselves."""
+    stored = connection.stored_config()
+    secrets = {name: stored[name] for name in SECRET_FIELDS if stored[name]}
+    connection_service.save(connection, ConnectionChanges(config={**secrets, **config}), actor=actor)
 
 
 def names(folder: Path) -> list[str]:

@@ -15,7 +15,7 @@ from exports.models import ERPExport
 from exports.push_service import PushRequest
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
-from tests.exports.conftest import Push, connect_to
+from tests.exports.conftest import Push, connect_to, edit
 from tests.servers.openssh import OpenSSHServer, openssh_server
 
 
@@ -93,7 +93,10 @@ def test_after_an_edit_the_next_delivery_logs_in_anew(
     push: Push, connection: ERPConnection, server: OpenSSHServer, changes: dict[str, Any]
 ) -> None:
     deliver(push, connection)
-    connection_service.save(connection, ConnectionChanges(**changes), actor="test")
+    if "config" in changes:
+        edit(connection, **changes["config"])
+    else:
+        connection_service.save(connection, ConnectionChanges(**changes), actor="test")
     deliver(push, connection)
     assert (log_ins(server), open_sessions()) == (2, 1)
 

@@ -224,7 +224,9 @@ def test_a_connection_is_suspect_until_its_server_answers_and_after_it_did_not(
     connection_service.save(connection, ConnectionChanges(config=sftp), actor="test")
     assert deliver()
     assert "refused the connection" in lane(connection).last_error
-    connection_service.save(connection, ConnectionChanges(config={"mode": "filesystem"}), actor="test")
+    connection_service.save(
+        connection, ConnectionChanges(config={"mode": "filesystem", "password": None}), actor="test"
+    )
     assert lane(connection).suspect
     assert connection_service.test(connection, actor="test").success
     assert not lane(connection).suspect

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,17 +11,19 @@ import pytest
 from django.utils import timezone
 
 from connectors import connection_service, health
-from connectors.connection_service import ConnectionChanges, NotPaused
+from connectors.connection_service import NotPaused
 from connectors.models import ConnectionEvent, ERPConnection
 from exports import ack_poller, delivery
 from exports.models import ERPExport, Lane
 from exports.polling import due_for_polling
 from orderflow.tenancy.models import AuditEntry, HistoryIsFixed, Organization
 from tests.exports.conftest import Push, connect_to, names
+from tests.exports.conftest import edit as edit_as
 from tests.servers.asyncssh_server import PASSWORD, AsyncSSHServer, asyncssh_server
 from tests.servers.ports import free_port
 
 Told = list[tuple[str, str]]
+edit = partial(edit_as, actor="ina")
 
 
 @pytest.fixture
@@ -42,10 +45,6 @@ def told(connection: ERPConnection) -> Told:
 
 def told_of(export: ERPExport) -> list[str]:
     return list(export.events.values_list("kind", flat=True))
-
-
-def edit(connection: ERPConnection, **config: object) -> None:
-    connection_service.save(connection, ConnectionChanges(config=config), actor="ina")
 
 
 def fail(connection: ERPConnection, times: int) -> None:

@@ -1,6 +1,7 @@
 """Servers that are not there, or say no: what the export, the connection and the history show."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from exports import delivery
 from exports.models import ERPExport
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
-from tests.exports.conftest import Push, connect_to
+from tests.exports.conftest import Push, connect_to, edit
 from tests.servers.openssh import OpenSSHServer, generate_key, openssh_server
 from tests.servers.ports import free_port
 
@@ -37,10 +38,7 @@ Change = Callable[..., None]
 
 @pytest.fixture
 def change(connection: ERPConnection) -> Change:
-    def change(**config: object) -> None:
-        connection_service.save(connection, ConnectionChanges(config=config), actor="test")
-
-    return change
+    return partial(edit, connection)
 
 
 def arrived(server: OpenSSHServer) -> list[str]:

@@ -82,10 +82,26 @@ def test_no_answer_ever_holds_a_secret(api: APIClient) -> None:
 def test_an_edit_keeps_what_it_does_not_name(api: APIClient) -> None:
     body = created(api)
     address = f"{CONNECTIONS}{body['id']}/"
-    after = api.patch(address, {"name": "New name", "config": {"port": 2222, "password": ""}}).json()
-    assert (after["name"], after["config"]) == ("New name", body["config"] | {"port": 2222})
+    after = api.patch(address, {"name": "New name", "config": {"timeout_s": 5, "password": ""}}).json()
+    assert (after["name"], after["config"]) == ("New name", body["config"] | {"timeout_s": 5})
     assert after["secrets_set"] == body["secrets_set"]
     assert ERPConnection.objects.get().stored_config()["password"] == SFTP["password"]
+
+
+def test_a_stored_secret_does_not_follow_to_another_server(api: APIClient) -> None:
+    """S4, S7."""
+    body = created(api)
+    address, move = f"{CONNECTIONS}{body['id']}/", {"config": {"host": "evil.example"}}
+    errors = problem(api.patch(address, move), 422, "invalid")["errors"]
+    assert [error["pointer"] for error in errors] == ["/config/password"]
+    assert "entered for host sftp.acme.example; enter it again for host evil.example" in errors[0]["message"]
+    test = api.post(f"{address}test/", move).json()
+    assert (test["success"], test["steps"]) == (False, [])
+    assert "entered for host sftp.acme.example" in test["error_message"]
+    assert api.get(address).json() == {**body, "events": []}
+    secrets = {"password": "new", "private_key": None, "passphrase": None}
+    after = api.patch(address, {"config": {"host": "new.example", **secrets}}).json()
+    assert (after["config"]["host"], after["secrets_set"]) == ("new.example", ["password"])
 
 
 def test_null_takes_a_secret_away(api: APIClient) -> None:

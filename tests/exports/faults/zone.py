@@ -3,13 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from connectors import connection_service
-from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports import delivery
 from exports.models import ERPExport
-from tests.exports.conftest import names
+from tests.exports.conftest import edit, names
 from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.servers.faulty.server import Fault
 
@@ -47,5 +46,5 @@ class Zone:
         ERPConnection.objects.update(paused_until=None)
         self.drain()
 
-    def edit(self, **config: object) -> None:
-        connection_service.save(self.connection, ConnectionChanges(config=config), actor="test")
+    def edit(self, **config: Any) -> None:
+        edit(self.connection, **config)
