@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID, uuid4
@@ -18,7 +20,7 @@ from exports.models import ERPExport, EventKind, ExportEvent
 from exports.transitions import LIVE, ExportStatus
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
-from orderflow.tenancy.models import record
+from orderflow.tenancy.models import Organization, record
 from orderflow.tenancy.transaction_lock import try_lock
 
 
@@ -33,12 +35,14 @@ class PushRefused(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PushRequest:
-    """`connection` None means the organization's default."""
+    """`connection` None means the organization's default. A new export is made within `as_seen`, which raises when the
+    order is not the one any more that somebody wants to push."""
 
     order: DraftOrder
     actor: str
     connection: ERPConnection | None = None
     idempotency_key: str | None = None
+    as_seen: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def fingerprint(self, source: OrderStatus) -> str:
         """What a repeated key is compared by: a retry is another request than the push before it."""
@@ -56,14 +60,22 @@ def retry(request: PushRequest) -> ERPExport:
     earlier = _earlier(request, OrderStatus.ERROR)
     if earlier:
         return earlier
-    live = ERPExport.objects.filter(draft_order=request.order, status__in=LIVE).first()
-    if live is None:
-        return _start(request, OrderStatus.ERROR)
-    # The same key may have made it a moment ago.
-    earlier = _earlier(request, OrderStatus.ERROR)
-    if earlier is None:
-        raise PushRefused("still_alive", f"Export {live} of order {request.order} is {live.status}. Wait for its end.")
-    return earlier
+    try:
+        require_no_live_export(request.order)
+    except PushRefused:
+        # The same key may have made it a moment ago.
+        earlier = _earlier(request, OrderStatus.ERROR)
+        if earlier is None:
+            raise
+        return earlier
+    return _start(request, OrderStatus.ERROR)
+
+
+def require_no_live_export(order: DraftOrder) -> None:
+    """Raises `PushRefused`."""
+    live = ERPExport.objects.filter(draft_order=order, status__in=LIVE).first()
+    if live:
+        raise PushRefused("still_alive", f"Export {live} of order {order} is {live.status}. Wait for its end.")
 
 
 def _earlier(request: PushRequest, source: OrderStatus) -> ERPExport | None:
@@ -79,18 +91,30 @@ def _earlier(request: PushRequest, source: OrderStatus) -> ERPExport | None:
 
 
 def _start(request: PushRequest, source: OrderStatus) -> ERPExport:
-    connection = request.connection or _default_connection(request.order)
-    _require_usable(connection, request.order)
+    organization = request.order.organization
+    connection = request.connection or default_connection(organization)
+    require_usable(connection, organization)
     with transaction.atomic():
         _require_alone(request)
-        orders = DraftOrder.objects.filter(pk=request.order.pk)
-        if orders.move(source, OrderStatus.PUSHING, updated_at=timezone.now(), error_message=""):
-            return _create(request, connection, source)
+        with request.as_seen():
+            export = begin(request, connection, source)
+        if export:
+            wake_on_commit(connection)
+            return export
     # Somebody else won the order; with the same key it was the same request.
     earlier = _earlier(request, source)
     if earlier:
         return earlier
-    raise _refusal(request.order, source)
+    request.order.refresh_from_db(fields=["status"])
+    raise refusal(request.order, source)
+
+
+def begin(request: PushRequest, connection: ERPConnection, source: OrderStatus) -> ERPExport | None:
+    """In a transaction of the caller's, who also wakes the lane. None when the order is not in `source` any more."""
+    orders = DraftOrder.objects.filter(pk=request.order.pk)
+    if not orders.move(source, OrderStatus.PUSHING, updated_at=timezone.now(), error_message=""):
+        return None
+    return _create(request, connection, source)
 
 
 def _require_alone(request: PushRequest) -> None:
@@ -123,10 +147,13 @@ def _create(request: PushRequest, connection: ERPConnection, source: OrderStatus
     )
     ExportEvent.objects.create(export=export, kind=EventKind.REQUESTED, actor=request.actor, at=now)
     record(request.order.organization_id, request.actor, "retry push" if supersedes else "push", request.order)
-    # The push is committed: whatever the wake-up runs into, the caller has its export and the sweep finds the work.
-    transaction.on_commit(partial(_wake, connection.pk), robust=True)
     reached(Failpoint.PUSH_WRITTEN)
     return export
+
+
+def wake_on_commit(connection: ERPConnection) -> None:
+    # The push is committed: whatever the wake-up runs into, the caller has its export and the sweep finds the work.
+    transaction.on_commit(partial(_wake, connection.pk), robust=True)
 
 
 def _wake(connection_id: UUID) -> None:
@@ -134,26 +161,28 @@ def _wake(connection_id: UUID) -> None:
     wake_ups.wake(connection_id)
 
 
-def _default_connection(order: DraftOrder) -> ERPConnection:
-    connection = ERPConnection.objects.filter(organization_id=order.organization_id, is_default=True).first()
+def default_connection(organization: Organization) -> ERPConnection:
+    """Raises `PushRefused`."""
+    connection = ERPConnection.objects.filter(organization=organization, is_default=True).first()
     if connection is None:
         raise PushRefused(
-            "no_connection", f"{order.organization} has no default ERP connection. Name one, or make one the default."
+            "no_connection", f"{organization} has no default ERP connection. Name one, or make one the default."
         )
     return connection
 
 
-def _require_usable(connection: ERPConnection, order: DraftOrder) -> None:
-    if connection.organization_id != order.organization_id:
-        raise PushRefused("unknown_connection", f"{order.organization} has no such connection.")
+def require_usable(connection: ERPConnection, organization: Organization) -> None:
+    """Raises `PushRefused`."""
+    if connection.organization_id != organization.pk:
+        raise PushRefused("unknown_connection", f"{organization} has no such connection.")
     if connection.status != ERPConnection.Status.ACTIVE:
         raise PushRefused(
             "connection_disabled", f"Connection {connection.name!r} is disabled. Enable it or name another."
         )
 
 
-def _refusal(order: DraftOrder, source: OrderStatus) -> PushRefused:
-    order.refresh_from_db(fields=["status"])
+def refusal(order: DraftOrder, source: OrderStatus) -> PushRefused:
+    """Of an order that is not in `source`."""
     if source == OrderStatus.ERROR:
         return PushRefused("not_failed", f"Order {order} is {order.status}; only an order in ERROR can be retried.")
     if order.status in (OrderStatus.PUSHING, OrderStatus.PUSHED):

@@ -27,6 +27,7 @@ from exports.api.serializers import (
 from exports.models import ERPExport
 from exports.push_service import PushRequest
 from exports.transitions import ExportStatus
+from orderflow.api.etags import IF_MATCH
 from orderflow.api.idempotency import IDEMPOTENCY_KEY
 from orderflow.api.problems import Problem
 from orderflow.api.throttles import PushThrottle
@@ -35,7 +36,7 @@ from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import scoped
 
 
-@extend_schema(tags=["draft orders"], request=PushRequestSerializer, parameters=[IDEMPOTENCY_KEY])
+@extend_schema(tags=["draft orders"], request=PushRequestSerializer, parameters=[IDEMPOTENCY_KEY, IF_MATCH])
 class PushViewSet(GenericViewSet[DraftOrder]):
     """The calls on a draft order that make exports."""
 

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,9 +12,11 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
+from orderflow.api.etags import ETAG, IF_MATCH, IF_NONE_MATCH, etag_of, is_known, require_match
 from orderflow.api.idempotency import IDEMPOTENCY_KEY, once
 from orderflow.api.scope import require_organization
 from orderflow.orders import approval, editing
+from orderflow.orders.api.as_seen import as_seen
 from orderflow.orders.api.filters import DraftOrderFilter
 from orderflow.orders.api.serializers import ApprovalSerializer, DraftOrderSerializer, DraftOrderWriteSerializer
 from orderflow.orders.models import DraftOrder
@@ -38,8 +42,17 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
     def get_queryset(self) -> QuerySet[DraftOrder]:
         return scoped(super().get_queryset(), self.request.user)
 
+    @extend_schema(responses={200: DraftOrderSerializer, 304: None}, parameters=[ETAG, IF_NONE_MATCH, IF_MATCH])
+    def retrieve(self, request: Request, **_: Any) -> Response:
+        """The ETag is for If-Match, on the calls that change the order."""
+        response = self._shown(self.get_object())
+        require_match(request, response["ETag"])
+        if is_known(request, response["ETag"]):
+            return Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": response["ETag"]})
+        return response
+
     @extend_schema(
-        request=DraftOrderWriteSerializer, responses={201: DraftOrderSerializer}, parameters=[IDEMPOTENCY_KEY]
+        request=DraftOrderWriteSerializer, responses={201: DraftOrderSerializer}, parameters=[IDEMPOTENCY_KEY, ETAG]
     )
     def create(self, request: Request) -> Response:
         """A new order is READY when nothing blocks it, else NEEDS_REVIEW with its blocking reasons."""
@@ -49,20 +62,31 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
     def _create(self, request: Request, organization: Organization) -> Response:
         order = editing.create(organization, self._entered(request), actor=request.user.get_username())
         location = reverse("draft-order-detail", [order.pk], request=request)
-        return Response(self.get_serializer(order).data, status=201, headers={"Location": location})
+        return self._shown(order, status=HTTPStatus.CREATED, headers={"Location": location})
 
-    @extend_schema(request=DraftOrderWriteSerializer, responses=DraftOrderSerializer)
+    @extend_schema(request=DraftOrderWriteSerializer, responses=DraftOrderSerializer, parameters=[ETAG, IF_MATCH])
     def partial_update(self, request: Request, **_: Any) -> Response:
         """Sets what the body names; `lines` replaces all lines. Editing an APPROVED order takes the approval back."""
-        order = self.get_object()
-        order = editing.edit(order, self._entered(request), actor=request.user.get_username())
-        return Response(self.get_serializer(order).data)
+        order, entered = self.get_object(), self._entered(request)
+        with as_seen(request, order):
+            order = editing.edit(order, entered, actor=request.user.get_username())
+        return self._shown(order)
 
-    @extend_schema(request=None, responses=ApprovalSerializer)
+    @extend_schema(request=None, responses=ApprovalSerializer, parameters=[ETAG, IF_MATCH])
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, **_: Any) -> Response:
-        order = approval.approve(self.get_object(), request.user.get_username())
-        return Response(ApprovalSerializer(order).data)
+        """The ETag is that of the order, approved."""
+        order = self.get_object()
+        with as_seen(request, order):
+            order = approval.approve(order, request.user.get_username())
+        etag = etag_of(self.get_serializer(order).data)
+        return Response(ApprovalSerializer(order).data, headers={"ETag": etag})
+
+    def _shown(
+        self, order: DraftOrder, *, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        data = self.get_serializer(order).data
+        return Response(data, status=status, headers={"ETag": etag_of(data), **(headers or {})})
 
     def _entered(self, request: Request) -> dict[str, Any]:
         serializer = DraftOrderWriteSerializer(data=request.data)
