@@ -23,6 +23,7 @@ from connectors.api.serializers import (
     UnsavedConfigSerializer,
 )
 from connectors.models import ERPConnection
+from orderflow.api.pagination import NEWEST_FIRST
 from orderflow.api.scope import require_organization
 from orderflow.api.throttles import ConnectionTestThrottle
 from orderflow.tenancy.roles import Action
@@ -34,6 +35,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     queryset = ERPConnection.objects.all()
     serializer_class = ERPConnectionSerializer
     filterset_class = ERPConnectionFilter
+    orderings = (*NEWEST_FIRST, "name", "-name")
     lookup_value_converter = "uuid"
     needs = {
         "list": Action.READ,

@@ -1,13 +1,41 @@
+from django.db.models import F, QuerySet
 from django_filters import CharFilter, FilterSet, MultipleChoiceFilter, UUIDFilter
 
+from exports.models import AckFile, ERPExport, Verdict
 from exports.transitions import ExportStatus
+from orderflow.api.filters import CreatedFilter, TimeFilter
+from orderflow.orders.api.filters import customers_numbered
 
 
-class ERPExportFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types
-    """`status` may be repeated; the others are ids."""
+class ERPExportFilter(CreatedFilter):
+    """`status` may be repeated; `draft_order`, `connection` and `customer` are ids."""
 
     # DISTINCT would sort all of an organization's rows for one page.
     status = MultipleChoiceFilter(choices=ExportStatus.choices, distinct=False)
     draft_order = UUIDFilter(field_name="draft_order_id")
     connection = UUIDFilter(field_name="connection_id")
-    external_order_number = CharFilter(field_name="draft_order__external_order_number")
+    customer = UUIDFilter(field_name="draft_order__customer_id")
+    erp_customer_number = CharFilter(method="of_customer")
+    external_order_number = CharFilter(method="of_order")
+
+    def of_customer(self, exports: QuerySet[ERPExport], name: str, value: str) -> QuerySet[ERPExport]:  # noqa: ARG002
+        return exports.filter(draft_order__customer_id__in=customers_numbered(value, self.request.user))
+
+    def of_order(self, exports: QuerySet[ERPExport], name: str, value: str) -> QuerySet[ERPExport]:  # noqa: ARG002
+        # The index of numbers goes on with the organization.
+        return exports.filter(draft_order__organization=F("organization"), draft_order__external_order_number=value)
+
+
+class AckFileFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types
+    """`verdict` may be repeated; `connection` and `export` are ids; `name` is a whole file name."""
+
+    verdict = MultipleChoiceFilter(choices=Verdict.choices, distinct=False)
+    connection = UUIDFilter(field_name="connection_id")
+    export = UUIDFilter(field_name="export_id")
+    name = CharFilter(method="of_name")
+    seen_after = TimeFilter(field_name="seen_at", lookup_expr="gte", help_text="At this time or later.")
+    seen_before = TimeFilter(field_name="seen_at", lookup_expr="lt", help_text="Earlier than this time.")
+
+    def of_name(self, files: QuerySet[AckFile], name: str, value: str) -> QuerySet[AckFile]:  # noqa: ARG002
+        # The index of names begins with the connection.
+        return files.filter(connection__organization=F("organization"), name=value)

@@ -1,11 +1,16 @@
 """Exports in JSON."""
 
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from exports.models import ERPExport, ExportEvent
-from orderflow.api.fields import OptionalText
+from exports.models import AckFile, ERPExport, ExportEvent
+from orderflow.api.fields import Id, OptionalText
 from orderflow.api.strict_input import StrictSerializer
 from orderflow.orders.transitions import OrderStatus
+
+ACK_FILES = 20
 
 
 class ExportEventSerializer(serializers.ModelSerializer[ExportEvent]):
@@ -60,18 +65,33 @@ class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
         return bool(export.storage_key)
 
 
+class AnswerSerializer(serializers.ModelSerializer[AckFile]):
+    class Meta:
+        model = AckFile
+        fields = ["id", "name", "verdict", "seen_at"]
+        read_only_fields = fields
+
+
 class ERPExportDetailSerializer(ERPExportSerializer):
+    """`ack_files` are the newest twenty that answer this export; `ack-files/` has all."""
+
     events = ExportEventSerializer(many=True)
+    ack_files = serializers.SerializerMethodField()
 
     class Meta(ERPExportSerializer.Meta):
-        fields = [*ERPExportSerializer.Meta.fields, "events"]
+        fields = [*ERPExportSerializer.Meta.fields, "events", "ack_files"]
         read_only_fields = fields
+
+    @extend_schema_field(AnswerSerializer(many=True))
+    def get_ack_files(self, export: ERPExport) -> list[dict[str, Any]]:
+        rows = export.ack_files.defer("raw").order_by("-id")[:ACK_FILES]
+        return list(AnswerSerializer(rows, many=True).data)
 
 
 class PushRequestSerializer(StrictSerializer):
     """Without `connection`, the id of one, the order goes over the organization's default."""
 
-    connection = serializers.UUIDField(required=False, allow_null=True)
+    connection = Id(required=False, allow_null=True)
 
 
 class PushAnswerSerializer(serializers.Serializer[ERPExport]):

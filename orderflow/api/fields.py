@@ -1,10 +1,14 @@
 """How values of the product look in JSON."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+
+from orderflow.api.zoned_time import EXAMPLE, zoned_time
 
 
 class OptionalText(serializers.CharField):
@@ -26,3 +30,22 @@ class ExactNumber(serializers.DecimalField):
 
     def to_representation(self, value: Decimal) -> int | float:  # type: ignore[override]
         return int(value) if value == value.to_integral_value() else float(value)
+
+
+class Id(serializers.UUIDField):
+    """A text: the framework would take the number 1 for an id too."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
+class ZonedTime(serializers.DateTimeField):
+    """Takes ISO 8601 with a zone only: without one, nobody knows which moment is meant."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            return zoned_time(value)
+        except (TypeError, ValueError) as error:
+            raise serializers.ValidationError(EXAMPLE) from error

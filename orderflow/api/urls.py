@@ -7,6 +7,8 @@ from rest_framework.routers import SimpleRouter
 from connectors.api import problems as connection_problems
 from connectors.api.views import ConnectorTypeViewSet, ERPConnectionViewSet
 from exports.api import problems as push_problems
+from exports.api.ack_files import AckFileViewSet
+from exports.api.bulk_views import BulkPushViewSet
 from exports.api.views import ERPExportViewSet, PushViewSet
 from orderflow.api import schema
 from orderflow.api.tokens import TokenViewSet
@@ -19,7 +21,9 @@ __all__ = ["connection_problems", "order_problems", "push_problems", "schema", "
 router = SimpleRouter(use_regex_path=False)
 router.register("draft-orders", DraftOrderViewSet, basename="draft-order")
 router.register("draft-orders", PushViewSet, basename="draft-order-push")
+router.register("draft-orders", BulkPushViewSet, basename="draft-order-bulk")
 router.register("exports", ERPExportViewSet, basename="export")
+router.register("ack-files", AckFileViewSet, basename="ack-file")
 router.register("erp-connections", ERPConnectionViewSet, basename="erp-connection")
 router.register("connector-types", ConnectorTypeViewSet, basename="connector-type")
 

@@ -19,9 +19,13 @@ NEEDS: dict[Call, Action] = {
     ("post", "draft-orders/<uuid:pk>/approve/"): Action.APPROVE,
     ("post", "draft-orders/<uuid:pk>/push/"): Action.PUSH,
     ("post", "draft-orders/<uuid:pk>/retry-push/"): Action.PUSH,
+    ("post", "draft-orders/push/"): Action.PUSH,
+    ("post", "draft-orders/retry-push/"): Action.PUSH,
     ("get", "exports/"): Action.READ,
     ("get", "exports/<uuid:pk>/"): Action.READ,
     ("get", "exports/<uuid:pk>/document/"): Action.READ,
+    ("get", "ack-files/"): Action.READ,
+    ("get", "ack-files/<int:pk>/"): Action.READ,
     ("get", "erp-connections/"): Action.READ,
     ("post", "erp-connections/"): Action.EDIT_CONNECTIONS,
     ("get", "erp-connections/<uuid:pk>/"): Action.READ,
@@ -47,5 +51,9 @@ def _walk(patterns: Iterable[object], prefix: str) -> Iterator[Call]:
             yield from ((method, prefix + str(pattern.pattern)) for method in METHODS & actions.keys())
 
 
-def address(route: str, pk: UUID | None = None) -> str:
-    return "/api/v1/" + route.replace("<uuid:pk>", str(pk))
+def is_of_one_row(route: str) -> bool:
+    return "pk>" in route
+
+
+def address(route: str, pk: UUID | int | None = None) -> str:
+    return "/api/v1/" + route.replace("<uuid:pk>", str(pk)).replace("<int:pk>", str(pk))

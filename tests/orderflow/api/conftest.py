@@ -7,7 +7,7 @@ from django.utils import timezone
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports.models import ERPExport, EventKind, ExportEvent
+from exports.models import AckFile, ERPExport, EventKind, ExportEvent, Verdict
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
@@ -22,11 +22,16 @@ class Tenant:
     order: DraftOrder
     connection: ERPConnection
     export: ERPExport
+    ack: AckFile
 
-    def id_for(self, route: str) -> UUID:
-        kind = route.partition("/")[0]
-        ids = {"draft-orders": self.order.pk, "erp-connections": self.connection.pk, "exports": self.export.pk}
-        return ids[kind]
+    def id_for(self, route: str) -> UUID | int:
+        rows: dict[str, DraftOrder | ERPConnection | ERPExport | AckFile] = {
+            "draft-orders": self.order,
+            "erp-connections": self.connection,
+            "exports": self.export,
+            "ack-files": self.ack,
+        }
+        return rows[route.partition("/")[0]].pk
 
 
 @pytest.fixture
@@ -53,4 +58,15 @@ def furnished(organization: Organization, make_order: MakeOrder, connection: ERP
         filename=f"sales_order_{pushed.pk}.json",
     )
     ExportEvent.objects.create(export=export, kind=EventKind.REQUESTED, at=export.created_at)
-    return Tenant(organization=organization, order=order, connection=connection, export=export)
+    ack = AckFile.objects.create(
+        organization=organization,
+        connection=connection,
+        export=export,
+        name=f"ack_{export.filename}",
+        size=2,
+        modified_at=0,
+        raw="{}",
+        verdict=Verdict.MATCHED,
+        seen_at=export.created_at,
+    )
+    return Tenant(organization=organization, order=order, connection=connection, export=export, ack=ack)

@@ -8,15 +8,15 @@ from django.db import models
 from rest_framework.test import APIClient
 
 from connectors.models import ERPConnection
-from exports.models import ERPExport
+from exports.models import AckFile, ERPExport
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.roles import ALLOWED, Action, Role
 from tests.conftest import ApiAs
-from tests.orderflow.api.calls import NEEDS, OWN, PUBLIC, Call, address, routed_calls
+from tests.orderflow.api.calls import NEEDS, OWN, PUBLIC, Call, address, is_of_one_row, routed_calls
 from tests.orderflow.api.conftest import Tenant
 
-DETAILS = sorted(call for call in NEEDS if "<uuid:pk>" in call[1])
-LISTS = ["draft-orders/", "exports/", "erp-connections/"]
+DETAILS = sorted(call for call in NEEDS if is_of_one_row(call[1]))
+LISTS = ["draft-orders/", "exports/", "erp-connections/", "ack-files/"]
 
 
 def test_every_call_of_the_api_stands_in_the_tables() -> None:
@@ -54,19 +54,33 @@ def test_another_organizations_row_does_not_exist(call: Call, api_as: ApiAs, our
 def test_lists_hold_the_own_organizations_rows_only(route: str, api_as: ApiAs, ours: Tenant, theirs: Tenant) -> None:
     """S1."""
     body = api_as(Role.VIEWER).get(address(route)).json()
-    found = {row["id"] for row in body["results"]}
+    found = {str(row["id"]) for row in body["results"]}
     assert str(ours.id_for(route)) in found
     assert str(theirs.id_for(route)) not in found
 
 
-@pytest.mark.parametrize("name", ["customer", "connection"])
+FOREIGN_FILTERS = [
+    ("draft-orders/", "customer"),
+    ("exports/", "customer"),
+    ("exports/", "connection"),
+    ("exports/", "draft_order"),
+    ("ack-files/", "connection"),
+    ("ack-files/", "export"),
+    ("ack-files/", "name"),
+]
+
+
+@pytest.mark.parametrize(("route", "name"), FOREIGN_FILTERS)
 def test_filtering_by_another_organizations_row_finds_nothing(
-    name: str, api_as: ApiAs, ours: Tenant, theirs: Tenant
+    route: str, name: str, api_as: ApiAs, ours: Tenant, theirs: Tenant
 ) -> None:
     """S1."""
-    route, wanted = {
-        "customer": ("draft-orders/", theirs.order.customer_id),
-        "connection": ("exports/", theirs.connection.pk),
+    wanted = {
+        "customer": theirs.order.customer_id,
+        "connection": theirs.connection.pk,
+        "draft_order": theirs.export.draft_order_id,
+        "export": theirs.export.pk,
+        "name": theirs.ack.name,
     }[name]
     assert api_as(Role.VIEWER).get(address(route), {name: str(wanted)}).json()["results"] == []
 
@@ -114,11 +128,11 @@ def test_a_deactivated_user_is_out_at_once(api_as: ApiAs, ours: Tenant) -> None:
 
 def make(call: Call, api: APIClient, tenant: Tenant) -> Any:
     method, route = call
-    pk = tenant.id_for(route) if "<uuid:pk>" in route else None
+    pk = tenant.id_for(route) if is_of_one_row(route) else None
     body: dict[str, str] | None = None if method == "get" else {}
     return getattr(api, method)(address(route, pk), body)
 
 
 def rows(tenant: Tenant) -> list[object]:
-    kinds: tuple[type[models.Model], ...] = (DraftOrder, ERPConnection, ERPExport)
+    kinds: tuple[type[models.Model], ...] = (DraftOrder, ERPConnection, ERPExport, AckFile)
     return [list(kind._base_manager.filter(organization=tenant.organization).order_by("pk").values()) for kind in kinds]
