@@ -2,8 +2,9 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import IO, Any, NoReturn
 
@@ -13,6 +14,17 @@ from orderflow.api.problems import FieldError, Problem, field_pointer, invalid
 
 # PostgreSQL refuses NUL, and UTF-8 has no bytes for half a surrogate pair.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+# An order has four levels; what is nested much deeper would only break what reads it.
+DEEPEST = 32
+
+
+class _Repeating(dict[str, Any]):
+    """An object with a name that stands in it more than once: JSON leaves open which of the values counts."""
+
+    def __init__(self, members: list[tuple[str, Any]]) -> None:
+        super().__init__(members)
+        counted = Counter(name for name, _ in members)
+        self.repeated = [name for name, times in counted.items() if times > 1]
 
 
 class StrictJSONParser(JSONParser):
@@ -25,14 +37,27 @@ class StrictJSONParser(JSONParser):
         parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> Any:
         try:
-            data = json.loads(stream.read().decode(), parse_float=Decimal, parse_constant=_refuse_constant)
+            data = json.loads(
+                stream.read().decode(),
+                object_pairs_hook=_object,
+                parse_float=_number,
+                parse_constant=_refuse_constant,
+            )
+            errors = list(_faults(data))
         except (ValueError, RecursionError) as error:
             raise Problem(
                 HTTPStatus.BAD_REQUEST, "malformed_json", f"The body is not JSON in UTF-8: {_reason(error)}."
             ) from error
-        if errors := list(_unstorable(data)):
+        if errors:
             raise invalid(errors)
         return data
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"{text[:40]} is beyond all measure") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -43,14 +68,30 @@ def _reason(error: Exception) -> str:
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-def _unstorable(value: Any, pointer: str = "") -> Iterator[FieldError]:
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    taken = dict(members)
+    return taken if len(taken) == len(members) else _Repeating(members)
+
+
+def _faults(value: Any, pointer: str = "", depth: int = 0) -> Iterator[FieldError]:
+    """Raises `RecursionError`."""
+    if depth > DEEPEST:
+        raise RecursionError
     if isinstance(value, str):
         if UNSTORABLE.search(value):
             yield FieldError(pointer=pointer, message="The text holds a NUL or half a surrogate pair. Remove it.")
     elif isinstance(value, dict):
+        yield from _repetitions(value, pointer)
         for name, inner in value.items():
-            bad_name = list(_unstorable(name, pointer))
-            yield from bad_name or _unstorable(inner, field_pointer(pointer, name))
+            bad_name = list(_faults(name, pointer))
+            yield from bad_name or _faults(inner, field_pointer(pointer, name), depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _unstorable(inner, f"{pointer}/{index}")
+            yield from _faults(inner, f"{pointer}/{index}", depth + 1)
+
+
+def _repetitions(value: dict[str, Any], pointer: str) -> Iterator[FieldError]:
+    for name in value.repeated if isinstance(value, _Repeating) else ():
+        if not UNSTORABLE.search(name):
+            text = f"The name {name!r} stands here more than once. Send it once."
+            yield FieldError(pointer=field_pointer(pointer, name), message=text)

@@ -5,13 +5,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from orderflow.api.fields import ExactNumber, OptionalText
+from orderflow.api.fields import ExactNumber, Id, OptionalText
 from orderflow.api.strict_input import StrictSerializer
 from orderflow.orders.editing import CustomerReference
 from orderflow.orders.models import Customer, DraftOrder, currency_code
 from orderflow.orders.ready_check import blocking_reasons
 
-MAX_LINES = 5000
+MAX_LINES = 10_000
 
 
 class CustomerSerializer(serializers.ModelSerializer[Customer]):
@@ -24,7 +24,7 @@ class CustomerReferenceSerializer(StrictSerializer):
     """A customer by `id`, or by number. An unknown number makes a new customer, and needs `name`; the name of a known
     customer stays as it is."""
 
-    id = serializers.UUIDField(required=False)
+    id = Id(required=False)
     erp_customer_number = serializers.CharField(required=False, max_length=60)
     name = serializers.CharField(required=False, max_length=200)
 
