@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from exports import bulk_push, push_service
 from exports.api.bulk_serializers import BulkAnswerSerializer, BulkPushSerializer
 from exports.api.push_request import named_connection
 from exports.bulk_push import BulkPush, Outcome
+from orderflow.api.idempotency import IDEMPOTENCY_KEY, once
 from orderflow.api.problems import as_problem, internal_error
 from orderflow.api.scope import require_organization
 from orderflow.api.throttles import PushThrottle
@@ -23,7 +25,9 @@ from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action
 
 
-@extend_schema(tags=["draft orders"], request=BulkPushSerializer, responses=BulkAnswerSerializer)
+@extend_schema(
+    tags=["draft orders"], request=BulkPushSerializer, responses=BulkAnswerSerializer, parameters=[IDEMPOTENCY_KEY]
+)
 class BulkPushViewSet(GenericViewSet[DraftOrder]):
     """The calls that make exports of many draft orders."""
 
@@ -36,13 +40,17 @@ class BulkPushViewSet(GenericViewSet[DraftOrder]):
     def push(self, request: Request) -> Response:
         """Asks for APPROVED orders to be brought into the ERP. Each gets an answer of its own, and none fails for
         another one's sake."""
-        return _answer(request, require_organization(request.user), OrderStatus.APPROVED)
+        return self._once(request, "bulk-push", OrderStatus.APPROVED)
 
     @extend_schema(operation_id="draft_orders_retry_push_many")
     @action(detail=False, methods=["post"], url_path="retry-push")
     def retry_push(self, request: Request) -> Response:
         """Tries orders in ERROR once more, each with a new export and an answer of its own."""
-        return _answer(request, require_organization(request.user), OrderStatus.ERROR)
+        return self._once(request, "bulk-retry-push", OrderStatus.ERROR)
+
+    def _once(self, request: Request, call: str, source: OrderStatus) -> Response:
+        organization = require_organization(request.user)
+        return once(request, organization, call, partial(_answer, request, organization, source))
 
 
 def _answer(request: Request, organization: Organization, source: OrderStatus) -> Response:

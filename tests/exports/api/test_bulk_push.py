@@ -331,3 +331,24 @@ def test_two_calls_with_the_same_orders_make_each_export_once_and_wait_for_no_ci
     for answer in answers:
         assert answer["accepted"] + answer["refused"] == 30
         assert {row["status"] for row in answer["results"]} == {"PUSHING"}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_same_key_gets_the_same_answer_word_for_word(call: str, api: APIClient, waiting: Any) -> None:
+    waiting(call)
+    first, second = (api.post(f"{ORDERS}{call}/", {"filter": {}}, headers={"idempotency-key": "k"}) for _ in range(2))
+    assert (first.status_code, first.json()["accepted"]) == (200, 3)
+    assert second.content == first.content
+    # Without it, those that went are no longer found.
+    assert answered(api, call, filter={})["accepted"] == 0
+    other = api.post(f"{ORDERS}{call}/", {"filter": {"customer": str(uuid4())}}, headers={"idempotency-key": "k"})
+    problem(other, 422, "idempotency_key_reused")
+    assert ERPExport.objects.count() == 3
+
+
+def test_a_key_of_bulk_pushes_is_none_of_bulk_retries(api: APIClient, waiting: Any) -> None:
+    """S11."""
+    for call in CALLS:
+        orders = waiting(call)
+        answer = api.post(f"{ORDERS}{call}/", {"ids": ids(orders)}, headers={"idempotency-key": "k"})
+        assert answer.json()["accepted"] == 3
