@@ -21,7 +21,7 @@ FORBIDDEN = {
 }
 INNER_ROOMS = tuple(
     f"connectors.{room}"
-    for room in ("ports", "exceptions", "documents", "dropzones", "sftp", "implementations", "encryption")
+    for room in ("ports", "exceptions", "documents", "dropzones", "network", "sftp", "implementations", "encryption")
 )
 
 

@@ -11,8 +11,9 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
 from connectors.hostile_text import tame
+from connectors.network.addresses import Address, find_addresses, is_allowed
+from connectors.network.dial import dial
 from connectors.sftp import host_keys
-from connectors.sftp.addresses import Address, find_addresses
 from connectors.sftp.keys import load_private_key
 from connectors.sftp.link import Link
 from connectors.sftp.login import hung_up, log_in
@@ -35,7 +36,7 @@ def connect(target: SFTPTarget, steps: Steps, ends_at: float = math.inf) -> tupl
     key = _key(target)
     host_keys.pinned_blob(target.host_key)
     with steps.step("resolve"):
-        addresses = find_addresses(target, min(target.timeout_s, max(0, ends_at - monotonic())))
+        addresses = _find_addresses(target, min(target.timeout_s, max(0, ends_at - monotonic())))
     with ExitStack() as on_failure:
         with steps.step("connect") as step:
             link = _open_link(target, addresses, deadline)
@@ -62,6 +63,13 @@ def _key(target: SFTPTarget) -> PKey | None:
     raise ConfigError("Set a password or a private key to log in with.", field="password")
 
 
+def _find_addresses(target: SFTPTarget, timeout_s: float) -> list[Address]:
+    def allowed(address: str) -> bool:
+        return is_allowed(address, target.allowed_networks)
+
+    return find_addresses(target.host, target.port, timeout_s, allowed=allowed)
+
+
 def _open_link(target: SFTPTarget, addresses: Sequence[Address], deadline: float) -> Link:
     return Link(
         _open_socket(target, addresses, deadline),
@@ -72,28 +80,10 @@ def _open_link(target: SFTPTarget, addresses: Sequence[Address], deadline: float
 
 
 def _open_socket(target: SFTPTarget, addresses: Sequence[Address], deadline: float) -> socket.socket:
-    failed: Exception = TimeoutError()
-    for tried, address in enumerate(addresses):
-        # One that does not answer leaves the others their share.
-        share = (deadline - monotonic()) / (len(addresses) - tried)
-        try:
-            return _connected(address, share)
-        except OSError as error:
-            failed = error
-    raise _unreachable(target, failed) from failed
-
-
-def _connected(address: Address, timeout_s: float) -> socket.socket:
-    sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
-        sock.settimeout(max(0.001, timeout_s))
-        sock.connect(address.sockaddr)
-        # Small requests are already joined here; waiting for more of them would only cost time.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        return dial(addresses, deadline)
+    except OSError as error:
+        raise _unreachable(target, error) from error
 
 
 def _unreachable(target: SFTPTarget, error: Exception) -> TransientError:

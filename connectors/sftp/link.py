@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from paramiko import Transport
 
-from connectors.sftp.watchdog import Watchdog
+from connectors.network.watchdog import Watchdog
 
 # Encryption and check in one pass first: the fastest here, and on most servers. No CBC, 3DES, MD5 or SHA-1.
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")

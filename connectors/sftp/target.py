@@ -1,7 +1,6 @@
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
 
-Network = IPv4Network | IPv6Network
+from connectors.network.addresses import Network
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

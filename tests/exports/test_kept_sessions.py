@@ -37,7 +37,7 @@ def log_ins(server: OpenSSHServer) -> int:
 
 
 def open_sessions() -> int:
-    return sum(thread.name == "sftp-watchdog" for thread in threading.enumerate())
+    return sum(thread.name == "watchdog" for thread in threading.enumerate())
 
 
 def deliver(push: Push, connection: ERPConnection) -> None:

@@ -161,7 +161,7 @@ def test_a_session_that_fell_silent_is_found_out_before_it_is_lent(
     borrow: Borrow, start_faulty: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "ASK_AFTER_S", 0)
-    monkeypatch.setattr("connectors.sftp.watchdog.SECONDS_PER_ITEM", 0)
+    monkeypatch.setattr("connectors.network.watchdog.SECONDS_PER_ITEM", 0)
     monkeypatch.setattr("connectors.sftp.session._PATIENCE_S", 0.3)
     # Looks at nothing any more, as behind a firewall that has forgotten the connection.
     silence = Freezes(operations=frozenset({"lstat"}), share=0)

@@ -1,7 +1,7 @@
 """One deadline for a whole job.
 
-Paramiko's own timeouts start anew with every byte that drips in, its writes have none, and opening a subsystem waits
-for ever. Shutting the socket down wakes all of them.
+A socket's own timeout starts anew with every byte that drips in; so do Paramiko's, its writes have none, and opening a
+subsystem waits for ever. Shutting the socket down wakes all of them.
 """
 
 import math
@@ -28,7 +28,7 @@ class Watchdog:
         self._deadline = math.inf
         self._stopped = False
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._watch, name="sftp-watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self._thread.start()
 
     def allow_until(self, end: float) -> None:

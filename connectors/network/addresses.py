@@ -7,13 +7,14 @@ changes its mind in between changes nothing.
 import queue
 import socket
 import threading
-from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 
 from connectors.exceptions import ConfigError, TransientError
 from connectors.hostile_text import tame
-from connectors.sftp.target import Network, SFTPTarget
+
+Network = IPv4Network | IPv6Network
 
 _PRIVATE = [ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
 # Private by its prefix, yet the place where a cloud hands out credentials.
@@ -33,34 +34,40 @@ class Address(NamedTuple):
         return str(self.sockaddr[0])
 
 
-def find_addresses(target: SFTPTarget, timeout_s: float) -> list[Address]:
+def find_addresses(host: str, port: int, timeout_s: float, *, allowed: Callable[[str], bool]) -> list[Address]:
     """The addresses of the host that may be connected to, at least one. Raises `ConfigError`, `TransientError`."""
-    found = _resolve(target.host, target.port, timeout_s)
-    allowed = [address for address in found if is_allowed(str(address), target.allowed_networks)]
-    if not allowed:
+    found = [address for address in _resolve(host, port, timeout_s) if allowed(str(address))]
+    if not found:
         # The address stays unnamed: what a name means inside this network is not a tenant's to know.
         raise ConfigError(
-            f"{tame(target.host)} leads to an address that may not be connected to. Correct the host, "
+            f"{tame(host)} leads to an address that may not be connected to. Correct the host, "
             "or ask the operator to allow its network.",
             field="host",
         )
-    return allowed
+    return found
 
 
 def is_allowed(address: str, networks: Sequence[Network] | None) -> bool:
     """`networks` replaces the default: public addresses and the private ranges, nothing on this machine or link."""
-    meant = _embedded(ip_address(address.partition("%")[0]))
     if networks is not None:
-        return any(meant in network for network in networks)
-    if any(meant in network for network in _METADATA):
-        return False
-    return _is_public(meant) or any(meant in network for network in _PRIVATE)
+        return is_within(address, networks)
+    return is_public(address) or (is_within(address, _PRIVATE) and not is_within(address, _METADATA))
 
 
-def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified or address.is_link_local
+def is_within(address: str, networks: Iterable[Network]) -> bool:
+    meant = _meant(address)
+    return any(meant in network for network in networks)
+
+
+def is_public(address: str) -> bool:
+    meant = _meant(address)
+    return meant.is_global and not (
+        meant.is_multicast or meant.is_reserved or meant.is_unspecified or meant.is_link_local
     )
+
+
+def _meant(address: str) -> IPv4Address | IPv6Address:
+    return _embedded(ip_address(address.partition("%")[0]))
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
@@ -95,7 +102,5 @@ def _look_up(host: str, port: int, answer: "queue.Queue[list[Address] | Exceptio
 
 def _unresolved(host: str, error: Exception) -> ConfigError | TransientError:
     if isinstance(error, ValueError) or (isinstance(error, socket.gaierror) and error.errno in _NOT_FOUND):
-        return ConfigError(
-            f"There is no host named {tame(host)}. Check the host, then test the connection.", field="host"
-        )
+        return ConfigError(f"There is no host named {tame(host)}. Check the host, then test again.", field="host")
     return TransientError(f"{tame(host)} could not be resolved: the name server does not answer.")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.sftp.watchdog import BYTES_PER_SECOND, SECONDS_PER_ITEM, Watchdog
+from connectors.network.watchdog import BYTES_PER_SECOND, SECONDS_PER_ITEM, Watchdog
 
 
 @pytest.fixture

@@ -1,14 +1,16 @@
+from collections.abc import Sequence
 from ipaddress import ip_network
 
 import pytest
 
 from connectors.exceptions import ConfigError, TransientError
-from connectors.sftp.addresses import find_addresses, is_allowed
-from connectors.sftp.target import SFTPTarget
+from connectors.network.addresses import Address, Network, find_addresses, is_allowed, is_public, is_within
+
+PRIVATE = [ip_network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
 
 
-def target(host: str, **fields: object) -> SFTPTarget:
-    return SFTPTarget(host=host, username="erp", password="x", host_key="", **fields)  # type: ignore[arg-type]
+def find(host: str, networks: Sequence[Network] | None = None) -> list[Address]:
+    return find_addresses(host, 22, 5, allowed=lambda address: is_allowed(address, networks))
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,7 @@ def target(host: str, **fields: object) -> SFTPTarget:
 def test_this_machine_its_link_and_what_leads_there_are_refused(address: str) -> None:
     """S7."""
     assert not is_allowed(address, None)
+    assert not is_public(address)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,7 @@ def test_this_machine_its_link_and_what_leads_there_are_refused(address: str) ->
 )
 def test_public_and_private_addresses_are_allowed(address: str) -> None:
     assert is_allowed(address, None)
+    assert is_public(address) != is_within(address, PRIVATE)
 
 
 def test_the_operators_list_replaces_the_default() -> None:
@@ -64,23 +68,23 @@ def test_the_operators_list_replaces_the_default() -> None:
 def test_every_way_to_write_the_loopback_is_refused(host: str) -> None:
     """S7."""
     with pytest.raises(ConfigError, match="may not be connected to") as refused:
-        find_addresses(target(host), 5)
+        find(host)
     assert refused.value.field == "host"
 
 
 def test_the_error_does_not_tell_what_a_name_leads_to() -> None:
     """S8."""
     with pytest.raises(ConfigError) as refused:
-        find_addresses(target("localhost"), 5)
+        find("localhost")
     assert "127.0.0.1" not in str(refused.value)
 
 
 def test_only_the_allowed_addresses_of_a_name_are_used() -> None:
-    found = find_addresses(target("localhost", allowed_networks=(ip_network("127.0.0.0/8"),)), 5)
+    found = find("localhost", [ip_network("127.0.0.0/8")])
     assert {str(address) for address in found} == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70 + ".example", "..", "a\0b"])
 def test_a_host_that_cannot_be_needs_a_person(host: str) -> None:
     with pytest.raises((ConfigError, TransientError)):
-        find_addresses(target(host), 5)
+        find(host)
