@@ -13,6 +13,7 @@ from connectors.encryption import EncryptionError, load_key
 from connectors.failpoints import VARIABLE, armed
 from connectors.registry import registry
 from connectors.rotation import Unreadable, unreadable
+from connectors.sealed import sealed_models
 
 # Of ten thousand connections without their key, a person reads the first few.
 NAMED = 20
@@ -54,12 +55,13 @@ def failpoints(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.database)
-def readable_configs(databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
+def readable_secrets(databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
     if "default" not in (databases or []) or encryption_keys():
         return []
     try:
         tables = connections["default"].introspection.table_names()
-        found = list(unreadable()) if "connectors_erpconnection" in tables else []
+        known = [model for model in sealed_models() if model._meta.db_table in tables]
+        found = [row for model in known for row in unreadable(model)]
     except DatabaseError:
         return []
     keyless = [row for row in found if row.missing_key]
@@ -70,18 +72,18 @@ def readable_configs(databases: Sequence[str] | None = None, **_kwargs: Any) -> 
 def _keyless(found: Sequence[Unreadable]) -> Iterator[CheckMessage]:
     hint = "Add the key to ENCRYPTION_PREVIOUS_KEYS, then run `manage.py rotate_encryption_key`."
     for row in found[:NAMED]:
-        text = f"The config of connection {row.name} is encrypted with key {row.missing_key}, which is not set."
+        text = f"The {row.name} is encrypted with key {row.missing_key}, which is not set."
         yield Error(text, hint=hint, id="connectors.E002")
     if len(found) > NAMED:
-        text = f"{len(found) - NAMED} more connections have a config whose key is not set."
+        text = f"{len(found) - NAMED} more connections and webhooks have a secret whose key is not set."
         yield Error(text, hint=hint, id="connectors.E002")
 
 
 def _damaged(found: Sequence[Unreadable]) -> Iterator[CheckMessage]:
-    """No reason to keep the others from starting: these connections are blocked once they are used."""
-    hint = "Enter the connection's config again, or restore its row."
+    """No reason to keep the others from starting: such a connection is blocked once it is used."""
+    hint = "Enter the connection's config again, make the webhook a new secret, or restore the row."
     for row in found[:NAMED]:
         yield CheckWarning(f"{row.name}: {row.reason}", hint=hint, id="connectors.W002")
     if len(found) > NAMED:
-        text = f"{len(found) - NAMED} more connections have a config that cannot be decrypted."
+        text = f"{len(found) - NAMED} more connections and webhooks have a secret that cannot be decrypted."
         yield CheckWarning(text, hint=hint, id="connectors.W002")

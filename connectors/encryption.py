@@ -1,4 +1,4 @@
-"""Configs at rest: AES-256-GCM, bound to the row that they belong to.
+"""Secrets at rest: AES-256-GCM, bound to the row that they belong to.
 
 Envelope: version (1 byte) | key id (8 bytes) | nonce (12 bytes) | ciphertext and tag.
 """
@@ -79,7 +79,7 @@ class KeyRing:
         try:
             return cipher.decrypt(nonce, ciphertext, VERSION + bound_to)
         except InvalidTag as error:
-            raise EncryptionError("It was changed, or it belongs to another row. Enter the config again.") from error
+            raise EncryptionError("It was changed, or it belongs to another row.") from error
 
 
 def envelopes_begin(identifier: bytes) -> bytes:
@@ -89,5 +89,5 @@ def envelopes_begin(identifier: bytes) -> bytes:
 
 def sealing_key_id(envelope: bytes) -> bytes:
     if len(envelope) < HEADER_SIZE or envelope[:1] != VERSION:
-        raise EncryptionError("It is not an encrypted config of this version. Enter the config again.")
+        raise EncryptionError("It is nothing that this version encrypted.")
     return envelope[1 : 1 + KEY_ID_SIZE]

@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 from django.dispatch import Signal
 from django.utils import timezone
 
-from connectors.models import ConnectionEvent, ERPConnection, key_ring
+from connectors.models import ConnectionEvent, ERPConnection
+from connectors.sealed import key_ring
 from connectors.sftp.pool import sessions
 
 # After so many failed sessions in a row, and for how long. The first failures are left to each order's own schedule.

@@ -1,31 +1,27 @@
 import json
 import math
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 
-from connectors.encryption import EncryptionError, KeyRing, UnknownKeyError
-from connectors.exceptions import ConfigError
+from connectors.sealed import Sealed
 from orderflow.tenancy.models import AppendOnly, Organization
 
 
-def key_ring() -> KeyRing:
-    return KeyRing.from_text(settings.ENCRYPTION_MASTER_KEY, settings.ENCRYPTION_PREVIOUS_KEYS)
-
-
-class ERPConnection(models.Model):
+class ERPConnection(Sealed):
     """One configured, named way into one ERP."""
+
+    sealed_column = "config_encrypted"
+    sealed_as = "config of connection"
+    sealed_remedy = "Enter the config again."
 
     class Status(models.TextChoices):
         ACTIVE = "ACTIVE", "Active"
         DISABLED = "DISABLED", "Disabled"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="erp_connections")
-    name = models.CharField(max_length=120)
     connector_type = models.CharField(max_length=60)
     config_encrypted = models.BinaryField(editable=False)
     # Counts edits, so that a delivery under way sees that it works with an old config.
@@ -60,24 +56,13 @@ class ERPConnection(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def _row(self) -> bytes:
-        return f"{self._meta.db_table}|{self.organization_id}|{self.pk}".encode()
-
     def set_config(self, config: Mapping[str, Any]) -> None:
         """Encrypt for this row; the caller saves."""
-        plaintext = json.dumps(dict(config), ensure_ascii=False, sort_keys=True).encode()
-        self.config_encrypted = key_ring().seal(plaintext, bound_to=self._row)
+        self.seal(json.dumps(dict(config), ensure_ascii=False, sort_keys=True).encode())
 
     def stored_config(self) -> dict[str, Any]:
         """What the integrator entered, secrets included. Raises `ConfigError`."""
-        try:
-            plaintext = key_ring().open(bytes(self.config_encrypted), bound_to=self._row)
-        except EncryptionError as error:
-            missing = error.key_id if isinstance(error, UnknownKeyError) else ""
-            text = f"The config of connection {self.name!r} cannot be decrypted. {error}"
-            raise ConfigError(text, missing_key=missing) from error
-        config: dict[str, Any] = json.loads(plaintext)
+        config: dict[str, Any] = json.loads(self.unseal())
         return config
 
     def runtime_config(self, stored: Mapping[str, Any] | None = None, *, ends_at: float = math.inf) -> dict[str, Any]:

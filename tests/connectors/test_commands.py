@@ -47,21 +47,21 @@ def test_configs_are_brought_under_the_new_key_and_a_repeat_goes_on(
     """S3."""
     old = settings.ENCRYPTION_MASTER_KEY  # type: ignore[attr-defined]
     settings.ENCRYPTION_MASTER_KEY = fresh_keys()["ENCRYPTION_MASTER_KEY"]  # type: ignore[attr-defined]
-    messages = checks.readable_configs(databases=["default"])
+    messages = checks.readable_secrets(databases=["default"])
     assert [message.id for message in messages] == ["connectors.E002"]
     assert "acme/Folder" in messages[0].msg
-    with pytest.raises(CommandError, match="1 configs could not be encrypted anew"):
+    with pytest.raises(CommandError, match="1 secrets could not be encrypted anew"):
         run("rotate_encryption_key")
 
     settings.ENCRYPTION_PREVIOUS_KEYS = [old]  # type: ignore[attr-defined]
     assert json.loads(run("rotate_encryption_key", "--dry-run", "--json"))["rotated"] == 1
-    assert run("rotate_encryption_key").startswith("1 configs were")
-    assert run("rotate_encryption_key").startswith("0 configs were")
+    assert run("rotate_encryption_key").startswith("1 secrets were")
+    assert run("rotate_encryption_key").startswith("0 secrets were")
 
     settings.ENCRYPTION_PREVIOUS_KEYS = []  # type: ignore[attr-defined]
     connection.refresh_from_db()
     assert connection.stored_config()["export_path"] == "in"
-    assert checks.readable_configs(databases=["default"]) == []
+    assert checks.readable_secrets(databases=["default"]) == []
 
 
 def test_a_key_that_is_no_key_fails_the_start_by_name(settings: object) -> None:

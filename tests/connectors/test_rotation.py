@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -15,7 +14,6 @@ from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection as database
 
 from connectors import checks, connection_service, health, rotation
 from connectors.connection_service import ConnectionChanges
@@ -23,6 +21,7 @@ from connectors.encryption import EncryptionError, KeyRing, key_id, load_key
 from connectors.models import ERPConnection
 from orderflow.keys import fresh_keys
 from orderflow.tenancy.models import Organization
+from tests.other_processes import database_url, until
 
 ROOT = Path(__file__).parents[2]
 OLD, NEW = (fresh_keys()["ENCRYPTION_MASTER_KEY"] for _ in range(2))
@@ -99,24 +98,10 @@ def rotating() -> Iterator["subprocess.Popen[bytes]"]:
             process.kill()
 
 
-def database_url() -> str:
-    found = database.settings_dict
-    if database.vendor == "sqlite":
-        return f"sqlite:///{found['NAME']}"
-    return f"postgres://{found['USER']}@{found['HOST']}:{found['PORT']}/{found['NAME']}"
-
-
 def under(key: str) -> int:
     """How many configs this key sealed, read from the envelopes."""
     envelopes = ERPConnection.objects.values_list("config_encrypted", flat=True)
     return sum(bytes(envelope)[1:9] == key_id(load_key(key)) for envelope in envelopes)
-
-
-def until(look: Callable[[], bool], within_s: float = 60) -> None:
-    end = time.monotonic() + within_s
-    while not look():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_more_configs_than_a_page_has_are_all_rotated(
@@ -150,7 +135,7 @@ def test_an_edit_while_the_rotation_runs_wins(
     other.save()
     settings.ENCRYPTION_MASTER_KEY, settings.ENCRYPTION_PREVIOUS_KEYS = NEW, [OLD, first]
     steps = rotation.rotate(dry_run=False)
-    assert next(steps).connection == other
+    assert next(steps).row == other
 
     settings.ENCRYPTION_MASTER_KEY, settings.ENCRYPTION_PREVIOUS_KEYS = editor[0], [editor[1], first]
     connection_service.save(connection, ConnectionChanges(config={"ack_path": "edited"}), actor="ina")
@@ -165,7 +150,7 @@ def test_a_connection_that_is_deleted_meanwhile_is_no_problem(organization: Orga
     seal(organization, *"ab")
     ring(NEW, OLD)
     steps = rotation.rotate(dry_run=False)
-    ERPConnection.objects.exclude(pk=next(steps).connection.pk).delete()
+    ERPConnection.objects.exclude(pk=next(steps).row.pk).delete()
     assert [step.problem for step in steps] == [""]
 
 
@@ -181,7 +166,7 @@ def test_the_command_fails_while_a_config_comes_under_an_older_key(organization:
 
     seal(organization, "early")
     ring(NEW, OLD)
-    with pytest.raises(CommandError, match="1 configs were entered under an older key meanwhile"):
+    with pytest.raises(CommandError, match="1 secrets were entered under an older key meanwhile"):
         call_command("rotate_encryption_key", stdout=EnteredMeanwhile())
     call_command("rotate_encryption_key", stdout=StringIO())
     ring(NEW)
@@ -228,7 +213,7 @@ def test_a_config_that_does_not_open_is_refused_by_name_and_the_others_are_rotat
 
 def test_the_start_names_a_config_that_does_not_open(damaged: ERPConnection, ring: Ring) -> None:
     """S2, S3: only a key that is missing keeps an installation from starting."""
-    (message,) = checks.readable_configs(databases=["default"])
+    (message,) = checks.readable_secrets(databases=["default"])
     assert "acme/mine" in message.msg
     keyless = "which is not set" in message.msg
     assert keyless == (bytes(damaged.config_encrypted)[1:9] == key_id(b"x" * 32))
@@ -239,11 +224,11 @@ def test_the_start_names_a_config_that_does_not_open(damaged: ERPConnection, rin
 def test_the_start_names_a_few_of_very_many(organization: Organization, ring: Ring) -> None:
     seal(organization, *map(str, range(30)))
     ring(NEW)
-    messages = checks.readable_configs(databases=["default"])
+    messages = checks.readable_secrets(databases=["default"])
     assert len(messages) == 21
     assert messages[-1].msg.startswith("10 more connections")
     ring("no key at all")
-    assert checks.readable_configs(databases=["default"]) == []
+    assert checks.readable_secrets(databases=["default"]) == []
 
 
 def test_a_block_for_want_of_a_key_ends_where_that_key_is_set(organization: Organization, ring: Ring) -> None:

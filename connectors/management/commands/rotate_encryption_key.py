@@ -5,13 +5,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import track
 
-from connectors.rotation import outdated, rotate
+from connectors.rotation import left, rotate
 
 
 class Command(BaseCommand):
     help = (
-        "Encrypt every connection's config with ENCRYPTION_MASTER_KEY. docs/configuration.md has the steps before and "
-        "after; run this until it exits with 0, then drop the old key. Safe to stop and repeat."
+        "Encrypt the configs of connections and the secrets of webhooks with ENCRYPTION_MASTER_KEY. "
+        "docs/configuration.md has the steps before and after; run this until it exits with 0, then drop the old key. "
+        "Safe to stop and repeat."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -21,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         rotated, problems = 0, []
         steps = rotate(dry_run=options["dry_run"])
-        for step in track(steps, "Encrypting", outdated().count(), console=Console(stderr=True), transient=True):
+        for step in track(steps, "Encrypting", left(), console=Console(stderr=True), transient=True):
             rotated += not step.problem
             if step.problem:
                 problems.append(step.problem)
@@ -29,8 +30,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps({"rotated": rotated, "problems": problems, "dry_run": options["dry_run"]}))
         else:
-            self.stdout.write(f"{rotated} configs {'would be' if options['dry_run'] else 'were'} encrypted anew.")
+            self.stdout.write(f"{rotated} secrets {'would be' if options['dry_run'] else 'were'} encrypted anew.")
         if problems:
-            raise CommandError(f"{len(problems)} configs could not be encrypted anew.")
-        if not options["dry_run"] and (left := outdated().count()):
-            raise CommandError(f"{left} configs were entered under an older key meanwhile. Run this again.")
+            raise CommandError(f"{len(problems)} secrets could not be encrypted anew.")
+        if not options["dry_run"] and (late := left()):
+            raise CommandError(f"{late} secrets were entered under an older key meanwhile. Run this again.")

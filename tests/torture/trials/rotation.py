@@ -91,7 +91,7 @@ def _rotating() -> Iterator["subprocess.Popen[bytes]"]:
 def _killed(chance: random.Random, kills_left: int) -> int:
     """How many configs a rotation encrypted anew before it was killed; never the last ones, so that each is killed in
     the middle. Raises `TimeoutError`."""
-    before, left = _rotated(), rotation.outdated().count()
+    before, left = _rotated(), rotation.outdated(ERPConnection).count()
     wanted = before + chance.randrange(1, max(2, left * 3 // 2 // (kills_left + 1)))
     with _rotating() as process:
         until(lambda: _rotated() >= wanted, within_s=KILL_WITHIN_S, every_s=0.02)
@@ -103,7 +103,7 @@ def _killed(chance: random.Random, kills_left: int) -> int:
 def _rotated() -> int:
     """Configs under the new key that no edit has brought there."""
     unedited = ERPConnection.objects.filter(revision=1)
-    return unedited.count() - rotation.outdated().filter(revision=1).count()
+    return unedited.count() - rotation.outdated(ERPConnection).filter(revision=1).count()
 
 
 def _finish() -> None:
@@ -172,7 +172,7 @@ def _result(load: Load, done: Sequence[int], took_s: float) -> Result:
     exports = ERPExport.objects.all()
     undelivered = exports.exclude(status=ExportStatus.SENT).count()
     files = sum(1 for _ in Path(settings.DROPZONE_ROOT).glob("*/in/*"))
-    undecryptable = list(rotation.unreadable())
+    undecryptable = list(rotation.unreadable(ERPConnection))
     stored = {row.pk: row.stored_config()["ack_path"] for row in ERPConnection.objects.filter(pk__in=load.edits)}
     lost_edits = sum(stored.get(pk) != path for pk, path in load.edits.items())
     facts = [
@@ -196,7 +196,7 @@ def _result(load: Load, done: Sequence[int], took_s: float) -> Result:
         bars=[
             exactly("rotations killed in the middle", len(done), sum(n > 0 for n in done), "rotations"),
             exactly("configs that the new key does not open", 0, len(undecryptable), "configs"),
-            exactly("configs left under the old key", 0, rotation.outdated().count(), "configs"),
+            exactly("configs left under the old key", 0, rotation.outdated(ERPConnection).count(), "configs"),
             exactly("pushes, deliveries and edits that failed", 0, len(load.failures) + undelivered, "failures"),
             exactly("edits that were lost", 0, lost_edits, "edits"),
             exactly("orders at the dropzones, for each push one", exports.count(), files, "files"),
