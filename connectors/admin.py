@@ -125,13 +125,13 @@ class ERPConnectionAdmin(ConnectionColumns, PageAdmin):
         if obj.blocked_at:
             text = f"Blocked since {local_time(obj.blocked_at)}: {obj.blocked_reason} Its orders wait."
             yield Note(level="error", text=text)
-        if is_paused(obj):
+        if is_paused(obj.paused_until):
             text = f"Paused until {local_time(obj.paused_until)}: {obj.failures_in_a_row} sessions in a row failed."
             yield Note(level="warning", text=text)
 
     def buttons(self, request: HttpRequest, obj: ERPConnection) -> Iterator[Button]:
         yield Button(action="test", label="Test connection", variant="primary", icon="network_check")
-        if is_paused(obj) and not obj.blocked_at:
+        if is_paused(obj.paused_until) and not obj.blocked_at:
             yield Button(action="resume", label="Resume now", icon="play_arrow")
 
     @admin.action(description="Test connection", permissions=["edit"])

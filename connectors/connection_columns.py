@@ -25,7 +25,7 @@ class ConnectionColumns:
             return badge("Blocked", "danger")
         if connection.status == ERPConnection.Status.DISABLED:
             return badge("Disabled")
-        if is_paused(connection):
+        if is_paused(connection.paused_until):
             return badge(f"Paused until {local_time(connection.paused_until)}", "warning")
         return badge("Active", "success")
 
@@ -54,8 +54,8 @@ def steps_table(steps: list[dict[str, Any]]) -> dict[str, Any]:
     return {"headers": ["Step", "Outcome", "Time", "Details"], "rows": rows}
 
 
-def is_paused(connection: ERPConnection) -> bool:
-    return connection.paused_until is not None and connection.paused_until > timezone.now()
+def is_paused(until: datetime | None) -> bool:
+    return until is not None and until > timezone.now()
 
 
 def local_time(at: datetime | None) -> str:

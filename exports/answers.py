@@ -12,6 +12,7 @@ from exports import history
 from exports.history import Event
 from exports.models import ERPExport, EventKind, Verdict
 from exports.transitions import LIVE, ExportStatus
+from exports.webhooks import outbox
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 
@@ -73,6 +74,7 @@ class Effects:
             if source == ExportStatus.PENDING:
                 _note_sending(settled, self.now)
         history.note(self._events)
+        outbox.announce([each.export.pk for settled in self._settled.values() for each in settled])
 
     def _settle(self, export: Answered, ack: Ack, target: ExportStatus, file_name: str) -> None:
         if target == ExportStatus.ACKED:

@@ -9,5 +9,6 @@ class ExportsConfig(AppConfig):
         # Models can be imported from here on.
         from connectors.health import freed  # noqa: PLC0415
         from exports.releases import put_forward  # noqa: PLC0415
+        from exports.webhooks import admin, message_admin  # noqa: F401, PLC0415
 
         freed.connect(put_forward)

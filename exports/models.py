@@ -6,6 +6,9 @@ from django.db import models
 from connectors.models import ERPConnection
 from exports.lane import Lane as Lane  # noqa: PLC0414 - it is one of the models
 from exports.transitions import ALLOWED, LIVE, ExportStatus
+from exports.webhooks.models import WebhookEndpoint as WebhookEndpoint  # noqa: PLC0414 - as above
+from exports.webhooks.models import WebhookMessage as WebhookMessage  # noqa: PLC0414 - as above
+from exports.webhooks.models import WebhookTry as WebhookTry  # noqa: PLC0414 - as above
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import AppendOnly, Organization
 from orderflow.tenancy.states import StateQuerySet

@@ -35,9 +35,9 @@ def free() -> Q:
 def require(lane: Lane) -> None:
     """In the transaction that takes the lane. Raises `NoPlace`."""
     organization_id = lane.connection.organization_id
-    _one_at_a_time(f"{lane.kind} {organization_id}")
+    one_at_a_time(f"{lane.kind} {organization_id}")
     if lane.suspect:
-        _one_at_a_time(f"{lane.kind} suspect")
+        one_at_a_time(f"{lane.kind} suspect")
     taken = _taken(lane.kind).exclude(pk=lane.pk)
     of_organization = Count("pk", filter=Q(connection__organization=organization_id))
     counts = taken.aggregate(organization=of_organization, suspect=Count("pk", filter=Q(suspect=True)))
@@ -80,7 +80,7 @@ def _taken(kind: str) -> "models.QuerySet[Lane]":
     return Lane.objects.filter(Q(leased_until__gte=Now()) | (Q(waiting_since__isnull=False) & ~asleep()), kind=kind)
 
 
-def _one_at_a_time(what: str) -> None:
+def one_at_a_time(what: str) -> None:
     """Until the transaction ends, so that two who count do not both take the last place. SQLite has one writer at a
     time anyway. The organization always comes before the suspects, so nobody waits in a circle."""
     if connection.vendor == "postgresql":

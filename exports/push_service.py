@@ -18,6 +18,7 @@ from connectors.registry import registry
 from exports import wake_ups
 from exports.models import ERPExport, EventKind, ExportEvent
 from exports.transitions import LIVE, ExportStatus
+from exports.webhooks import outbox
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization, record
@@ -202,6 +203,7 @@ def give_up(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
             OrderStatus.PUSHED, OrderStatus.ERROR, updated_at=now, error_message=message
         )
         ExportEvent.objects.create(export=export, kind=EventKind.GIVEN_UP, actor=actor, message=message, at=now)
+        outbox.announce([export.pk])
         record(export.organization_id, actor, "give up export", export)
     export.refresh_from_db()
     return export

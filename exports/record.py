@@ -16,6 +16,7 @@ from exports.history import Event
 from exports.models import ERPExport, EventKind
 from exports.retry_schedule import next_attempt
 from exports.transitions import ExportStatus
+from exports.webhooks import outbox
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 
@@ -63,6 +64,7 @@ def sent(results: Sequence[ExportResult], rows: Rows, answer_due: timedelta | No
         )
         for e in pending
     )
+    outbox.announce(_keys(pending))
     reached(Failpoint.SENT_WRITTEN)
 
 
@@ -124,6 +126,7 @@ def _fail(exports: Sequence[ERPExport], now: datetime) -> None:
     orders = [export.draft_order_id for export in exports]
     DraftOrder.objects.move_each(orders, OrderStatus.PUSHING, OrderStatus.ERROR, own=own, updated_at=now)
     _note(exports, EventKind.FAILED, now, [{"try": export.tries} for export in exports])
+    outbox.announce(_keys(exports))
 
 
 def _note(exports: Sequence[ERPExport], kind: EventKind, now: datetime, details: Sequence[dict[str, Any]]) -> None:

@@ -12,6 +12,8 @@ from connectors.exceptions import ConnectorError
 from exports import ack_poller, copies, delivery, tidying, wake_ups
 from exports.models import Lane
 from exports.polling import due_for_polling
+from exports.webhooks import sender
+from exports.webhooks import wake_ups as webhook_wake_ups
 
 logger = logging.getLogger(__name__)
 
@@ -66,3 +68,14 @@ def sweep() -> None:
 def store_copies() -> None:
     """The copies that did not come about beside the drop."""
     copies.store_missing()
+
+
+@shared_task
+def send_webhooks(endpoint_id: str) -> None:
+    sender.send(UUID(endpoint_id))
+
+
+@shared_task
+def webhooks_due() -> None:
+    """Wake the endpoints that nobody is at: a message was lost, a sender died, or a pause is over."""
+    webhook_wake_ups.call_next()

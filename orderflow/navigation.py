@@ -28,6 +28,13 @@ NAVIGATION: list[dict[str, Any]] = [
         ],
     },
     {
+        "title": "Notices",
+        "items": [
+            _item("Webhooks", "webhook", "exports_webhookendpoint"),
+            _item("Webhook messages", "send", "exports_webhookmessage"),
+        ],
+    },
+    {
         "title": "Organization",
         "items": [
             _item("Organizations", "apartment", "tenancy_organization"),

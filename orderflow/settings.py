@@ -170,9 +170,18 @@ DROPZONE_ALLOWED_NETWORKS = tuple(ip_network(n) for n in env.list("DROPZONE_ALLO
 # How long a worker keeps an SFTP session for its connection's next use; 0: not at all.
 SFTP_IDLE_S = env.float("SFTP_IDLE_S", default=60)
 
+# Private addresses that webhooks may go to, besides the public ones.
+WEBHOOK_PRIVATE_NETWORKS = tuple(ip_network(n) for n in env.list("WEBHOOK_PRIVATE_NETWORKS", default=[]))
+# Without encryption, to those private addresses only.
+WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", default=False)
+# Certificates to trust instead of the system's.
+WEBHOOK_CA_FILE = env.str("WEBHOOK_CA_FILE", default="")
+# How many webhooks are sent to at once; those whose receiver failed the last time have all but one of these places.
+WEBHOOK_SENDERS = env.int("WEBHOOK_SENDERS", default=2)
+
 # A worker mostly waits for servers. More than twice LANES_PER_ORGANIZATION and twice SUSPECT_LANES, so that neither
-# one organization nor the servers that hang have all of one worker.
-CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=max(5, os.cpu_count() or 1))
+# one organization nor the servers that hang have all of one worker; and one more for a webhook's receiver that hangs.
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=max(6, os.cpu_count() or 1))
 # How many connections are delivered to at once, and how many are asked for answers: of one organization, and of those
 # whose server did not answer the last time.
 LANES_PER_ORGANIZATION = env.int("LANES_PER_ORGANIZATION", default=2)
@@ -197,11 +206,13 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
-# Polls and tidying up do not stand before deliveries. A worker that is not told otherwise takes from both in turn.
-CELERY_TASK_QUEUES = (Queue("celery"), Queue("polls"))
+# Polls, tidying up and webhooks do not stand before deliveries. A worker that is not told otherwise takes from all in
+# turn.
+CELERY_TASK_QUEUES = (Queue("celery"), Queue("polls"), Queue("webhooks"))
 CELERY_TASK_ROUTES = {
-    name: {"queue": "polls"}
-    for name in ("exports.tasks.poll_acks", "exports.tasks.tidy_up", "orderflow.api.tasks.forget")
+    **{f"exports.tasks.{name}": {"queue": "polls"} for name in ("poll_acks", "tidy_up")},
+    "exports.tasks.send_webhooks": {"queue": "webhooks"},
+    "orderflow.api.tasks.forget": {"queue": "polls"},
 }
 # A worker takes a message when it has a process for it: one that it took before would wait behind a server that hangs.
 # Celery can do that for Redis alone. Elsewhere it has to acknowledge late; with Redis that would leave a worker deaf
@@ -220,6 +231,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget": {"task": "orderflow.api.tasks.forget", "schedule": 300.0},
     "tidy-due": {"task": "exports.tasks.tidy_due", "schedule": 300.0},
     "poll-due": {"task": "exports.tasks.poll_due", "schedule": min(ACK_POLL_INTERVAL_S, 10.0)},
+    "webhooks-due": {"task": "exports.tasks.webhooks_due", "schedule": 10.0},
 }
 
 REST_FRAMEWORK = {

@@ -13,8 +13,9 @@ from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports import push_service
-from exports.models import AckFile, ERPExport, Verdict
+from exports.models import AckFile, ERPExport, Verdict, WebhookEndpoint, WebhookMessage
 from exports.push_service import PushRequest
+from exports.webhooks import endpoint_service
 from orderflow.api import token_service
 from orderflow.api.models import ApiToken
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
@@ -34,6 +35,8 @@ class Tenant:
     order: DraftOrder
     export: ERPExport
     ack: AckFile
+    webhook: WebhookEndpoint
+    message: WebhookMessage
     member: User
     token: ApiToken
 
@@ -44,7 +47,7 @@ class Tenant:
         audit = AuditEntry.objects.filter(organization=self.organization).latest("id")
         found = (
             self.organization, self.member, self.token, self.order.customer, self.order, self.connection, self.export,
-            self.ack, audit,
+            self.ack, self.webhook, self.message, audit,
         )  # fmt: skip
         return {type(row): row for row in found}
 
@@ -65,6 +68,14 @@ def make_tenant(name: str) -> Tenant:
     )  # fmt: skip
     member = make_user(organization, Role.VIEWER, f"member@{name}")
     token, _ = token_service.make(member, f"{name} shop", actor=f"admin@{name}")
+    webhook = endpoint_service.create(
+        WebhookEndpoint(organization=organization, name=f"{name} webhook", url=f"https://127.0.0.1/{name}"),
+        actor=f"admin@{name}",
+    )
+    message = WebhookMessage.objects.create(
+        organization=organization, endpoint=webhook, export=export, type="export.sent", payload=f'"{name}"',
+        status="FAILED", created_at=NOW,
+    )  # fmt: skip
     return Tenant(
         organization=organization,
         connection=connection,
@@ -73,6 +84,8 @@ def make_tenant(name: str) -> Tenant:
         ack=ack,
         member=member,
         token=token,
+        webhook=webhook,
+        message=message,
     )
 
 

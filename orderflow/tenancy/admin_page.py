@@ -64,8 +64,8 @@ class PageAdmin(ScopedModelAdmin):
         if action not in allowed:
             raise PermissionDenied
         run, _name, _description = allowed[action]
-        run(self, request, self.get_queryset(request).filter(pk=row.pk))
-        return HttpResponseRedirect(self.page_url(row))
+        page: HttpResponse | None = run(self, request, self.get_queryset(request).filter(pk=row.pk))
+        return page or HttpResponseRedirect(self.page_url(row))
 
     def page_url(self, row: Any) -> str:
         return reverse(f"admin:{self._url_name('change')}", args=[row.pk])

@@ -1,0 +1,137 @@
+from html import unescape
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from exports.models import WebhookEndpoint, WebhookMessage, WebhookTry
+from orderflow.tenancy.models import Organization
+from orderflow.tenancy.roles import Role
+from tests.exports.webhooks.conftest import MakeEndpoint, MakeMessage, verified
+from tests.servers.webhooks import Scripted
+from tests.tenants import list_url, log_in, page_url
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def client(organization: Organization) -> Client:
+    return log_in(organization, Role.INTEGRATOR)
+
+
+def fields(url: str, **more: str) -> dict[str, str]:
+    return {"name": "Shop", "url": url, "enabled": "on", "wants_failed": "on", **more}
+
+
+def read(client: Client, url: str) -> str:
+    response = client.get(url)
+    assert response.status_code == 200
+    return unescape(response.content.decode())
+
+
+def test_a_new_webhook_shows_its_secret_once(client: Client, shop: Scripted, organization: Organization) -> None:
+    """S4."""
+    response = client.post(list_url(WebhookEndpoint, "add"), fields(shop.url))
+    endpoint = WebhookEndpoint.objects.get()
+    assert (endpoint.organization, endpoint.wanted) == (organization, {"export.failed"})
+    assert response.status_code == 200
+    assert endpoint.secret() in unescape(response.content.decode())
+    assert "no-store" in response["Cache-Control"]
+    assert endpoint.secret() not in str(client.session.items()) + str(response.cookies)
+    for url in (page_url(endpoint), list_url(WebhookEndpoint), page_url(endpoint, "history")):
+        assert endpoint.secret() not in read(client, url)
+
+
+def test_a_new_secret_is_shown_once(client: Client, endpoint: WebhookEndpoint) -> None:
+    """S4."""
+    old = endpoint.secret()
+    response = client.post(page_url(endpoint, "do", "new_secret"))
+    endpoint.refresh_from_db()
+    assert endpoint.secret() in unescape(response.content.decode())
+    assert endpoint.secret() != old
+    assert "whsec_" not in read(client, page_url(endpoint))
+
+
+@pytest.mark.parametrize("url", ["http://shop.example/", "https://u:p@shop.example/", "https://shop .example/"])
+def test_a_url_that_will_not_do_is_refused_at_its_field(client: Client, url: str) -> None:
+    """S7."""
+    response = client.post(list_url(WebhookEndpoint, "add"), fields(url))
+    assert response.status_code == 200
+    assert "The URL" in response.content.decode()
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_the_sixth_webhook_is_refused_in_words(client: Client, shop: Scripted, make_endpoint: MakeEndpoint) -> None:
+    for _ in range(5):
+        make_endpoint()
+    page = client.post(list_url(WebhookEndpoint, "add"), fields(shop.url)).content.decode()
+    assert "at most 5 webhooks" in page
+    assert WebhookEndpoint.objects.count() == 5
+
+
+def test_an_edit_enables_what_was_disabled(client: Client, endpoint: WebhookEndpoint) -> None:
+    WebhookEndpoint.objects.update(enabled=False, disabled_reason="Gone.", failures_in_a_row=4)
+    assert "Disabled. Gone." in read(client, page_url(endpoint))
+    client.post(page_url(endpoint), fields(endpoint.url))
+    endpoint.refresh_from_db()
+    assert (endpoint.enabled, endpoint.disabled_reason, endpoint.failures_in_a_row) == (True, "", 0)
+    assert endpoint.wanted == {"export.failed"}
+
+
+def test_the_test_button_sends_and_says_what_came_of_it(
+    client: Client, endpoint: WebhookEndpoint, shop: Scripted
+) -> None:
+    shop.answers = [204, (418, {}, HOSTILE.encode())]
+    button = page_url(endpoint, "do", "test")
+    assert button in read(client, page_url(endpoint))
+    assert "accepted with HTTP 204" in client.post(button, follow=True).content.decode()
+    assert verified(shop.heard[0], endpoint)["type"] == "webhook.test"
+    page = client.post(button, follow=True).content.decode()
+    assert "HTTP status 418" in page
+    assert HOSTILE not in page
+
+
+def test_a_message_shows_its_tries_escaped(client: Client, make_message: MakeMessage) -> None:
+    """S16."""
+    message = make_message(payload=HOSTILE)
+    for status in (500, None):
+        WebhookTry.objects.create(
+            message=message, at=timezone.now(), duration_ms=31, http_status=status, error=HOSTILE, answer=HOSTILE
+        )
+    raw = client.get(page_url(message)).content.decode()
+    assert HOSTILE not in raw
+    for text in ("HTTP 500", "31 ms", message.webhook_id, HOSTILE):
+        assert text in unescape(raw)
+    assert HOSTILE not in client.get(list_url(WebhookMessage)).content.decode()
+
+
+def test_messages_are_filtered_by_state_and_type(client: Client, make_message: MakeMessage) -> None:
+    failed, sent = make_message(status="FAILED", type="export.acked"), make_message(status="DELIVERED")
+    for query in ({"status__exact": "FAILED"}, {"type__exact": "export.acked"}):
+        page = client.get(list_url(WebhookMessage), query).content.decode()
+        assert page_url(failed) in page
+        assert page_url(sent) not in page
+
+
+def test_a_failed_message_is_sent_again(client: Client, make_message: MakeMessage) -> None:
+    failed, sent = make_message(status="FAILED", tries=10), make_message(status="DELIVERED")
+    assert page_url(failed, "do", "send_again") in read(client, page_url(failed))
+    assert page_url(sent, "do", "send_again") not in read(client, page_url(sent))
+    data = {"action": "send_again", "_selected_action": [failed.pk, sent.pk]}
+    page = client.post(list_url(WebhookMessage), data, follow=True).content.decode()
+    assert "1 webhook message sent again" in page
+    assert "only a failed one is sent again" in page
+    failed.refresh_from_db()
+    assert (failed.status, failed.tries) == ("PENDING", 0)
+
+
+def test_a_viewer_reads_and_changes_nothing(
+    organization: Organization, endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    """S14."""
+    viewer = log_in(organization, Role.VIEWER)
+    page = read(viewer, page_url(endpoint))
+    assert endpoint.url in page
+    assert "do/new_secret" not in page
+    assert viewer.post(page_url(endpoint), fields(endpoint.url)).status_code == 403
+    read(viewer, page_url(make_message()))

@@ -1,0 +1,424 @@
+"""How messages leave: in order, one sender at a time, again after a failure, and nobody waits for a receiver."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection as database
+
+from connectors.models import ERPConnection
+from exports import delivery, tasks
+from exports.models import ERPExport, WebhookEndpoint, WebhookMessage, WebhookTry
+from exports.webhooks import address, endpoint_service, leases, outcome, schedule, sender, wake_ups
+from exports.webhooks.receiver import Answer, Receiver
+from orderflow.celery import app
+from orderflow.tenancy.models import AuditEntry
+from tests.exports.conftest import Push
+from tests.exports.webhooks.conftest import MakeEndpoint, MakeMessage, let_time_pass, verified
+from tests.other_processes import database_url, until
+from tests.servers.webhooks import Scripted, silence
+
+ROOT = Path(__file__).parents[3]
+SEND = "import sys, django; django.setup(); from exports.tasks import send_webhooks; send_webhooks(sys.argv[1])"
+
+
+def numbers(shop: Scripted, endpoint: WebhookEndpoint) -> list[int]:
+    return [verified(heard, endpoint)["number"] for heard in shop.heard]
+
+
+def fail(endpoint: WebhookEndpoint, message: WebhookMessage, answer: Answer | None = None) -> None:
+    """One more failed try of it, without a receiver."""
+    lease = leases.take(endpoint.pk)
+    assert lease is not None
+    outcome.enter(lease, WebhookMessage.objects.get(pk=message.pk), answer or Answer(status=500))
+    leases.give_back(lease)
+
+
+def seconds_left(endpoint: WebhookEndpoint) -> float:
+    endpoint.refresh_from_db()
+    assert endpoint.paused_until is not None
+    return endpoint.paused_until.timestamp() - time.time()
+
+
+def test_messages_arrive_in_order_each_once_and_can_be_checked(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    messages = [make_message() for _ in range(5)]
+    sender.send(endpoint.pk)
+    assert numbers(shop, endpoint) == [1, 2, 3, 4, 5]
+    assert [heard.headers["webhook-id"] for heard in shop.heard] == [f"msg_{m.uuid.hex}" for m in messages]
+    assert [heard.body.decode() for heard in shop.heard] == [message.payload for message in messages]
+    for message in WebhookMessage.objects.all():
+        (only,) = message.log.all()
+        assert (message.status, message.tries, only.http_status, only.error) == ("DELIVERED", 1, 204, "")
+        assert message.settled_at is not None
+    sender.send(endpoint.pk)
+    assert len(shop.heard) == 5
+
+
+def test_a_refused_message_comes_again_with_the_same_id_and_a_fresh_signature(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    message = make_message()
+    shop.answers = [(503, {}, b"<b>busy</b>"), 204]
+    sender.send(endpoint.pk)
+    message.refresh_from_db()
+    assert (message.status, message.tries) == ("PENDING", 1)
+    sender.send(endpoint.pk)
+    assert len(shop.heard) == 1
+    let_time_pass(seconds=6)
+    time.sleep(1)
+    sender.send(endpoint.pk)
+    first, second = shop.heard
+    assert (first.body, first.headers["webhook-id"]) == (second.body, second.headers["webhook-id"])
+    assert first.headers["webhook-timestamp"] < second.headers["webhook-timestamp"]
+    assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
+    assert numbers(shop, endpoint) == [1, 1]
+    message.refresh_from_db()
+    assert (message.status, message.tries) == ("DELIVERED", 2)
+    assert list(message.log.values_list("http_status", "answer")) == [(503, "<b>busy</b>"), (204, "")]
+
+
+def test_a_failure_gives_the_receiver_a_rest_from_all_messages(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    for _ in range(3):
+        make_message()
+    shop.answers = [500]
+    sender.send(endpoint.pk)
+    assert len(shop.heard) == 1
+    assert 4 < seconds_left(endpoint) < 6
+    assert endpoint.failing_since is not None
+    let_time_pass(seconds=6)
+    sender.send(endpoint.pk)
+    assert 260 < seconds_left(endpoint) < 340
+    assert endpoint.failures_in_a_row == 2
+    shop.answers = [204]
+    let_time_pass(minutes=6)
+    sender.send(endpoint.pk)
+    endpoint.refresh_from_db()
+    as_new = WebhookEndpoint.objects.filter(failures_in_a_row=0, paused_until=None, failing_since=None)
+    assert as_new.get() == endpoint
+    assert not WebhookMessage.objects.filter(status="PENDING").exists()
+
+
+def test_a_message_that_is_refused_again_and_again_lets_the_others_go_first(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    poison = make_message()
+    for _ in range(2):
+        make_message()
+    shop.answers = [500, 500, 204]
+    for _ in range(3):
+        sender.send(endpoint.pk)
+        let_time_pass(minutes=6)
+    assert numbers(shop, endpoint) == [1, 1, 2, 3, 1]
+    poison.refresh_from_db()
+    assert (poison.status, poison.tries) == ("DELIVERED", 3)
+
+
+def test_a_success_in_between_makes_the_next_failure_the_first(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    for _ in range(2):
+        make_message()
+    WebhookEndpoint.objects.update(failures_in_a_row=7)
+    shop.answers = [204, 500]
+    sender.send(endpoint.pk)
+    assert 4 < seconds_left(endpoint) < 6
+    assert endpoint.failures_in_a_row == 1
+
+
+def test_a_fault_of_our_own_costs_a_pause_too(
+    endpoint: WebhookEndpoint, make_message: MakeMessage, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    make_message()
+    monkeypatch.setattr(address, "checked", lambda _url: 1 / 0)
+    sender.send(endpoint.pk)
+    assert "The worker's log has why" in WebhookTry.objects.get().error
+    assert seconds_left(endpoint) > 4
+
+
+def test_a_paused_webhook_is_not_woken(endpoint: WebhookEndpoint, make_message: MakeMessage, queue: list[UUID]) -> None:
+    message = make_message()
+    fail(endpoint, message)
+    assert wake_ups.wake(endpoint.pk)
+    wake_ups.call_next()
+    assert queue == []
+    let_time_pass(seconds=6)
+    wake_ups.call_next()
+    wake_ups.call_next()
+    assert queue == [endpoint.pk]
+
+
+@pytest.mark.parametrize(("failures", "wait"), list(enumerate((*schedule.WAITS, schedule.WAITS[-1]), start=1)))
+def test_the_waits_are_those_that_are_published(failures: int, wait: Any) -> None:
+    found = {schedule.wait_s(failures) for _ in range(50)}
+    assert all(abs(seconds - wait.total_seconds()) <= 0.1 * wait.total_seconds() for seconds in found)
+    assert len(found) > 1
+
+
+def test_the_tenth_failure_of_a_message_is_its_last(endpoint: WebhookEndpoint, make_message: MakeMessage) -> None:
+    message = make_message()
+    for tries in range(1, 11):
+        message.refresh_from_db()
+        assert message.status == "PENDING"
+        fail(endpoint, message)
+        let_time_pass(seconds=1.2 * schedule.WAITS[min(tries, 9) - 1].total_seconds())
+        assert WebhookTry.objects.filter(message=message).count() == tries
+    message.refresh_from_db()
+    assert (message.status, message.tries, message.next_attempt_at) == ("FAILED", 10, None)
+    assert leases.take(endpoint.pk) is not None
+    assert not leases.due_messages().exists()
+
+
+def test_a_failed_message_can_be_sent_again(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    message = make_message(status="FAILED", tries=10)
+    endpoint_service.send_again(message, actor="ina")
+    sender.send(endpoint.pk)
+    assert shop.heard[0].headers["webhook-id"] == message.webhook_id
+    message.refresh_from_db()
+    assert (message.status, message.tries) == ("DELIVERED", 1)
+    with pytest.raises(endpoint_service.NotFailed, match="is Delivered"):
+        endpoint_service.send_again(message, actor="ina")
+    assert AuditEntry.objects.filter(action="send webhook again", actor="ina").count() == 1
+
+
+def test_a_receiver_that_is_gone_is_asked_no_more(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    make_message()
+    shop.answers = [410]
+    sender.send(endpoint.pk)
+    endpoint.refresh_from_db()
+    assert not endpoint.enabled
+    assert "410 Gone" in endpoint.disabled_reason
+    let_time_pass(hours=1)
+    sender.send(endpoint.pk)
+    assert len(shop.heard) == 1
+    assert AuditEntry.objects.get(action="disable webhook").actor == "OrderFlow"
+
+    endpoint.enabled = True
+    endpoint_service.edit(endpoint, ["enabled"], actor="ina")
+    shop.answers = [204]
+    sender.send(endpoint.pk)
+    endpoint.refresh_from_db()
+    assert endpoint.disabled_reason == ""
+    assert WebhookMessage.objects.get().status == "DELIVERED"
+
+
+@pytest.mark.parametrize(("days", "enabled"), [(4.9, True), (5.1, False)])
+def test_five_days_without_a_success_disable_it(
+    endpoint: WebhookEndpoint, make_message: MakeMessage, days: float, enabled: bool
+) -> None:
+    message = make_message()
+    fail(endpoint, message)
+    let_time_pass(days=days)
+    fail(endpoint, message, Answer(error="The receiver hung up without an answer."))
+    endpoint.refresh_from_db()
+    assert endpoint.enabled == enabled
+    assert enabled or "5 days. The last try: The receiver hung up" in endpoint.disabled_reason
+    assert WebhookMessage.objects.get().status == "PENDING"
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "expected"),
+    [(429, "600", 600), (503, "99999", 3600), (503, "1", 5), (500, "600", 5)],
+)
+def test_a_receiver_may_ask_for_more_time(
+    shop: Scripted, make_message: MakeMessage, status: int, header: str, expected: float
+) -> None:
+    endpoint = make_message().endpoint
+    shop.answers = [(status, {"Retry-After": header}, b"")]
+    sender.send(endpoint.pk)
+    assert seconds_left(endpoint) == pytest.approx(expected, abs=1.5)
+
+
+def test_two_senders_never_work_for_one_endpoint(endpoint: WebhookEndpoint, make_message: MakeMessage) -> None:
+    make_message()
+    assert leases.take(endpoint.pk) is not None
+    assert leases.take(endpoint.pk) is None
+    assert not leases.due().exists()
+    let_time_pass(seconds=leases.LEASE_S + 1)
+    assert leases.due().exists()
+    assert leases.take(endpoint.pk) is not None
+
+
+@pytest.mark.parametrize("meanwhile", ["edit", "new secret", "another sender"])
+def test_what_a_sender_hears_after_it_lost_its_endpoint_counts_no_more(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage, meanwhile: str
+) -> None:
+    make_message()
+    lease = leases.take(endpoint.pk)
+    assert lease is not None
+    if meanwhile == "edit":
+        endpoint_service.edit(endpoint, ["name"], actor="ina")
+    elif meanwhile == "new secret":
+        endpoint_service.renew_secret(endpoint, actor="ina")
+    else:
+        let_time_pass(seconds=leases.LEASE_S + 1)
+        assert leases.take(endpoint.pk) is not None
+    with pytest.raises(leases.LeaseLost):
+        sender._send(lease)
+    assert WebhookMessage.objects.get().status == "PENDING"
+    assert not WebhookTry.objects.exists()
+    let_time_pass(seconds=leases.LEASE_S + 1)
+    sender.send(endpoint.pk)
+    assert len({heard.headers["webhook-id"] for heard in shop.heard}) == 1
+    assert WebhookMessage.objects.get().status == "DELIVERED"
+
+
+def test_few_are_sent_to_at_once_and_failing_ones_leave_a_place(
+    make_endpoint: MakeEndpoint, make_message: MakeMessage, settings: Any
+) -> None:
+    settings.WEBHOOK_SENDERS = 2
+    healthy = [make_endpoint() for _ in range(2)]
+    failing = [make_endpoint() for _ in range(2)]
+    WebhookEndpoint.objects.filter(pk__in=[e.pk for e in failing]).update(failures_in_a_row=1)
+    one = leases.take(failing[0].pk)
+    assert one is not None
+    assert leases.take(failing[1].pk) is None
+    two = leases.take(healthy[0].pk)
+    assert two is not None
+    assert leases.take(healthy[1].pk) is None
+    leases.give_back(one)
+    assert leases.take(healthy[1].pk) is not None
+
+
+def test_whoever_is_done_calls_the_next(
+    make_endpoint: MakeEndpoint, make_message: MakeMessage, queue: list[UUID], settings: Any
+) -> None:
+    settings.WEBHOOK_SENDERS = 1
+    first, second = make_endpoint(), make_endpoint()
+    for endpoint in (first, second):
+        make_message(endpoint=endpoint)
+    sender.send(first.pk)
+    assert queue == [second.pk]
+    sender.send(second.pk)
+    assert queue == [second.pk]
+    assert not leases.due_messages().exists()
+
+
+def test_beat_finds_what_a_lost_wake_up_left(
+    endpoint: WebhookEndpoint, make_message: MakeMessage, queue: list[UUID]
+) -> None:
+    make_message()
+    assert wake_ups.wake(endpoint.pk)
+    queue.clear()
+    tasks.webhooks_due()
+    assert queue == []
+    let_time_pass(seconds=31)
+    tasks.webhooks_due()
+    assert queue == [endpoint.pk]
+
+
+def test_webhooks_stand_in_a_line_of_their_own() -> None:
+    assert app.amqp.router.route({}, wake_ups.TASK)["queue"].name == "webhooks"
+    assert tasks.send_webhooks.name == wake_ups.TASK
+
+
+def test_a_turn_ends_when_its_time_is_over(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage, queue: list[UUID], monkeypatch: Any
+) -> None:
+    for _ in range(3):
+        make_message()
+    monkeypatch.setattr(leases, "SLICE_S", 0)
+    sender.send(endpoint.pk)
+    assert (len(shop.heard), queue) == (1, [endpoint.pk])
+
+
+def test_a_secret_that_cannot_be_read_is_told_in_the_log(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    """S2."""
+    make_message()
+    WebhookEndpoint.objects.update(secret_encrypted=b"\x01" + b"?" * 60)
+    sender.send(endpoint.pk)
+    assert "The secret of webhook 'Shop' cannot be decrypted" in WebhookTry.objects.get().error
+    assert shop.heard == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_receivers_that_hang_hold_up_no_delivery(
+    shop: Scripted,
+    make_endpoint: MakeEndpoint,
+    push: Push,
+    connection: ERPConnection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sender, "Receiver", partial(Receiver, try_s=3))
+    shop.answers = [silence(shop)]
+    endpoints = [make_endpoint() for _ in range(3)]
+    push()
+    delivery.drain(connection.pk)
+    senders = [threading.Thread(target=in_own_connection, args=(sender.send, e.pk)) for e in endpoints]
+    for thread in senders:
+        thread.start()
+    until(lambda: len(shop.heard) == 2)
+    started = time.monotonic()
+    export = push()
+    delivery.drain(connection.pk)
+    assert time.monotonic() - started < 2
+    export.refresh_from_db()
+    assert export.status == "SENT"
+    shop.end.set()
+    for thread in senders:
+        thread.join(15)
+    # The third found no place: two workers wait for receivers at the most.
+    assert len(shop.heard) == 2
+
+
+def in_own_connection(work: Callable[[UUID], None], endpoint_id: UUID) -> None:
+    try:
+        work(endpoint_id)
+    finally:
+        database.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_killed_sender_had_in_hand_goes_again_with_the_same_id(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage, settings: Any
+) -> None:
+    message = make_message()
+    shop.answers = [silence(shop), 204]
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "orderflow.settings",
+        "DATABASE_URL": database_url(),
+        "ENCRYPTION_MASTER_KEY": settings.ENCRYPTION_MASTER_KEY,
+        "WEBHOOK_PRIVATE_NETWORKS": "127.0.0.0/8",
+        "WEBHOOK_CA_FILE": settings.WEBHOOK_CA_FILE,
+    }
+    with subprocess.Popen([sys.executable, "-c", SEND, str(endpoint.pk)], env=environment, cwd=ROOT) as process:
+        until(lambda: len(shop.heard) == 1)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    sender.send(endpoint.pk)
+    assert len(shop.heard) == 1
+    let_time_pass(seconds=leases.LEASE_S + 1)
+    sender.send(endpoint.pk)
+    assert [heard.headers["webhook-id"] for heard in shop.heard] == [message.webhook_id] * 2
+    message.refresh_from_db()
+    assert (message.status, message.tries) == ("DELIVERED", 1)
+
+
+def test_every_export_counts_once_in_the_messages_that_arrive(
+    shop: Scripted, endpoint: WebhookEndpoint, push: Push, connection: ERPConnection, folder: Path
+) -> None:
+    for _ in range(20):
+        push()
+    delivery.drain(connection.pk)
+    sender.send(endpoint.pk)
+    found = [verified(heard, endpoint)["data"]["export_id"] for heard in shop.heard]
+    assert sorted(found) == sorted(str(pk) for pk in ERPExport.objects.values_list("pk", flat=True))
