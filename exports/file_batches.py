@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 BATCH = 2000
 # To read damaged ones takes several times as much. A larger file comes alone.
-BATCH_BYTES = 1024 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
 
 
 class Sized(Protocol):
