@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from exports import copies, push_service
+from exports import copies, giving_up, push_service
 from exports.models import AckFile, ERPExport, Verdict
 from exports.order_admin import PushableOrderAdmin, status_badge
 from exports.push_service import PushRefused, PushRequest
@@ -121,7 +121,7 @@ class ERPExportAdmin(PageAdmin):
         self.run_each(
             request,
             rows,
-            lambda export: push_service.give_up(export, actor=who, reason=reason),
+            lambda export: giving_up.give_up(export, actor=who, reason=reason),
             done="given up. The ERP may have the orders: look before you retry",
             refusal=PushRefused,
         )

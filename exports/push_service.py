@@ -17,8 +17,7 @@ from connectors.ports import ExportAttempt
 from connectors.registry import registry
 from exports import wake_ups
 from exports.models import ERPExport, EventKind, ExportEvent
-from exports.transitions import LIVE, ExportStatus
-from exports.webhooks import outbox
+from exports.transitions import LIVE
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization, record
@@ -189,21 +188,3 @@ def refusal(order: DraftOrder, source: OrderStatus) -> PushRefused:
     if order.status in (OrderStatus.PUSHING, OrderStatus.PUSHED):
         return PushRefused("already_pushed", f"Order {order} is {order.status} already.")
     return PushRefused("not_approved", f"Order {order} is {order.status}; only an APPROVED order can be pushed.")
-
-
-def give_up(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
-    """End a SENT export whose answer never came; the order can be retried then. Raises `PushRefused`."""
-    message = f"Given up by {actor}: {reason}"[:500]
-    now = timezone.now()
-    with transaction.atomic():
-        rows = ERPExport.objects.filter(pk=export.pk)
-        if not rows.move(ExportStatus.SENT, ExportStatus.FAILED, error_message=message, settled_at=now):
-            raise PushRefused("not_sent", f"Export {export} is {export.status}; only a SENT export can be given up.")
-        DraftOrder.objects.filter(pk=export.draft_order_id).move(
-            OrderStatus.PUSHED, OrderStatus.ERROR, updated_at=now, error_message=message
-        )
-        ExportEvent.objects.create(export=export, kind=EventKind.GIVEN_UP, actor=actor, message=message, at=now)
-        outbox.announce([export.pk])
-        record(export.organization_id, actor, "give up export", export)
-    export.refresh_from_db()
-    return export

@@ -8,7 +8,7 @@ from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, push_service
+from exports import ack_poller, delivery, giving_up, push_service
 from exports.models import AckFile, ERPExport, Lane
 from exports.polling import due_for_polling
 from exports.push_service import PushRequest
@@ -191,7 +191,7 @@ def test_a_neighbours_answer_is_noted_once_and_left_where_it_is(
 
 def test_a_late_answer_leaves_the_newer_export_alone(sent: ERPExport, connection: ERPConnection, folder: Path) -> None:
     """A6."""
-    push_service.give_up(sent, actor="Eva", reason="no answer")
+    giving_up.give_up(sent, actor="Eva", reason="no answer")
     newer = push_service.retry(PushRequest(order=sent.draft_order, actor="Eva"))
     answer(folder, sent, ACKED)
     ack_poller.poll(connection.pk)

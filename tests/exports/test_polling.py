@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import ack_poller, lanes, push_service
+from exports import ack_poller, giving_up, lanes
 from exports.models import ERPExport, Lane
 from exports.polling import due_for_polling
 from tests.exports.conftest import Push
@@ -37,7 +37,7 @@ def test_a_connection_whose_answers_are_all_there_is_asked_rarely(sent: ERPExpor
 def test_an_answer_is_awaited_whatever_else_was_given_up(
     sent: ERPExport, connection: ERPConnection, push: Push
 ) -> None:
-    push_service.give_up(sent, actor="Eva", reason="no answer")
+    giving_up.give_up(sent, actor="Eva", reason="no answer")
     asked(connection, 61)
     assert due_for_polling() == []
     ERPExport.objects.filter(pk=push().pk).update(status="SENT", answer_due_at=timezone.now())

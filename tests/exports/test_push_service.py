@@ -1,7 +1,7 @@
 import pytest
 
 from connectors.models import ERPConnection
-from exports import push_service
+from exports import giving_up, push_service
 from exports.models import ERPExport
 from exports.push_service import PushRefused, PushRequest
 from orderflow.orders.transitions import OrderStatus
@@ -93,10 +93,10 @@ def test_a_live_export_cannot_be_retried(sent: ERPExport) -> None:
 
 
 def test_an_unanswered_export_can_be_given_up_and_retried(sent: ERPExport) -> None:
-    push_service.give_up(sent, actor="Eva", reason="the ERP has lost it")
+    giving_up.give_up(sent, actor="Eva", reason="the ERP has lost it")
     sent.draft_order.refresh_from_db()
     assert (sent.status, sent.draft_order.status) == ("FAILED", OrderStatus.ERROR)
     assert sent.error_message == sent.draft_order.error_message == "Given up by Eva: the ERP has lost it"
     assert push_service.retry(PushRequest(order=sent.draft_order, actor="Eva")).supersedes == sent
     with pytest.raises(PushRefused):
-        push_service.give_up(sent, actor="Eva", reason="again")
+        giving_up.give_up(sent, actor="Eva", reason="again")

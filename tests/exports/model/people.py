@@ -7,7 +7,7 @@ from hypothesis.stateful import initialize, precondition, rule
 from connectors import connection_service, rotation
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import push_service
+from exports import giving_up, push_service
 from exports.models import ERPExport
 from exports.push_service import PushRefused, PushRequest
 from exports.transitions import ExportStatus
@@ -70,7 +70,7 @@ class People(Rules):
     @precondition(lambda self: self.exports(ExportStatus.SENT))
     def give_up(self, pick: int) -> None:
         export = ERPExport.objects.get(filename=picked(self.exports(ExportStatus.SENT), pick).filename)
-        push_service.give_up(export, actor=ACTOR, reason="no answer")
+        giving_up.give_up(export, actor=ACTOR, reason="no answer")
         self.account.given_up.add(export.filename)
         self.count("give up")
 

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import ack_poller, push_service
+from exports import ack_poller, giving_up
 from exports.models import AckFile, ERPExport, ExportEvent, Lane
 from exports.reconciliation.findings import Kind, Repair
 from exports.reconciliation.run import Run
@@ -96,7 +96,7 @@ def missing(export: ERPExport, place: Path, storage: Path) -> tuple[str, bool]:
 
 
 def failed_but_there(export: ERPExport, place: Path, storage: Path) -> tuple[str, bool]:
-    push_service.give_up(export, actor="ops", reason="no answer")
+    giving_up.give_up(export, actor="ops", reason="no answer")
     return f"in/{export.filename}", True
 
 

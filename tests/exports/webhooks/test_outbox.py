@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, push_service
+from exports import ack_poller, delivery, giving_up
 from exports.models import ERPExport, WebhookMessage
 from orderflow.tenancy.models import Organization
 from tests.exports.conftest import Push
@@ -135,11 +135,11 @@ def test_a_try_that_will_be_repeated_is_no_failure(
 @pytest.mark.usefixtures("endpoint")
 def test_giving_up_is_told_and_what_is_rolled_back_is_not(sent: ERPExport) -> None:
     with transaction.atomic():
-        push_service.give_up(sent, actor="Eva", reason="lost")
+        giving_up.give_up(sent, actor="Eva", reason="lost")
         assert told(sent) == ["export.sent", "export.failed"]
         transaction.set_rollback(True)
     assert told(sent) == ["export.sent"]
-    push_service.give_up(ERPExport.objects.get(pk=sent.pk), actor="Eva", reason="lost")
+    giving_up.give_up(ERPExport.objects.get(pk=sent.pk), actor="Eva", reason="lost")
     assert told(sent) == ["export.sent", "export.failed"]
     assert body(sent, "export.failed")["data"]["error_message"] == "Given up by Eva: lost"
 
