@@ -251,7 +251,7 @@ REST_FRAMEWORK = {
     },
     # How many proxies to believe when they name the caller's address.
     "NUM_PROXIES": int(env.bool("BEHIND_TLS_PROXY", default=False)),
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "orderflow.api.schema.CallSchema",
     "EXCEPTION_HANDLER": "orderflow.api.problems.problem_response",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": False,
@@ -277,7 +277,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "orderflow.api.schema.problems_everywhere",
+        "orderflow.api.schema.with_problem_schema",
     ],
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "orderflow.orders.transitions.OrderStatus",

@@ -70,7 +70,7 @@ CONFIG_FIELD = inline_serializer(
         "type": serializers.ChoiceField(choices=["text", *dict.fromkeys(TYPES.values())]),
         "required": serializers.BooleanField(),
         "choices": serializers.ListField(child=serializers.DictField(child=serializers.CharField())),
-        "default": serializers.JSONField(allow_null=True),
+        "default": serializers.JSONField(),
         "help": serializers.CharField(),
         "secret": serializers.BooleanField(),
     },

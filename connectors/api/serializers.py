@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from connectors.api import examples
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ConnectionEvent, ERPConnection
 from connectors.public_config import public_config
@@ -14,6 +15,7 @@ from orderflow.api.strict_input import StrictSerializer
 EVENTS = 100
 
 
+@extend_schema_serializer(examples=examples.SHOWN)
 class ERPConnectionSerializer(serializers.ModelSerializer[ERPConnection]):
     """`config` is without its secrets; `secrets_set` names those that are stored. `config` is null when it cannot be
     read, and `config_error` says why."""
@@ -68,6 +70,7 @@ class ConnectionEventSerializer(serializers.ModelSerializer[ConnectionEvent]):
         read_only_fields = fields
 
 
+@extend_schema_serializer(examples=examples.DETAILED)
 class ERPConnectionDetailSerializer(ERPConnectionSerializer):
     """`events` are the newest hundred: paused, resumed, blocked, released; the newest first."""
 
@@ -83,6 +86,7 @@ class ERPConnectionDetailSerializer(ERPConnectionSerializer):
         return list(ConnectionEventSerializer(rows, many=True).data)
 
 
+@extend_schema_serializer(examples=examples.CHANGED)
 class ConnectionChangesSerializer(StrictSerializer):
     """Of `config`, a field that is left out keeps its value; null removes it; an empty secret keeps the stored one."""
 
@@ -101,6 +105,7 @@ class ConnectionChangesSerializer(StrictSerializer):
         )
 
 
+@extend_schema_serializer(examples=examples.ENTERED)
 class NewConnectionSerializer(ConnectionChangesSerializer):
     """`connector-types/` tells which types there are, and which config each one takes."""
 
@@ -109,6 +114,7 @@ class NewConnectionSerializer(ConnectionChangesSerializer):
     config = serializers.DictField()
 
 
+@extend_schema_serializer(examples=examples.TRIED)
 class UnsavedConfigSerializer(StrictSerializer):
     """Edits to try before they are saved; without them the stored config is tried, and the outcome kept."""
 
@@ -124,6 +130,7 @@ class TestStepSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
+@extend_schema_serializer(examples=examples.OUTCOME)
 class TestResultSerializer(serializers.Serializer[Any]):
     """`host_key` is what the server showed when none, or another one, is pinned: compare it, then set it."""
 

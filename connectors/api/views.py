@@ -2,7 +2,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
@@ -12,6 +12,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from connectors import connection_service
+from connectors.api import examples
 from connectors.api.connector_types import CONNECTOR_TYPE, connector_types
 from connectors.api.filters import ERPConnectionFilter
 from connectors.api.serializers import (
@@ -30,6 +31,10 @@ from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import scoped
 
 
+@extend_schema_view(
+    list=extend_schema(description="The organization's connections, without their secrets."),
+    retrieve=extend_schema(description="One connection, without its secrets, and what happened to it."),
+)
 @extend_schema(tags=["ERP connections"])
 class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ERPConnection]):
     queryset = ERPConnection.objects.all()
@@ -44,6 +49,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
         "partial_update": Action.EDIT_CONNECTIONS,
         "test": Action.EDIT_CONNECTIONS,
     }
+    problems = {"create": ["no_organization"]}
 
     def get_queryset(self) -> QuerySet[ERPConnection]:
         return scoped(super().get_queryset(), self.request.user)
@@ -56,6 +62,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
 
     @extend_schema(request=NewConnectionSerializer, responses={201: ERPConnectionSerializer})
     def create(self, request: Request) -> Response:
+        """The config is checked, and not yet tried: test it next."""
         organization = require_organization(request.user)
         entered = NewConnectionSerializer(data=request.data)
         entered.is_valid(raise_exception=True)
@@ -90,7 +97,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
 class ConnectorTypeViewSet(ViewSet):
     needs = {"list": Action.READ}
 
-    @extend_schema(responses=CONNECTOR_TYPE)
+    @extend_schema(responses=CONNECTOR_TYPE, examples=examples.TYPES)
     def list(self, request: Request) -> Response:  # noqa: ARG002
         """Each type of connection and the fields of its config."""
         return Response([asdict(connector_type) for connector_type in connector_types()])

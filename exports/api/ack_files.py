@@ -1,11 +1,12 @@
 """The ledger of what the ERP answered."""
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer, extend_schema_view
 from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.viewsets import GenericViewSet
 
+from exports.api import examples
 from exports.api.filters import AckFileFilter
 from exports.models import AckFile
 from orderflow.api.fields import OptionalText
@@ -13,6 +14,7 @@ from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import scoped
 
 
+@extend_schema_serializer(examples=examples.ACK_SHOWN)
 class AckFileSerializer(serializers.ModelSerializer[AckFile]):
     """`connection` and `export` are ids; `export` is null when the file answers nothing that was sent. `left_because`
     says why the file could not be moved out of the way. `sha256` is null while the file has not been read."""
@@ -38,6 +40,7 @@ class AckFileSerializer(serializers.ModelSerializer[AckFile]):
         read_only_fields = fields
 
 
+@extend_schema_serializer(examples=examples.ACK_READ)
 class AckFileDetailSerializer(AckFileSerializer):
     """`raw` is the file's text as it was read."""
 
@@ -48,6 +51,10 @@ class AckFileDetailSerializer(AckFileSerializer):
         read_only_fields = fields
 
 
+@extend_schema_view(
+    list=extend_schema(description="Every file that an ERP answered with, and what it came to."),
+    retrieve=extend_schema(description="One answer, with its text."),
+)
 @extend_schema(tags=["ack files"])
 class AckFileViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[AckFile]):
     queryset = AckFile.objects.all()

@@ -3,8 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from exports.api import examples
 from exports.bulk_push import AT_ONCE
 from orderflow.api.fields import Id, ZonedTime
 from orderflow.api.strict_input import StrictSerializer
@@ -21,6 +23,7 @@ class OrdersNamedSerializer(StrictSerializer):
     created_before = ZonedTime(required=False)
 
 
+@extend_schema_serializer(examples=examples.ASKED_AT_ONCE)
 class BulkPushSerializer(StrictSerializer):
     """Either `ids` or `filter`: the oldest orders that wait and that it finds, all of them when it is empty. They go
     over `connection`, the id of one, or over the organization's default."""
@@ -70,6 +73,7 @@ class BulkOutcomeSerializer(serializers.Serializer[Any]):
     problem = RefusalSerializer(allow_null=True)
 
 
+@extend_schema_serializer(examples=examples.PUSHED_AT_ONCE)
 class BulkAnswerSerializer(serializers.Serializer[Any]):
     """`results` are in the order asked. `has_more`: the filter finds more orders than one call takes."""
 

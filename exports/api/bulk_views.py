@@ -14,7 +14,7 @@ from exports import bulk_push, push_service
 from exports.api.bulk_serializers import BulkAnswerSerializer, BulkPushSerializer
 from exports.api.push_request import named_connection
 from exports.bulk_push import BulkPush, Outcome
-from orderflow.api.idempotency import IDEMPOTENCY_KEY, once
+from orderflow.api.idempotency import IDEMPOTENCY_KEY, OF_KEYS, once
 from orderflow.api.problems import as_problem, internal_error
 from orderflow.api.scope import require_organization
 from orderflow.api.throttles import PushThrottle
@@ -23,6 +23,8 @@ from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action
+
+OF_BULK = (*OF_KEYS, "no_organization", "no_connection", "unknown_connection", "connection_disabled")
 
 
 @extend_schema(
@@ -34,6 +36,7 @@ class BulkPushViewSet(GenericViewSet[DraftOrder]):
     queryset = DraftOrder.objects.all()
     throttle_classes = [PushThrottle]
     needs = {"push": Action.PUSH, "retry_push": Action.PUSH}
+    problems = {"push": OF_BULK, "retry_push": OF_BULK}
 
     @extend_schema(operation_id="draft_orders_push_many")
     @action(detail=False, methods=["post"])

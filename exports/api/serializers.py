@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from exports.api import examples
 from exports.models import AckFile, ERPExport, ExportEvent
 from orderflow.api.fields import Id, OptionalText
 from orderflow.api.strict_input import StrictSerializer
@@ -24,6 +25,7 @@ class ExportEventSerializer(serializers.ModelSerializer[ExportEvent]):
         read_only_fields = fields
 
 
+@extend_schema_serializer(examples=examples.SHOWN)
 class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
     """`draft_order`, `connection`, `supersedes` are ids. `next_attempt_at` null while PENDING: as soon as possible."""
 
@@ -72,6 +74,7 @@ class AnswerSerializer(serializers.ModelSerializer[AckFile]):
         read_only_fields = fields
 
 
+@extend_schema_serializer(examples=examples.DETAILED)
 class ERPExportDetailSerializer(ERPExportSerializer):
     """`ack_files` are the newest twenty that answer this export; `ack-files/` has all."""
 
@@ -88,12 +91,14 @@ class ERPExportDetailSerializer(ERPExportSerializer):
         return list(AnswerSerializer(rows, many=True).data)
 
 
+@extend_schema_serializer(examples=examples.PUSHED_OVER)
 class PushRequestSerializer(StrictSerializer):
     """Without `connection`, the id of one, the order goes over the organization's default."""
 
     connection = Id(required=False, allow_null=True)
 
 
+@extend_schema_serializer(examples=examples.PUSHED)
 class PushAnswerSerializer(serializers.Serializer[ERPExport]):
     """`status` is the order's."""
 

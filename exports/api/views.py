@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
@@ -28,12 +28,14 @@ from exports.models import ERPExport
 from exports.push_service import PushRequest
 from exports.transitions import ExportStatus
 from orderflow.api.etags import IF_MATCH
-from orderflow.api.idempotency import IDEMPOTENCY_KEY
+from orderflow.api.idempotency import IDEMPOTENCY_KEY, OF_KEYS
 from orderflow.api.problems import Problem
 from orderflow.api.throttles import PushThrottle
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import scoped
+
+OF_A_PUSH = (*OF_KEYS, "changed_meanwhile", "no_connection", "unknown_connection", "connection_disabled")
 
 
 @extend_schema(tags=["draft orders"], request=PushRequestSerializer, parameters=[IDEMPOTENCY_KEY, IF_MATCH])
@@ -44,6 +46,10 @@ class PushViewSet(GenericViewSet[DraftOrder]):
     lookup_value_converter = "uuid"
     throttle_classes = [PushThrottle]
     needs = {"push": Action.PUSH, "retry_push": Action.PUSH}
+    problems = {
+        "push": [*OF_A_PUSH, "not_approved", "already_pushed"],
+        "retry_push": [*OF_A_PUSH, "not_failed", "still_alive"],
+    }
 
     def get_queryset(self) -> QuerySet[DraftOrder]:
         return scoped(super().get_queryset(), self.request.user)
@@ -69,12 +75,17 @@ class PushViewSet(GenericViewSet[DraftOrder]):
         return Response(PushAnswerSerializer(export).data, status=status, headers={"Location": location})
 
 
+@extend_schema_view(
+    list=extend_schema(description="The organization's exports: each is one attempt to bring one order into the ERP."),
+    retrieve=extend_schema(description="Where the export stands, and every step that it took."),
+)
 @extend_schema(tags=["exports"])
 class ERPExportViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ERPExport]):
     queryset = ERPExport.objects.all()
     filterset_class = ERPExportFilter
     lookup_value_converter = "uuid"
     needs = {"list": Action.READ, "retrieve": Action.READ, "document": Action.READ}
+    problems = {"document": ["document_not_stored"]}
 
     def get_queryset(self) -> QuerySet[ERPExport]:
         return scoped(super().get_queryset(), self.request.user)
@@ -92,7 +103,7 @@ class ERPExportViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ERPExp
                 content = file.read()
         except FileNotFoundError as error:
             text = f"No copy of {export.filename} is stored yet. Export {export.pk} is {export.status}."
-            raise Problem(HTTPStatus.NOT_FOUND, "document_not_stored", text) from error
+            raise Problem("document_not_stored", text) from error
         content_type = mimetypes.guess_type(export.filename)[0] or "application/octet-stream"
         disposition = f'attachment; filename="{export.filename}"'
         return HttpResponse(content, content_type=content_type, headers={"Content-Disposition": disposition})

@@ -1,7 +1,5 @@
 """Django's own error pages, and problem+json instead of them below /api/."""
 
-from http import HTTPStatus
-
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
@@ -18,14 +16,14 @@ def _is_for_api(request: HttpRequest) -> bool:
 def no_such_call(request: HttpRequest) -> HttpResponse:
     """The last route below /api/: with DEBUG on, Django would answer an unknown address with its own page."""
     text = f"The API has no call at {request.path}. Addresses end with a slash; /api/v1/docs/ lists them."
-    return rendered(Problem(HTTPStatus.NOT_FOUND, "not_found", text))
+    return rendered(Problem("not_found", text))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not _is_for_api(request):
         return defaults.bad_request(request, exception)
     text = "The request is not one that OrderFlow can read. Check its address, headers and size."
-    return rendered(Problem(HTTPStatus.BAD_REQUEST, "bad_request", text))
+    return rendered(Problem("bad_request", text))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,7 +1,6 @@
 """Which version of a thing an answer shows, as RFC 9110 has it: who changes the thing can say which one was seen."""
 
 import hashlib
-from http import HTTPStatus
 from typing import Any
 
 from django.utils.http import parse_etags
@@ -45,4 +44,4 @@ def require_match(request: Request, etag: str) -> None:
     tags = parse_etags(header)
     if tags != ["*"] and etag not in tags:
         text = f"If-Match names {header[:200]}, and the ETag is {etag} now. Load it again, and decide anew."
-        raise Problem(HTTPStatus.PRECONDITION_FAILED, "changed_meanwhile", text)
+        raise Problem("changed_meanwhile", text)

@@ -27,6 +27,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Any text that this one request goes by, such as a UUID: asking again changes nothing.",
 )
+# The problem codes of calls that take one.
+OF_KEYS = ("bad_idempotency_key", "idempotency_key_reused", "still_running")
 KEPT_HEADERS = ("Location", "ETag")
 # Of what is forgotten in one statement.
 PORTION = 1000
@@ -38,7 +40,7 @@ def idempotency_key(request: Request) -> str | None:
     key: str | None = request.headers.get("Idempotency-Key")
     if key is not None and not KEY.fullmatch(key):
         text = "An Idempotency-Key is 1 to 255 printable ASCII characters without spaces."
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad_idempotency_key", text)
+        raise Problem("bad_idempotency_key", text)
     return key
 
 
@@ -57,7 +59,7 @@ def once(request: Request, organization: Organization, call: str, answer: Callab
     with transaction.atomic():
         if not try_lock(organization.pk, call, key):
             text = f"The first request with Idempotency-Key {key!r} is still running. Ask again in a second."
-            raise Problem(HTTPStatus.CONFLICT, "still_running", text, headers=ASK_AGAIN)
+            raise Problem("still_running", text, headers=ASK_AGAIN)
         kept = KeptAnswer.objects.filter(organization=organization, call=call, key=key).first()
         if kept:
             return _again(kept, request_hash)
@@ -76,7 +78,7 @@ def _hash(request: Request) -> str:
 def _again(kept: KeptAnswer, request_hash: str) -> Response:
     if kept.request_hash != request_hash:
         text = f"Idempotency-Key {kept.key!r} came with another request before. Use a new key."
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", text)
+        raise Problem("idempotency_key_reused", text)
     return Response(json.loads(kept.body), status=kept.status, headers=kept.headers)
 
 

@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from http import HTTPStatus
 from typing import IO, Any, NoReturn
 
 from rest_framework.parsers import JSONParser
@@ -45,9 +44,7 @@ class StrictJSONParser(JSONParser):
             )
             errors = list(_faults(data))
         except (ValueError, RecursionError) as error:
-            raise Problem(
-                HTTPStatus.BAD_REQUEST, "malformed_json", f"The body is not JSON in UTF-8: {_reason(error)}."
-            ) from error
+            raise Problem("malformed_json", f"The body is not JSON in UTF-8: {_reason(error)}.") from error
         if errors:
             raise invalid(errors)
         return data

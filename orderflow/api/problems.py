@@ -13,6 +13,7 @@ from django.http import Http404, JsonResponse, UnreadablePostError
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.exceptions import PermissionDenied as Forbidden
 
+from orderflow.api.problem_codes import CODES
 from orderflow.api.request_id import current_request_id
 
 CONTENT_TYPE = "application/problem+json"
@@ -27,11 +28,10 @@ class FieldError:
 
 
 class Problem(APIException):
-    """`code` is stable: programs decide by it, people read `detail`."""
+    """`code` is stable: programs decide by it, people read `detail`. It has to be declared, and its status with it."""
 
     def __init__(
         self,
-        status: HTTPStatus,
         code: str,
         detail: str,
         *,
@@ -39,7 +39,7 @@ class Problem(APIException):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail, code)
-        self.status_code = status
+        self.status_code = CODES[code].status
         self.code = code
         self.text = detail
         self.errors = errors
@@ -48,7 +48,7 @@ class Problem(APIException):
 
 def invalid(errors: Sequence[FieldError]) -> Problem:
     detail = errors[0].message if len(errors) == 1 else f"{len(errors)} values are wrong; see errors."
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, errors=errors)
+    return Problem("invalid", detail, errors=errors)
 
 
 @singledispatch
@@ -70,12 +70,12 @@ def _(error: Http404) -> Problem:  # noqa: ARG001 - says which errors it is for
 @as_problem.register
 def _(error: RequestDataTooBig) -> Problem:  # noqa: ARG001
     text = f"The body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes. Send less at once."
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", text)
+    return Problem("too_large", text)
 
 
 @as_problem.register
 def _(error: UnreadablePostError) -> Problem:  # noqa: ARG001
-    return Problem(HTTPStatus.BAD_REQUEST, "broken_off", "The body broke off on its way. Send it again.")
+    return Problem("broken_off", "The body broke off on its way. Send it again.")
 
 
 @as_problem.register
@@ -97,7 +97,7 @@ def _from_drf(error: APIException) -> Problem:
         headers["Retry-After"] = f"{wait:.0f}"
     codes = error.get_codes()
     code = codes if isinstance(codes, str) else str(error.default_code)
-    return Problem(HTTPStatus(error.status_code), code, str(error.detail), headers=headers)
+    return Problem(code, str(error.detail), headers=headers)
 
 
 def field_errors(detail: Any, pointer: str = "") -> Iterator[FieldError]:
@@ -129,17 +129,17 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> JsonRespon
 
 def not_found() -> Problem:
     text = "There is nothing at this address, or it is not yours to see."
-    return Problem(HTTPStatus.NOT_FOUND, "not_found", text)
+    return Problem("not_found", text)
 
 
 def internal_error() -> Problem:
     text = "OrderFlow failed at this. It is logged under the request id; tell it to your administrator."
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", text)
+    return Problem("internal_error", text)
 
 
-def rendered(problem: Problem) -> JsonResponse:
+def problem_body(problem: Problem) -> dict[str, Any]:
     status = HTTPStatus(problem.status_code)
-    body = {
+    return {
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
@@ -148,4 +148,9 @@ def rendered(problem: Problem) -> JsonResponse:
         "errors": [asdict(error) for error in problem.errors],
         "request_id": current_request_id(),
     }
-    return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=problem.headers)
+
+
+def rendered(problem: Problem) -> JsonResponse:
+    return JsonResponse(
+        problem_body(problem), status=problem.status_code, content_type=CONTENT_TYPE, headers=problem.headers
+    )

@@ -1,5 +1,3 @@
-from http import HTTPStatus
-
 from orderflow.api.problems import Problem
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.scope import User, organization_of
@@ -10,5 +8,5 @@ def require_organization(user: User) -> Organization:
     organization = organization_of(user)
     if organization is None:
         text = "You belong to no organization, so there is none that this could be created in. Become a member of one."
-        raise Problem(HTTPStatus.FORBIDDEN, "no_organization", text)
+        raise Problem("no_organization", text)
     return organization

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in, user_logged_out
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
@@ -20,11 +20,23 @@ from orderflow.api.strict_input import StrictSerializer
 from orderflow.api.throttles import LoginAddressThrottle, LoginNameThrottle
 
 
+@extend_schema_serializer(
+    examples=[OpenApiExample("Log in", {"username": "ops", "password": "correct horse battery"}, request_only=True)]
+)
 class CredentialsSerializer(StrictSerializer):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=1024, trim_whitespace=False, style={"input_type": "password"})
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A token",
+            {"token": "of_8d0c1f5be2a97d34c6", "expiry": "2027-02-21T10:00:00Z"},
+            response_only=True,
+        )
+    ]
+)
 class TokenSerializer(serializers.Serializer[Any]):
     """Send it as `Authorization: Bearer <token>`. It is shown once."""
 
@@ -34,6 +46,8 @@ class TokenSerializer(serializers.Serializer[Any]):
 
 @extend_schema(tags=["token"])
 class TokenViewSet(ViewSet):
+    problems = {"create": ["invalid_credentials"]}
+
     def get_authenticators(self) -> list[BaseAuthentication]:
         # A stale token in the header must not keep anybody from logging in.
         return [] if self._logs_in() else super().get_authenticators()
@@ -46,12 +60,12 @@ class TokenViewSet(ViewSet):
 
     @extend_schema(request=CredentialsSerializer, responses=TokenSerializer, auth=[])
     def create(self, request: Request) -> Response:
+        """Logs in with username and password. Scripts take a token that an administrator made for them."""
         entered = CredentialsSerializer(data=request.data)
         entered.is_valid(raise_exception=True)
         user = authenticate(request, **entered.validated_data)
         if user is None:
             raise Problem(
-                HTTPStatus.UNAUTHORIZED,
                 "invalid_credentials",
                 "Username and password do not match, or the account is off. Check both.",
                 headers={"WWW-Authenticate": "Bearer"},

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from orderflow.api.problem_codes import declare
 from orderflow.api.problems import FieldError, Problem, as_problem, invalid
 from orderflow.orders.approval import NotPossible
 from orderflow.orders.editing import DuplicateOrderNumber, UnknownCustomer
@@ -10,7 +11,7 @@ from orderflow.orders.editing import DuplicateOrderNumber, UnknownCustomer
 @as_problem.register
 def _(error: NotPossible) -> Problem:
     errors = [FieldError(pointer=f"/{reason.field}", message=reason.message) for reason in error.reasons]
-    return Problem(HTTPStatus.CONFLICT, "not_ready" if errors else "wrong_status", str(error), errors=errors)
+    return Problem("not_ready" if errors else "wrong_status", str(error), errors=errors)
 
 
 @as_problem.register
@@ -21,4 +22,24 @@ def _(error: UnknownCustomer) -> Problem:
 @as_problem.register
 def _(error: DuplicateOrderNumber) -> Problem:
     errors = [FieldError(pointer="/external_order_number", message=str(error))]
-    return Problem(HTTPStatus.CONFLICT, "duplicate_order_number", str(error), errors=errors)
+    return Problem("duplicate_order_number", str(error), errors=errors)
+
+
+declare(
+    "not_ready",
+    HTTPStatus.CONFLICT,
+    "Something blocks the order. `errors` has every reason, with a pointer into the order.",
+    example="Order PO-10258 cannot be approved: Line 2 has no SKU.",
+)
+declare(
+    "wrong_status",
+    HTTPStatus.CONFLICT,
+    "The order's status does not allow it. `detail` names the status.",
+    example="Order PO-10258 is PUSHED and can no longer be edited.",
+)
+declare(
+    "duplicate_order_number",
+    HTTPStatus.CONFLICT,
+    "The customer has an order of this number already.",
+    example="Customer ERNSH Ernst Handel has an order 'PO-10258' already.",
+)

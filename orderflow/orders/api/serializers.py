@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from orderflow.api.fields import ExactNumber, Id, OptionalText
 from orderflow.api.strict_input import StrictSerializer
+from orderflow.orders.api import examples
 from orderflow.orders.editing import CustomerReference
 from orderflow.orders.models import Customer, DraftOrder, currency_code
 from orderflow.orders.ready_check import blocking_reasons
@@ -60,6 +61,7 @@ class SourceDocumentSerializer(StrictSerializer):
     sha256 = OptionalText(source="source_sha256", max_length=64)
 
 
+@extend_schema_serializer(examples=examples.SHOWN)
 class DraftOrderSerializer(serializers.ModelSerializer[DraftOrder]):
     customer = CustomerSerializer(allow_null=True)
     external_order_number = OptionalText()
@@ -102,6 +104,7 @@ class DraftOrderSerializer(serializers.ModelSerializer[DraftOrder]):
         return [{"pointer": f"/{reason.field}", "message": reason.message} for reason in blocking_reasons(order)]
 
 
+@extend_schema_serializer(examples=examples.ENTERED)
 class DraftOrderWriteSerializer(StrictSerializer):
     """What a person or a program enters. `lines`, where given, are all of the order's lines."""
 
@@ -133,6 +136,7 @@ def _repeated(line_no: int, seen: set[int]) -> dict[str, str]:
     return {}
 
 
+@extend_schema_serializer(examples=examples.APPROVED)
 class ApprovalSerializer(serializers.ModelSerializer[DraftOrder]):
     class Meta:
         model = DraftOrder

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
@@ -13,7 +13,7 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from orderflow.api.etags import ETAG, IF_MATCH, IF_NONE_MATCH, etag_of, is_known, require_match
-from orderflow.api.idempotency import IDEMPOTENCY_KEY, once
+from orderflow.api.idempotency import IDEMPOTENCY_KEY, OF_KEYS, once
 from orderflow.api.scope import require_organization
 from orderflow.orders import approval, editing
 from orderflow.orders.api.as_seen import as_seen
@@ -25,6 +25,10 @@ from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import scoped
 
 
+@extend_schema_view(
+    list=extend_schema(description="The organization's orders with their lines."),
+    retrieve=extend_schema(description="One order with its lines, and what keeps it from being ready."),
+)
 @extend_schema(tags=["draft orders"])
 class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[DraftOrder]):
     queryset = DraftOrder.objects.select_related("customer").prefetch_related("lines")
@@ -37,6 +41,12 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
         "create": Action.EDIT_ORDERS,
         "partial_update": Action.EDIT_ORDERS,
         "approve": Action.APPROVE,
+    }
+    problems = {
+        "retrieve": ["changed_meanwhile"],
+        "create": [*OF_KEYS, "no_organization", "duplicate_order_number"],
+        "partial_update": ["changed_meanwhile", "wrong_status", "duplicate_order_number"],
+        "approve": ["changed_meanwhile", "not_ready", "wrong_status"],
     }
 
     def get_queryset(self) -> QuerySet[DraftOrder]:
@@ -75,7 +85,7 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
     @extend_schema(request=None, responses=ApprovalSerializer, parameters=[ETAG, IF_MATCH])
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, **_: Any) -> Response:
-        """The ETag is that of the order, approved."""
+        """READY becomes APPROVED, and may be pushed. The ETag is that of the order, approved."""
         order = self.get_object()
         with as_seen(request, order):
             order = approval.approve(order, request.user.get_username())
