@@ -28,7 +28,7 @@ import os
 from django.contrib.auth import get_user_model
 from orderflow.tenancy.models import Membership, Organization
 organization = Organization.objects.create(name="Acme", slug="acme")
-user = get_user_model().objects.create_user("ops", password=os.environ["SEED_PASSWORD"])
+user = get_user_model().objects.create_user("ops", password=os.environ["SEED_PASSWORD"], is_staff=True)
 Membership.objects.create(user=user, organization=organization, role="ADMIN")
 """
 

@@ -47,6 +47,13 @@ def theirs(make_order: MakeOrder, dropzone_root: object) -> Tenant:
     return furnished(organization, make_order, connection_service.save(row, changes, actor="test"))
 
 
+@pytest.fixture
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call is one too many."""
+    monkeypatch.setattr("rest_framework.throttling.SimpleRateThrottle.rate", None, raising=False)
+    monkeypatch.setattr("rest_framework.throttling.SimpleRateThrottle.get_rate", lambda _: None)
+
+
 def furnished(organization: Organization, make_order: MakeOrder, connection: ERPConnection) -> Tenant:
     order = make_order(tenant=organization, status=OrderStatus.READY)
     pushed = make_order(tenant=organization, status=OrderStatus.PUSHING)

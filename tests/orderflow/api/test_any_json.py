@@ -40,9 +40,7 @@ values = st.recursive(
 
 
 @pytest.fixture
-def admin(api_as: ApiAs, ours: Tenant, monkeypatch: pytest.MonkeyPatch) -> APIClient:
-    monkeypatch.setattr("rest_framework.throttling.SimpleRateThrottle.rate", None, raising=False)
-    monkeypatch.setattr("rest_framework.throttling.SimpleRateThrottle.get_rate", lambda _: None)
+def admin(api_as: ApiAs, ours: Tenant, unlimited: None) -> APIClient:
     return api_as()
 
 
