@@ -114,6 +114,7 @@ def begin(request: PushRequest, connection: ERPConnection, source: OrderStatus) 
     orders = DraftOrder.objects.filter(pk=request.order.pk)
     if not orders.move(source, OrderStatus.PUSHING, updated_at=timezone.now(), error_message=""):
         return None
+    request.order.status = OrderStatus.PUSHING
     return _create(request, connection, source)
 
 

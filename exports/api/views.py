@@ -69,7 +69,6 @@ class PushViewSet(GenericViewSet[DraftOrder]):
 
     def _answer(self, ask: Callable[[PushRequest], ERPExport], request: Request) -> Response:
         export = ask(push_request(request, self.get_object()))
-        export.draft_order.refresh_from_db(fields=["status"])
         status = HTTPStatus.ACCEPTED if export.status == ExportStatus.PENDING else HTTPStatus.OK
         location = reverse("export-detail", [export.pk], request=request)
         return Response(PushAnswerSerializer(export).data, status=status, headers={"Location": location})
