@@ -15,6 +15,7 @@ from connectors.models import ERPConnection
 from connectors.ports import AckEntry, AckInbox
 from exports import ledger
 from exports.file_batches import batches as batches_of
+from exports.file_batches import large_last
 from exports.ledger import Answer
 from exports.models import ERPExport
 
@@ -81,7 +82,7 @@ class AnswerReader:
         self._moving.append(self._wire.submit(self._move, done, damaged))
 
     def _started(self) -> Iterator[Future[list[Answer]]]:
-        batches = batches_of(islice(self._entries, self._skip, None))
+        batches = batches_of(islice(large_last(self._entries), self._skip, None))
         nothing: list[AckEntry] = []
         last: deque[Collection[str]] = deque(maxlen=2)
         listed = self._wire.submit(next, batches, nothing)

@@ -6,6 +6,10 @@ from typing import Protocol, TypeVar
 BATCH = 2000
 # To read damaged ones takes several times as much. A larger file comes alone.
 BATCH_BYTES = 4 * 1024 * 1024
+# No answer of an ERP's is that large.
+LARGE_BYTES = 64 * 1024
+# Of the large ones, so many are held back.
+HELD_BACK = 10_000
 
 
 class Sized(Protocol):
@@ -14,6 +18,17 @@ class Sized(Protocol):
 
 
 F = TypeVar("F", bound=Sized)
+
+
+def large_last(files: Iterable[F]) -> Iterator[F]:
+    """As they come, but for the large ones: those take long to read, and what the others say is worth more."""
+    large: list[F] = []
+    for file in files:
+        if file.size > LARGE_BYTES and len(large) < HELD_BACK:
+            large.append(file)
+        else:
+            yield file
+    yield from large
 
 
 def batches(files: Iterable[F]) -> Iterator[list[F]]:
