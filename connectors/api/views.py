@@ -62,7 +62,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
 
     @extend_schema(request=NewConnectionSerializer, responses={201: ERPConnectionSerializer})
     def create(self, request: Request) -> Response:
-        """The config is checked, and not yet tried: test it next."""
+        """Sets a connection up. The config is checked, and not yet tried: test it next."""
         organization = require_organization(request.user)
         entered = NewConnectionSerializer(data=request.data)
         entered.is_valid(raise_exception=True)
@@ -73,7 +73,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
 
     @extend_schema(request=ConnectionChangesSerializer, responses=ERPConnectionSerializer)
     def partial_update(self, request: Request, **_: Any) -> Response:
-        """An edit releases a connection that is blocked or paused."""
+        """Changes what the body names. An edit releases a connection that is blocked or paused."""
         connection = self.get_object()
         entered = ConnectionChangesSerializer(data=request.data)
         entered.is_valid(raise_exception=True)

@@ -57,6 +57,10 @@ class CallSchema(AutoSchema):
     """Adds what the framework answers by the nature of a call, and what the view declares: `problems`, codes by the
     name of the view's action."""
 
+    def get_summary(self) -> str:
+        """The first sentence of what is said of the call."""
+        return self.get_description().partition(". ")[0].rstrip(".").replace("\n", " ")
+
     def get_override_parameters(self) -> list[Any]:
         return [REQUEST_ID]
 

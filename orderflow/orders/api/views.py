@@ -65,7 +65,7 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
         request=DraftOrderWriteSerializer, responses={201: DraftOrderSerializer}, parameters=[IDEMPOTENCY_KEY, ETAG]
     )
     def create(self, request: Request) -> Response:
-        """A new order is READY when nothing blocks it, else NEEDS_REVIEW with its blocking reasons."""
+        """Enters an order. It is READY when nothing blocks it, else NEEDS_REVIEW with its blocking reasons."""
         organization = require_organization(request.user)
         return once(request, organization, "create-order", partial(self._create, request, organization))
 
