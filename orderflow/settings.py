@@ -290,6 +290,9 @@ UNFOLD = {
     "SITE_HEADER": "OrderFlow",
     "SITE_SYMBOL": "local_shipping",
     "SIDEBAR": {"navigation": NAVIGATION},
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("tenancy/icon.svg")},
+    ],
     "STYLES": [lambda _request: static("tenancy/admin.css")],
 }
 

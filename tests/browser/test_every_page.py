@@ -1,0 +1,15 @@
+"""What holds for every page of the admin in the browser."""
+
+from playwright.sync_api import expect
+
+from connectors.models import ERPConnection
+from tests.browser.conftest import PageAs
+from tests.browser.looks import Gallery
+from tests.tenants import list_url
+
+
+def test_the_list_of_connections(page_as: PageAs, connection: ERPConnection, gallery: Gallery) -> None:
+    page = page_as()
+    page.goto(list_url(ERPConnection))
+    expect(page.get_by_role("link", name="Folder", exact=True)).to_be_visible()
+    gallery.look_at(page, "connections")
