@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,10 +15,11 @@ from connectors import connection_service, trial_report
 from connectors.connection_columns import ConnectionColumns, is_paused, local_time, steps_table
 from connectors.connection_service import ConnectionChanges, NotPaused
 from connectors.exceptions import ConfigError
-from connectors.forms import CLEAR, CONFIG, ConnectionForm, ConnectionStartForm, connection_form
+from connectors.forms import CLEAR, CONFIG, ConnectionForm, connection_form, shown_when
 from connectors.models import ERPConnection
 from connectors.public_config import public_config
 from connectors.registry import registry
+from connectors.start_form import ConnectionStartForm
 from orderflow.tenancy.admin_page import Button, Note, PageAdmin
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
@@ -111,6 +113,9 @@ class ERPConnectionAdmin(ConnectionColumns, PageAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
+        # The page is shared by all requests, the rules are those of this connection's form.
+        page = context["adminform"].model_admin = copy(self)
+        page.conditional_fields = shown_when(type(context["adminform"].form))
         if obj is not None:
             test = context["test"] = trial_report.take(request.session, obj)
             context["test_steps"] = steps_table(test["steps"] if test else [])

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from django import forms
 from django.core.files.storage import Storage
 
+from connectors.config_form import ConfigForm
 from connectors.exceptions import ConfigError
 from connectors.ports import ERPConnectorPort
 
@@ -18,7 +18,7 @@ class BaseConnector(ERPConnectorPort):
     """
 
     label: ClassVar[str]
-    config_form: ClassVar[type[forms.Form]]
+    config_form: ClassVar[type[ConfigForm]]
     secret_fields: ClassVar[frozenset[str]] = frozenset()
     server_fields: ClassVar[tuple[str, ...]] = ()
 

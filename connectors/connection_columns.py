@@ -8,8 +8,8 @@ from django.utils import formats, timezone
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from connectors.forms import connector_labels
 from connectors.models import ERPConnection
+from connectors.start_form import connector_labels
 from orderflow.tenancy.admin_page import badge
 
 

@@ -1,5 +1,6 @@
 """The admin's form for a connection: its own fields, and those that its connector's form declares."""
 
+import json
 from copy import copy
 from typing import Any, ClassVar
 
@@ -17,12 +18,12 @@ from unfold.widgets import (
 
 from connectors import connection_service
 from connectors.base_connector import BaseConnector
+from connectors.config_form import ConfigForm
 from connectors.connection_service import ConnectionChanges, merged_config
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from connectors.public_config import PublicConfig, public_config
 from connectors.registry import registry
-from orderflow.tenancy.models import Organization
 
 CONFIG = "config_"
 CLEAR = "clear_"
@@ -34,26 +35,11 @@ WIDGETS: dict[type[forms.Field], type[forms.Widget]] = {
 }
 
 
-class ConnectionStartForm(forms.Form):
-    """What has to be known before the connector's own fields can be asked."""
-
-    organization = forms.ModelChoiceField(Organization.objects.none(), widget=UnfoldAdminSelectWidget)
-    name = forms.CharField(max_length=120, widget=UnfoldAdminTextInputWidget)
-    connector_type = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["connector_type"] = forms.ChoiceField(choices=connector_labels(), widget=UnfoldAdminSelectWidget)
-
-
-def connector_labels() -> list[tuple[str, str]]:
-    return [(name, connector.label) for name, connector in registry.types()]
-
-
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class is not generic when run
     """Without a connector's fields, for a connector that is not installed any more."""
 
     connector_type: ClassVar[str] = ""
+    config_form: ClassVar[type[ConfigForm]] = ConfigForm
     secrets: ClassVar[frozenset[str]] = frozenset()
 
     class Meta:
@@ -69,10 +55,19 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        self._forget_needless(cleaned)
         if self.connector_type and not self.errors:
             self._check_secrets(cleaned)
             self._check_config()
         return cleaned
+
+    def _forget_needless(self, cleaned: dict[str, Any]) -> None:
+        """What the chosen mode has no use for is hidden: nobody could mend it."""
+        chosen = {name.removeprefix(CONFIG): value for name, value in cleaned.items() if name.startswith(CONFIG)}
+        for name in self.config_form.needless(chosen):
+            for field in (CONFIG + name, CLEAR + name):
+                self.errors.pop(field, None)
+                cleaned.pop(field, None)
 
     def _check_secrets(self, cleaned: dict[str, Any]) -> None:
         for name in self.secrets:
@@ -125,9 +120,22 @@ class WriteOnlyTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc] # unfo
 def connection_form(connection: ERPConnection) -> type[ConnectionForm]:
     """A form for this very connection. Raises `ConfigError` for an unknown connector type."""
     connector = registry.connector_class(connection.connector_type)
-    attributes = {"connector_type": connection.connector_type, "secrets": connector.secret_fields}
+    attributes = {
+        "connector_type": connection.connector_type,
+        "config_form": connector.config_form,
+        "secrets": connector.secret_fields,
+    }
     fields = _config_fields(connector, _known_config(connection))
     return type("ConnectorConfigForm", (ConnectionForm,), {**attributes, **fields})
+
+
+def shown_when(form: type[ConnectionForm]) -> dict[str, str]:
+    """For each field that not every mode needs, when it is shown: as unfold's `conditional_fields` take it."""
+    return {
+        kind + name: f"{CONFIG}{decisive} == {json.dumps(value)}"
+        for name, (decisive, value) in form.config_form.needed_when.items()
+        for kind in (CONFIG, CLEAR)
+    }
 
 
 def _known_config(connection: ERPConnection) -> PublicConfig:

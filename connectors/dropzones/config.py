@@ -1,17 +1,13 @@
-"""How a connection describes its dropzone: the form that checks it, the value that the code works with."""
+"""A connection's dropzone, as the code works with it."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import PurePosixPath
 from typing import Any
 
-from django import forms
 from django.conf import settings
-from django.core.validators import RegexValidator
 
 from connectors.dropzones.base import Dropzone
 from connectors.dropzones.local import LocalDropzone
@@ -20,81 +16,6 @@ from connectors.sftp.pool import Key, Owner, sessions
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
 from connectors.steps import Steps
-
-SECRET_FIELDS = frozenset({"password", "private_key", "passphrase"})
-SERVER_FIELDS = ("mode", "host", "port")
-
-
-def _check_path(value: str) -> None:
-    if ".." in PurePosixPath(value).parts or re.search(r"[\x00-\x1f\x7f]", value):
-        raise forms.ValidationError("A path has no '..' and no control characters.")
-
-
-class DropzoneForm(forms.Form):
-    mode = forms.ChoiceField(choices=[("sftp", "SFTP server"), ("filesystem", "Folder on this machine")])
-    host = forms.CharField(required=False, max_length=253, help_text="Name or address of the SFTP server.")
-    port = forms.IntegerField(initial=22, min_value=1, max_value=65535)
-    username = forms.CharField(required=False, max_length=120)
-    password = forms.CharField(required=False, strip=False, widget=forms.PasswordInput)
-    private_key = forms.CharField(
-        required=False, widget=forms.Textarea, help_text="Ed25519, ECDSA or RSA, in OpenSSH or PEM form."
-    )
-    passphrase = forms.CharField(
-        required=False, strip=False, widget=forms.PasswordInput, help_text="Only if the private key has one."
-    )
-    host_key = forms.CharField(
-        required=False,
-        help_text="The server's public key, such as 'ssh-ed25519 AAAA…'. A test shows it when this is empty.",
-        validators=[RegexValidator(r"^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}\Z", "It reads '<type> <base64>'.")],
-    )
-    export_path = forms.CharField(
-        max_length=500, validators=[_check_path], help_text="The folder that the ERP takes orders from."
-    )
-    ack_path = forms.CharField(
-        label="Answer path",
-        required=False,
-        max_length=500,
-        validators=[_check_path],
-        help_text="The folder that the ERP puts its answers into. Empty: this ERP does not answer.",
-    )
-    atomic_write = forms.BooleanField(
-        required=False,
-        initial=True,
-        help_text="Write under a temporary name, then rename. Without it an order may arrive half written or twice.",
-    )
-    temp_name = forms.CharField(
-        label="Temporary name",
-        initial="{name}.tmp",
-        max_length=60,
-        help_text="{name} stands for the final one.",
-        validators=[
-            RegexValidator(r"^(?!\{name\}\Z)[A-Za-z0-9._-]*\{name\}[A-Za-z0-9._-]*\Z", "It reads '{name}.tmp'.")
-        ],
-    )
-    timeout_s = forms.IntegerField(
-        label="Timeout (seconds)",
-        initial=30,
-        min_value=1,
-        max_value=300,
-        help_text="How long the server may be silent.",
-    )
-    ack_timeout_h = forms.IntegerField(
-        label="Answer due after (hours)",
-        initial=24,
-        min_value=1,
-        max_value=720,
-        help_text="A missing answer is overdue then.",
-    )
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if cleaned.get("mode") == "sftp":
-            for name in ("host", "username"):
-                if not cleaned.get(name):
-                    self.add_error(name, "An SFTP server needs it.")
-            if not cleaned.get("password") and not cleaned.get("private_key"):
-                self.add_error("password", "Set a password or a private key.")
-        return cleaned
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

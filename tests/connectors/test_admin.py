@@ -111,8 +111,8 @@ def test_an_unknown_connector_type_is_told(client: Client, wrong: str) -> None:
     ("change", "field", "error"),
     [
         ({"config_export_path": ""}, "config_export_path", "This field is required."),
-        ({"config_port": "ssh"}, "config_port", "Enter a whole number."),
-        ({"config_port": "70000"}, "config_port", "less than or equal to 65535"),
+        ({"config_mode": "sftp", "config_port": "ssh"}, "config_port", "Enter a whole number."),
+        ({"config_mode": "sftp", "config_port": "70000"}, "config_port", "less than or equal to 65535"),
         ({"config_mode": "ftp"}, "config_mode", "Select a valid choice."),
         ({"config_mode": "sftp", "config_username": "erp", "config_password": "x"}, "config_host", "needs it."),
         ({"config_mode": "sftp", "config_host": "h", "config_username": "erp"}, "config_password", "private key."),
@@ -125,6 +125,31 @@ def test_wrong_input_is_told_at_its_field(client: Client, change: dict[str, str]
     assert field in page.context["adminform"].form.errors
     assert error in page.content.decode()
     assert not ERPConnection.objects.exists()
+
+
+def test_what_the_other_mode_left_in_its_fields_counts_for_nothing(client: Client) -> None:
+    typed = {
+        "config_host": "sftp.acme.example",
+        "config_port": "ssh",
+        "config_password": "typed",
+        "config_host_key": "?",
+    }
+    client.post(f"{ADD}?connector_type=DROPZONE_JSON_V1", config_form(**typed))
+    config = ERPConnection.objects.get().stored_config()
+    assert [config[name] for name in ("host", "port", "password", "host_key")] == ["", 22, "", ""]
+
+
+def test_a_folder_keeps_nothing_of_the_server_before_it(client: Client, sftp: ERPConnection) -> None:
+    """S4. Nobody would look for a password behind a mode that has none."""
+    save(client, sftp, sftp_form(config_mode="filesystem", clear_password="on", config_password="new"))
+    config = sftp.stored_config()
+    assert config["mode"] == "filesystem"
+    assert not any(config[name] for name in ("host", "username", *CANARIES))
+
+
+def test_the_form_says_which_field_belongs_to_which_mode(client: Client, sftp: ERPConnection) -> None:
+    page = client.get(page_url(sftp)).content.decode()
+    assert page.count("""x-show="config_mode == &quot;sftp&quot;\"""") == 11
 
 
 def test_a_name_is_taken_once(client: Client, sftp: ERPConnection) -> None:

@@ -265,7 +265,7 @@ def test_a_connector_type_describes_its_form(api: APIClient) -> None:
             {"value": "filesystem", "label": "Folder on this machine"},
         ],
         "default": None,
-        "help": "",
+        "help": "Where the ERP picks its orders up.",
         "secret": False,
     }
     assert {name for name, field in fields.items() if field["secret"]} == {"password", "private_key", "passphrase"}

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.dropzones.config import DropzoneForm, DropzoneSettings
+from connectors.dropzones.config import DropzoneSettings
+from connectors.dropzones.form import DropzoneForm
 
 NAME = st.text("abcXYZ019._-", min_size=1, max_size=20)
 

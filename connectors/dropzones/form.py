@@ -1,0 +1,103 @@
+"""How a connection describes its dropzone, and what is wrong with a description."""
+
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+
+from connectors.config_form import ConfigForm
+
+SECRET_FIELDS = frozenset({"password", "private_key", "passphrase"})
+SERVER_FIELDS = ("mode", "host", "port")
+
+
+def _check_path(value: str) -> None:
+    if ".." in PurePosixPath(value).parts or re.search(r"[\x00-\x1f\x7f]", value):
+        raise forms.ValidationError("A path has no '..' and no control characters.")
+
+
+class DropzoneForm(ConfigForm):
+    needed_when = dict.fromkeys(
+        ("host", "port", "username", "password", "private_key", "passphrase", "host_key", "timeout_s"), ("mode", "sftp")
+    )
+
+    mode = forms.ChoiceField(
+        choices=[("sftp", "SFTP server"), ("filesystem", "Folder on this machine")],
+        help_text="Where the ERP picks its orders up.",
+    )
+    host = forms.CharField(required=False, max_length=253, help_text="Name or address of the SFTP server.")
+    port = forms.IntegerField(
+        initial=22, min_value=1, max_value=65535, help_text="22 unless its operator says otherwise."
+    )
+    username = forms.CharField(required=False, max_length=120, help_text="As the server's operator gave it to you.")
+    password = forms.CharField(
+        required=False, strip=False, widget=forms.PasswordInput, help_text="Or leave it empty and use a private key."
+    )
+    private_key = forms.CharField(
+        required=False,
+        widget=forms.Textarea,
+        help_text="Ed25519, ECDSA or RSA, in OpenSSH or PEM form, with its first and last line.",
+    )
+    passphrase = forms.CharField(
+        required=False, strip=False, widget=forms.PasswordInput, help_text="Only if the private key has one."
+    )
+    host_key = forms.CharField(
+        required=False,
+        help_text="What the server proves itself with, such as 'ssh-ed25519 AAAA…'. Leave it empty: the test shows it "
+        "and asks you to accept it.",
+        validators=[RegexValidator(r"^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}\Z", "It reads '<type> <base64>'.")],
+    )
+    export_path = forms.CharField(
+        label="Folder for orders",
+        max_length=500,
+        validators=[_check_path],
+        help_text="The folder that the ERP takes orders from.",
+    )
+    ack_path = forms.CharField(
+        label="Folder for answers",
+        required=False,
+        max_length=500,
+        validators=[_check_path],
+        help_text="The folder that the ERP puts its answers into. Empty: this ERP does not answer.",
+    )
+    atomic_write = forms.BooleanField(
+        label="Write, then rename",
+        required=False,
+        initial=True,
+        help_text="Write under a temporary name, then rename. Without it an order may arrive half written or twice.",
+    )
+    temp_name = forms.CharField(
+        label="Temporary name",
+        initial="{name}.tmp",
+        max_length=60,
+        help_text="{name} stands for the final one. The ERP must not pick up what has this form.",
+        validators=[
+            RegexValidator(r"^(?!\{name\}\Z)[A-Za-z0-9._-]*\{name\}[A-Za-z0-9._-]*\Z", "It reads '{name}.tmp'.")
+        ],
+    )
+    timeout_s = forms.IntegerField(
+        label="Timeout (seconds)",
+        initial=30,
+        min_value=1,
+        max_value=300,
+        help_text="How long the server may be silent.",
+    )
+    ack_timeout_h = forms.IntegerField(
+        label="Answer due after (hours)",
+        initial=24,
+        min_value=1,
+        max_value=720,
+        help_text="A missing answer is overdue then.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if cleaned.get("mode") == "sftp":
+            for name in ("host", "username"):
+                if not cleaned.get(name):
+                    self.add_error(name, "An SFTP server needs it.")
+            if not cleaned.get("password") and not cleaned.get("private_key"):
+                self.add_error("password", "Set a password or a private key.")
+        return cleaned
