@@ -1,6 +1,6 @@
 """What lists and pages say about a connection."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -38,6 +38,8 @@ class ConnectionColumns:
         if connection.last_test_at is None:
             return "never"
         outcome = f"passed in {connection.last_test_latency_ms} ms" if connection.last_test_success else "failed"
+        if timezone.now() - connection.last_test_at < timedelta(minutes=1):
+            return f"{outcome}, just now"
         return f"{outcome}, {timesince(connection.last_test_at, depth=1)} ago"
 
     @admin.display(description="what is wrong")

@@ -142,7 +142,7 @@ def test(
     A test of the stored config is kept on the connection, and a success releases a block.
     """
     try:
-        ends_at = time.monotonic() + settings.JOB_LIMIT_S
+        ends_at = time.monotonic() + settings.CONNECTION_TEST_LIMIT_S
         config = connection.runtime_config(merged_config(connection, unsaved or {}), ends_at=ends_at)
         result = registry.create(connection.connector_type).test_connection(config, on_step=on_step)
     except ConfigError as error:

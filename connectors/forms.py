@@ -79,7 +79,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
         if self.whole:
             connection.config_encrypted = b""
         try:
-            merged_config(connection, self._config_changes())
+            merged_config(connection, self.config_changes())
         except ConfigError as error:
             name = CONFIG + error.field
             self.add_error(name if name in self.fields else None, str(error))
@@ -95,11 +95,12 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
         new = self.instance._state.adding
         own = {name: self.cleaned_data[name] for name in ("name", "status", "is_default")}
         return ConnectionChanges(
-            config=self._config_changes() or None,
+            config=self.config_changes() or None,
             **{name: value for name, value in own.items() if new or name in self.changed_data},
         )
 
-    def _config_changes(self) -> dict[str, Any]:
+    def config_changes(self) -> dict[str, Any]:
+        """As `ConnectionChanges` takes them."""
         changes = {
             name.removeprefix(CONFIG): value
             for name, value in self.cleaned_data.items()

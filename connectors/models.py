@@ -6,8 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from connectors.sealed import Sealed
+from connectors.encryption import EncryptionError
+from connectors.exceptions import ConfigError
+from connectors.sealed import Sealed, key_ring
 from orderflow.tenancy.models import AppendOnly, Organization
+from orderflow.tenancy.time_ordered import time_ordered_uuid
 
 
 class ERPConnection(Sealed):
@@ -98,3 +101,73 @@ class ConnectionEvent(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class ConnectionTest(models.Model):
+    """A test that a worker runs while people watch. What it tries beyond the stored config, secrets included, stands
+    here as long as it takes: too short a time for the key rotation to bother."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", "Waiting"
+        RUNNING = "RUNNING", "Running"
+        PASSED = "PASSED", "Passed"
+        FAILED = "FAILED", "Failed"
+
+    UNDER_WAY = (State.WAITING, State.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
+    connection = models.ForeignKey(ERPConnection, on_delete=models.CASCADE, related_name="tests")
+    # The connection's, so that the database can count.
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    # Which of the few places for tests it runs in.
+    place = models.PositiveSmallIntegerField(null=True)
+    has_edits = models.BooleanField()
+    edits_encrypted = models.BinaryField(default=b"")
+    # Each as in `TestStep`.
+    steps = models.JSONField(default=list)
+    error_message = models.CharField(max_length=500, blank=True)
+    latency_ms = models.PositiveIntegerField(null=True)
+    # What the server showed, when that is not the pinned one, and the pinned one.
+    host_key = models.TextField(blank=True)
+    pinned_host_key = models.TextField(blank=True)
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection"], condition=models.Q(state__in=["WAITING", "RUNNING"]), name="one_test_at_a_time"
+            ),
+            models.UniqueConstraint(
+                fields=["organization"], condition=models.Q(state="RUNNING"), name="one_running_test_of_each"
+            ),
+            models.UniqueConstraint(fields=["place"], condition=models.Q(state="RUNNING"), name="one_test_in_a_place"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()} {self.asked_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def _row(self) -> bytes:
+        return f"{self._meta.db_table}|{self.organization_id}|{self.pk}".encode()
+
+    def set_edits(self, edits: Mapping[str, Any]) -> None:
+        """Encrypt for this row; the caller saves."""
+        self.has_edits = bool(edits)
+        plaintext = json.dumps(dict(edits), ensure_ascii=False).encode()
+        self.edits_encrypted = key_ring().seal(plaintext, bound_to=self._row) if edits else b""
+
+    def edits(self) -> dict[str, Any]:
+        """As `ConnectionChanges.config`. Raises `ConfigError`."""
+        if not self.has_edits:
+            return {}
+        try:
+            plaintext = key_ring().open(bytes(self.edits_encrypted), bound_to=self._row)
+        except EncryptionError as error:
+            raise ConfigError(f"What was entered cannot be decrypted. {error} Test again.") from error
+        edits: dict[str, Any] = json.loads(plaintext)
+        return edits

@@ -18,7 +18,7 @@ def require_secrets_for(
     before = {**{name: field.initial for name, field in fields.items()}, **stored}
     moved = [name for name in connector.server_fields if before[name] != config[name]]
     for name in fields:
-        if moved and name in connector.secret_fields and before[name] and name not in entered:
+        if moved and name in connector.secret_fields and config[name] and name not in entered:
             text = (
                 f"The {name.replace('_', ' ')} was entered for {_told(before, moved)}; "
                 f"enter it again for {_told(config, moved)}, or clear it."

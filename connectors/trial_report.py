@@ -1,43 +1,87 @@
-"""A connection test as the admin shows it once, after the redirect: kept in the session, never with a config."""
+"""A connection test as the admin shows it."""
 
-from dataclasses import asdict
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from django.contrib.sessions.backends.base import SessionBase
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
-from connectors.models import ERPConnection
-from connectors.ports import TestResult
+from connectors.connection_columns import steps_table
+from connectors.models import ConnectionTest, ERPConnection
 from connectors.sftp import host_keys
 from connectors.sftp.host_keys import pinned_blob
+from orderflow.tenancy.admin_page import badge
+
+# A worker that is there takes a test at once.
+TAKEN_AFTER = timedelta(seconds=5)
+
+State = ConnectionTest.State
+VARIANTS = {State.WAITING: "", State.RUNNING: "primary", State.PASSED: "success", State.FAILED: "danger"}
 
 
-def keep(session: SessionBase, connection: ERPConnection, result: TestResult, pinned: str) -> None:
-    """`pinned` is the host key that the test held the server's against, or empty."""
-    report = {
-        "success": result.success,
-        "latency_ms": result.latency_ms,
-        "error_message": result.error_message,
-        "steps": [asdict(step) for step in result.steps],
-    }
-    if result.host_key:
-        report |= {
-            "host_key": result.host_key,
-            "fingerprint": fingerprint(result.host_key),
-            "pinned_fingerprint": fingerprint(pinned),
-        }
-    session[_key(connection)] = report
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """`version` is another one as soon as there is anything else to show."""
+
+    test: ConnectionTest
+    is_over: bool
+    headline: str
+    version: str
+    badge: SafeString
+    steps: dict[str, Any]
+    fingerprint: str
+    pinned_fingerprint: str
+    accept_button: dict[str, str]
 
 
-def take(session: SessionBase, connection: ERPConnection) -> dict[str, Any] | None:
-    report: dict[str, Any] | None = session.pop(_key(connection), None)
-    return report
+def latest(connection: ERPConnection) -> Report | None:
+    test = connection.tests.first()
+    return _report(test) if test else None
+
+
+def _report(test: ConnectionTest) -> Report:
+    state, headline = State(test.state), _headline(test)
+    return Report(
+        test=test,
+        is_over=state not in ConnectionTest.UNDER_WAY,
+        headline=headline,
+        version=f"{test.pk} {len(test.steps)} {headline}",
+        badge=badge(state.label, VARIANTS[state]),
+        steps=steps_table(test.steps),
+        fingerprint=fingerprint(test.host_key),
+        pinned_fingerprint=fingerprint(test.pinned_host_key),
+        accept_button={"type": "button", "data-host-key": test.host_key},
+    )
+
+
+def _headline(test: ConnectionTest) -> str:
+    if test.state == State.WAITING:
+        return _waiting(test)
+    tried = "What stands in the form" if test.has_edits else "The stored connection"
+    if test.state == State.RUNNING:
+        return f"{tried} is being tried."
+    if test.state == State.PASSED:
+        save = " Save it to use it." if test.has_edits else ""
+        return f"{tried} works: all steps took {test.latency_ms} ms.{save}"
+    if test.pinned_host_key:
+        return "The server shows another host key than the accepted one. Nothing was sent."
+    if test.host_key:
+        return "The server shows a host key that nobody has accepted yet. Nothing was sent."
+    return test.error_message
+
+
+def _waiting(test: ConnectionTest) -> str:
+    running = ConnectionTest.objects.filter(state=State.RUNNING)
+    if running.filter(organization=test.organization_id).exists():
+        return "Another connection is being tested; this one is next in line."
+    if timezone.now() - test.asked_at < TAKEN_AFTER:
+        return "Waiting for a worker."
+    return f"No worker has taken it up yet, after {timesince(test.asked_at)}. Is one running?"
 
 
 def fingerprint(host_key: str) -> str:
     """Of a `<type> <base64>` key; empty where there is none. Raises `ConfigError`."""
     blob = pinned_blob(host_key)
     return host_keys.fingerprint(blob) if blob else ""
-
-
-def _key(connection: ERPConnection) -> str:
-    return f"connection_test_{connection.pk}"

@@ -179,15 +179,17 @@ WEBHOOK_CA_FILE = env.str("WEBHOOK_CA_FILE", default="")
 # How many webhooks are sent to at once; those whose receiver failed the last time have all but one of these places.
 WEBHOOK_SENDERS = env.int("WEBHOOK_SENDERS", default=2)
 
-# A worker mostly waits for servers. More than twice LANES_PER_ORGANIZATION and twice SUSPECT_LANES, so that neither
-# one organization nor the servers that hang have all of one worker; and one more for a webhook's receiver that hangs.
-CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=max(6, os.cpu_count() or 1))
+# A worker mostly waits for servers. More than twice LANES_PER_ORGANIZATION and a connection test, and than twice
+# SUSPECT_LANES and two tests, so that neither one organization nor the servers that hang have all of one worker; and
+# one more for a webhook's receiver that hangs.
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=max(7, os.cpu_count() or 1))
 # How many connections are delivered to at once, and how many are asked for answers: of one organization, and of those
 # whose server did not answer the last time.
 LANES_PER_ORGANIZATION = env.int("LANES_PER_ORGANIZATION", default=2)
 SUSPECT_LANES = env.int("SUSPECT_LANES", default=1)
-# When a delivery or a poll is cut, whatever its server does.
+# When a delivery or a poll is cut, and when a test, for which somebody waits, whatever the server does.
 JOB_LIMIT_S = env.float("JOB_LIMIT_S", default=300)
+CONNECTION_TEST_LIMIT_S = env.float("CONNECTION_TEST_LIMIT_S", default=60)
 
 # How long a worker that was killed keeps others off a connection.
 LEASE_S = env.float("LEASE_S", default=30)
@@ -230,6 +232,7 @@ CELERY_BEAT_SCHEDULE = {
     "store-copies": {"task": "exports.tasks.store_copies", "schedule": 60.0},
     "forget": {"task": "orderflow.api.tasks.forget", "schedule": 300.0},
     "tidy-due": {"task": "exports.tasks.tidy_due", "schedule": 300.0},
+    "sweep-tests": {"task": "connectors.tasks.sweep_tests", "schedule": SWEEP_INTERVAL_S},
     "poll-due": {"task": "exports.tasks.poll_due", "schedule": min(ACK_POLL_INTERVAL_S, 10.0)},
     "webhooks-due": {"task": "exports.tasks.webhooks_due", "schedule": 10.0},
 }

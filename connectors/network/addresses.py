@@ -86,7 +86,9 @@ def _resolve(host: str, port: int, timeout_s: float) -> list[Address]:
     try:
         found = answer.get(timeout=timeout_s)
     except queue.Empty:
-        raise TransientError(f"{tame(host)} could not be resolved within {timeout_s:.3g} s.") from None
+        raise TransientError(
+            f"{tame(host)} could not be resolved within {timeout_s:.3g} s. Check the name server of this machine."
+        ) from None
     if isinstance(found, Exception):
         raise _unresolved(host, found) from found
     return found
@@ -103,4 +105,4 @@ def _look_up(host: str, port: int, answer: "queue.Queue[list[Address] | Exceptio
 def _unresolved(host: str, error: Exception) -> ConfigError | TransientError:
     if isinstance(error, ValueError) or (isinstance(error, socket.gaierror) and error.errno in _NOT_FOUND):
         return ConfigError(f"There is no host named {tame(host)}. Check the host, then test again.", field="host")
-    return TransientError(f"{tame(host)} could not be resolved: the name server does not answer.")
+    return TransientError(f"{tame(host)} could not be resolved: the name server does not answer. Check it.")

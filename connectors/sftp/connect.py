@@ -103,14 +103,20 @@ def _negotiate(link: Link) -> None:
 
 def _negotiation_error(link: Link, error: Exception) -> ConnectorError:
     if link.watchdog.barked:
-        return TransientError(f"{link.peer} did not finish the key exchange within {link.patience}.")
+        return TransientError(
+            f"{link.peer} did not finish the key exchange within {link.patience}. "
+            "Check host and port: it may be no SSH server, or an overloaded one."
+        )
     if isinstance(error, IncompatiblePeer):
         return ConfigError(
             f"{link.peer} offers only weak or unknown encryption, which is off here (SHA-1, CBC, 3DES, MD5, DSA). "
             "Its operator has to bring it up to date.",
             field="host",
         )
-    return TransientError(f"{link.peer} did not complete the key exchange: {tame(str(error)) or 'it hung up'}.")
+    return TransientError(
+        f"{link.peer} did not complete the key exchange: {tame(str(error)) or 'it hung up'}. "
+        "Check host and port: it may be no SSH server."
+    )
 
 
 def _check_host_key(link: Link, target: SFTPTarget) -> str:
@@ -131,7 +137,10 @@ def _open_channel(link: Link, target: SFTPTarget) -> Channel:
     try:
         channel = link.transport.open_session(window_size=CHANNEL_WINDOW)
     except ChannelException as error:
-        raise TransientError(f"{target.peer} opens no further session for '{tame(target.username)}'.") from error
+        raise TransientError(
+            f"{target.peer} opens no further session for '{tame(target.username)}'. Trying again may help, or its "
+            "operator has to allow more."
+        ) from error
     channel.invoke_subsystem("sftp")
     return channel
 
@@ -148,13 +157,18 @@ def _greeted(link: Link, target: SFTPTarget, channel: Channel) -> tuple[Wire, Ma
             field="username",
         ) from error
     if answer.kind != PacketType.VERSION or version < PROTOCOL_VERSION:
-        raise ConfigError(f"{target.peer} does not speak SFTP version {PROTOCOL_VERSION}.", field="host")
+        raise ConfigError(
+            f"{target.peer} does not speak SFTP version {PROTOCOL_VERSION}. Its operator has to bring it up to date.",
+            field="host",
+        )
     return wire, manners_of(link.transport.remote_version, answer)
 
 
 def _no_sftp(link: Link, target: SFTPTarget) -> ConnectorError:
     if link.watchdog.barked:
-        return TransientError(f"{target.peer} did not start SFTP within {link.patience}.")
+        return TransientError(
+            f"{target.peer} did not start SFTP within {link.patience}. Try again, then ask its operator."
+        )
     if link.transport.is_active():
         return ConfigError(
             f"{target.peer} lets '{tame(target.username)}' in but starts no SFTP. Ask its operator to allow it.",

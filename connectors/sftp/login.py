@@ -34,9 +34,14 @@ def _offer(link: Link, target: SFTPTarget, key: PKey | None) -> list[str]:
 def _failed(link: Link, target: SFTPTarget, key: PKey | None, error: Exception) -> ConnectorError:
     who = f"user '{tame(target.username)}'"
     if link.watchdog.barked:
-        return TransientError(f"{target.peer} did not answer the log-in of {who} within {link.patience}.")
+        return TransientError(
+            f"{target.peer} did not answer the log-in of {who} within {link.patience}. "
+            "It may be overloaded: try again, then ask its operator."
+        )
     if not isinstance(error, AuthenticationException):
-        return TransientError(f"{target.peer} closed the connection during the log-in of {who}.")
+        return TransientError(
+            f"{target.peer} closed the connection during the log-in of {who}. Try again, then ask its operator why."
+        )
     if _was_let_in(link):
         return hung_up(target)
     # Some servers close the connection instead of saying no: that counts as a refusal too.

@@ -1,6 +1,7 @@
 """The admin in a real Chromium: a live server, pages of people with a role, a worker where a flow needs one."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -61,23 +62,21 @@ def gallery(tmp_path: Path) -> Gallery:
 
 
 @pytest.fixture
-def dropzone_root(live_server: LiveServer) -> Path:
+def dropzone_root(live_server: LiveServer) -> Iterator[Path]:
     """Where the processes see it as well."""
-    return Path(django_settings.DROPZONE_ROOT)
+    root = Path(django_settings.DROPZONE_ROOT)
+    yield root
+    shutil.rmtree(root, ignore_errors=True)
 
 
 @pytest.fixture
 def processes(live_server: LiveServer, tmp_path: Path) -> Iterator[Installation]:
     """Worker and beat of the live server, once they are started: `processes.start("worker")`."""
     app.control.purge()
-    name = database.settings_dict["NAME"]
-    url = (
-        f"sqlite:///{name}"
-        if database.vendor == "sqlite"
-        else os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{name}"
-    )
-    settings = {"DATABASE_URL": url, "DATA_DIR": os.environ["DATA_DIR"]}
-    site = Installation(folder=tmp_path, settings=settings)
+    # The database that pytest-django made beside the one that is configured.
+    server = django_settings.DATABASE_URL.rpartition("/")[0] if database.vendor == "postgresql" else "sqlite://"
+    url = f"{server}/{database.settings_dict['NAME']}"
+    site = Installation(folder=tmp_path, settings={"DATABASE_URL": url, "DATA_DIR": str(django_settings.DATA_DIR)})
     yield site
     # Before the rows go: what a worker still had in hand would meet them half gone.
     site.stop()

@@ -19,6 +19,8 @@ Scheme = Literal["light", "dark"]
 def each_look(page: Page) -> Iterator[str]:
     """By its name. The page is wide and light again at the end."""
     schemes: tuple[Scheme, ...] = ("dark", "light")
+    # Off the button that was clicked last, which would be in its hover's colours.
+    page.mouse.move(0, 0)
     for width, scheme in product((NARROW, WIDE), schemes):
         page.set_viewport_size({"width": width, "height": HEIGHT})
         page.evaluate("scheme => Alpine.$data(document.documentElement).switchTheme(scheme)", scheme)

@@ -112,12 +112,17 @@ def _running_loop() -> Iterator[Callable[[Any], Any]]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="asyncssh-server", daemon=True)
     thread.start()
+
+    def run(coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(_awaited(coroutine), loop).result(20)
+
     try:
-        yield lambda coroutine: asyncio.run_coroutine_threadsafe(_awaited(coroutine), loop).result(20)
+        yield run
     finally:
+        # In its own thread: another may have a loop running.
+        run(loop.shutdown_default_executor())
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
-        loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
 
 

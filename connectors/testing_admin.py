@@ -1,0 +1,158 @@
+"""The part of a connection's page that tests it: what stands in the form, saved or not, while people watch."""
+
+from contextlib import suppress
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from connectors import background_tests, connection_service, trial_report
+from connectors.background_tests import TestUnderWay
+from connectors.connection_columns import ConnectionColumns, is_paused
+from connectors.connection_service import ConnectionChanges
+from connectors.exceptions import ConfigError
+from connectors.forms import ConnectionForm
+from connectors.models import ERPConnection
+from orderflow.tenancy.admin_page import PageAdmin
+from orderflow.tenancy.roles import Action
+from orderflow.tenancy.scope import may
+from orderflow.tenancy.scoped_admin import actor
+
+# The button's name, as unfold makes it.
+SAVE_AND_TEST = "connectors_erpconnection_save_and_test"
+
+
+class TestingAdmin(ConnectionColumns, PageAdmin):
+    actions_submit_line = ("save_and_test",)
+
+    class Media:
+        js = ("connectors/accept_host_key.js",)
+
+    def get_urls(self) -> list[URLPattern]:
+        accept, test = (self.admin_site.admin_view(view) for view in (self.accept_host_key, self.test_view))
+        return [
+            path("<path:object_id>/host-key/", accept, name="accept_host_key"),
+            path("<path:object_id>/connection-test/", test, name=self._url_name("test")),
+            *super().get_urls(),
+        ]
+
+    def has_edit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return may(request.user, Action.EDIT_CONNECTIONS)
+
+    @admin.action(description="Save and test", permissions=["edit"])
+    def save_and_test(self, request: HttpRequest, obj: ERPConnection) -> None:
+        self._ask(request, obj)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        # Unfold has these buttons for what exists already only.
+        context |= {"show_save_and_add_another": False}
+        context["actions_submit_line"] = self.get_actions_submit_line(request, None)
+        if obj is not None:
+            context |= self._report(obj)
+            context["test_button"] = self._test_button(obj) if self.has_edit_permission(request) else {}
+        page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return page
+
+    def response_change(self, request: HttpRequest, obj: ERPConnection) -> HttpResponse:
+        if SAVE_AND_TEST in request.POST:
+            return HttpResponseRedirect(self.page_url(obj))
+        page: HttpResponse = super().response_change(request, obj)
+        return page
+
+    @admin.action(description="Test connection", permissions=["edit"])
+    def test(self, request: HttpRequest, rows: "models.QuerySet[ERPConnection]") -> None:
+        self.run_each(
+            request,
+            rows,
+            lambda connection: background_tests.ask(connection, actor=actor(request)),
+            done="will be tested now. Reload the list to see how it went",
+            refusal=TestUnderWay,
+        )
+
+    def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """How the newest test stands; after a POST it is one of what stands in the form."""
+        connection = self.get_object(request, unquote(object_id))
+        if not self.has_edit_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            return self._test_form(request, connection)
+        context = self._report(connection)
+        report = context["report"]
+        if report and report.version == request.GET.get("seen"):
+            return HttpResponse(status=204)
+        response = TemplateResponse(request, "connectors/test_report.html", context)
+        if report and report.is_over and request.GET.get("unusable") and not context["unusable"]:
+            # What the page says of a block is not true any more.
+            response.headers["HX-Refresh"] = "true"
+        return response
+
+    def _test_form(self, request: HttpRequest, connection: ERPConnection) -> HttpResponse:
+        form: ConnectionForm = self.get_form(request, connection, change=True)(request.POST, instance=connection)
+        if form.is_valid():
+            self._ask(request, connection, form.config_changes())
+            context = self._report(connection)
+        else:
+            context = {"original": connection, "form_errors": _told(form)}
+        return TemplateResponse(request, "connectors/test_report.html", context)
+
+    def _ask(self, request: HttpRequest, connection: ERPConnection, unsaved: dict[str, Any] | None = None) -> None:
+        # Of one that is under way already, the page shows that one.
+        with suppress(TestUnderWay):
+            background_tests.ask(connection, actor=actor(request), unsaved=unsaved)
+
+    def _report(self, connection: ERPConnection) -> dict[str, Any]:
+        return {
+            "original": connection,
+            "report": trial_report.latest(connection),
+            "last_test": self.last_test(connection) if connection.last_test_at else "",
+            "unusable": bool(connection.blocked_at or is_paused(connection.paused_until)),
+        }
+
+    def _test_button(self, connection: ERPConnection) -> dict[str, str]:
+        return {
+            "type": "button",
+            "id": "test-connection",
+            "hx-post": reverse(f"admin:{self._url_name('test')}", args=[connection.pk]),
+            "hx-include": f"#{self.opts.model_name}_form",
+            "hx-target": "#connection-test",
+        }
+
+    def accept_host_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Pin the very key whose fingerprint the person was shown, and try the connection with it."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        connection = self.get_object(request, unquote(object_id))
+        if not self.has_edit_permission(request):
+            raise PermissionDenied
+        try:
+            accepted = self._pin(connection, request.POST.get("host_key", ""), actor(request))
+        except ConfigError as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, f"The host key {accepted} is accepted.")
+            self._ask(request, connection)
+        return HttpResponseRedirect(self.page_url(connection))
+
+    def _pin(self, connection: ERPConnection, host_key: str, who: str) -> str:
+        """The fingerprint of what is pinned by now. Raises `ConfigError`."""
+        accepted = trial_report.fingerprint(host_key)
+        if not accepted:
+            raise ConfigError("No host key came with the request. Test the connection first.")
+        connection_service.save(connection, ConnectionChanges(config={"host_key": host_key}), actor=who)
+        return accepted
+
+
+def _told(form: ConnectionForm) -> list[str]:
+    """Each error behind the label of its field."""
+    return [
+        f"{form.fields[name].label}: {error}" if name in form.fields else str(error)
+        for name, errors in form.errors.items()
+        for error in errors
+    ]
