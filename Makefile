@@ -34,7 +34,7 @@ test-postgres: $(INSTALLED) ## the tests of the three packages once more, on Pos
 	$(BIN)/python -m tests.servers.postgres $(BIN)/pytest -n auto tests/connectors tests/exports tests/orderflow $(ARGS)
 
 pictures: $(INSTALLED) ## of the admin in a browser, into docs/images
-	PICTURES=docs/images $(BIN)/pytest -q -m pictures $(ARGS)
+	PICTURES=docs/images $(BIN)/pytest -q tests/browser -m pictures $(ARGS)
 
 bench: $(INSTALLED) ## the benchmarks, into docs/performance.md (ARGS="connector acks": some; ARGS=--quick: a try)
 	$(BIN)/python -m tests.bench $(ARGS)

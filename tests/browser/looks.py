@@ -59,14 +59,24 @@ class Gallery:
     def look_at(self, page: Page, name: str) -> None:
         """Fails for a serious fault of accessibility and for a page that is wider than the screen."""
         for look in each_look(page):
-            self.folder.mkdir(exist_ok=True)
-            page.screenshot(path=self.folder / f"{name}-{look}.png", full_page=True)
+            _take(page, self.folder / f"{name}-{look}.png")
             faults = serious_faults(page)
             assert not faults, f"{name} {look}:\n" + "\n".join(faults)
             assert overflow(page) <= 0, f"{name} {look} is {overflow(page)} pixels wider than the screen"
 
-    def show(self, page: Page, name: str) -> None:
+    def show(self, page: Page, name: str, *, height: int = HEIGHT) -> None:
         """Keep the page as it is just now for the documents. The test is marked with `pictures`."""
         if self.for_documents:
-            self.for_documents.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=self.for_documents / f"{name}.png")
+            page.evaluate("scrollTo(0, 0)")
+            _take(page, self.for_documents / f"{name}.png", height=height)
+
+
+def _take(page: Page, path: Path, *, height: int | None = None) -> None:
+    """The whole page unless told otherwise, on a screen that is as high: bars keep to its end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    screen = page.viewport_size
+    assert screen
+    whole: int = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": screen["width"], "height": height or whole})
+    page.screenshot(path=path)
+    page.set_viewport_size(screen)
