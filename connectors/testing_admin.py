@@ -51,8 +51,9 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
-        # Unfold has these buttons for what exists already only.
-        context |= {"show_save_and_add_another": False}
+        # No two connections are alike.
+        context["show_save_and_add_another"] = False
+        # Unfold would have it for what exists already only.
         context["actions_submit_line"] = self.get_actions_submit_line(request, None)
         if obj is not None:
             context |= self._report(obj)
