@@ -8,7 +8,7 @@ from django import forms
 
 class ConfigForm(forms.Form):
     """`needed_when` says of a field which value of which other field needs it. While that one has another value, the
-    field is not asked for, what was entered there counts for nothing, and nothing of it is kept."""
+    field is not asked for, and what is entered there all the same has to be right but is not kept."""
 
     needed_when: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
@@ -21,7 +21,7 @@ class ConfigForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         for name in self.needless(cleaned):
-            field = self.fields[name]
-            self.errors.pop(name, None)
-            cleaned[name] = getattr(field, "empty_value", None) if field.initial is None else field.initial
+            if name in cleaned:
+                field = self.fields[name]
+                cleaned[name] = getattr(field, "empty_value", None) if field.initial is None else field.initial
         return cleaned

@@ -62,7 +62,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
         return cleaned
 
     def _forget_needless(self, cleaned: dict[str, Any]) -> None:
-        """What the chosen mode has no use for is hidden: nobody could mend it."""
+        """What the chosen mode has no use for is hidden: a mistake there could neither be seen nor mended."""
         chosen = {name.removeprefix(CONFIG): value for name, value in cleaned.items() if name.startswith(CONFIG)}
         for name in self.config_form.needless(chosen):
             for field in (CONFIG + name, CLEAR + name):

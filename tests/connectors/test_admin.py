@@ -312,10 +312,14 @@ def test_a_test_tries_the_edits_with_the_stored_secret(
     """S4. What a browser hears of it holds no secret, and nothing is saved."""
     server = shared_asyncssh
     (server.root / "in").mkdir(exist_ok=True)
-    connection_service.save(sftp, ConnectionChanges(config={"password": server.password}), actor="test")
+    stored = {
+        "host": server.host, "port": server.port, "username": "nobody", "host_key": server.host_key,
+        "password": server.password, "private_key": None, "passphrase": None,
+    }  # fmt: skip
+    connection_service.save(sftp, ConnectionChanges(config=stored), actor="test")
     edits = sftp_form(
         config_host=server.host, config_port=server.port, config_username=server.username,
-        config_host_key=server.host_key, clear_private_key="on", clear_passphrase="on",
+        config_host_key=server.host_key,
     )  # fmt: skip
     asked = client.post(try_url(sftp), edits).content.decode()
     assert "Waiting for a worker." in asked
@@ -327,7 +331,7 @@ def test_a_test_tries_the_edits_with_the_stored_secret(
     assert "canary" not in asked + told
     assert str(server.password) not in asked + told
     sftp.refresh_from_db()
-    assert (sftp.stored_config()["host"], sftp.last_test_at) == ("sftp.acme.example", None)
+    assert (sftp.stored_config()["username"], sftp.last_test_at) == ("nobody", None)
 
 
 def test_a_form_with_a_mistake_is_not_tried(client: Client, sftp: ERPConnection) -> None:

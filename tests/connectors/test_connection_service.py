@@ -36,7 +36,6 @@ def test_a_blank_secret_keeps_the_stored_one_and_none_removes_it(organization: O
 MOVES: list[dict[str, object]] = [
     {"host": "evil.example"},
     {"port": 2222},
-    {"mode": "filesystem"},
     {"host": "evil.example", "password": ""},
     {"host": "evil.example", "private_key": "another key"},
     {"host": "evil.example", "host_key": "ssh-ed25519 AAAA"},
@@ -55,6 +54,17 @@ def test_a_stored_secret_does_not_follow_to_another_server(organization: Organiz
     result = connection_service.test(row, actor="eve", unsaved=move)
     assert (result.success, result.error_message, result.steps) == (False, str(caught.value), ())
     assert ERPConnection.objects.values().get() == before
+
+
+def test_a_stored_secret_does_not_outlive_its_server(organization: Organization) -> None:
+    """S4, S7. A folder has no secrets, so none comes back with the next server."""
+    row = new(organization)
+    connection_service.save(row, ConnectionChanges(config={"mode": "filesystem"}), actor="eve")
+    assert "canary" not in str(row.stored_config())
+    with pytest.raises(ConfigError, match="password or a private key"):
+        connection_service.save(
+            row, ConnectionChanges(config={"mode": "sftp", "host": "evil.example", "username": "erp"}), actor="eve"
+        )
 
 
 def test_each_secret_stays_behind_by_itself(organization: Organization) -> None:

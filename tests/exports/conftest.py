@@ -6,7 +6,7 @@ import pytest
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
-from connectors.dropzones.config import SECRET_FIELDS
+from connectors.dropzones.form import SECRET_FIELDS
 from connectors.models import ERPConnection
 from exports import delivery, push_service
 from exports.models import ERPExport

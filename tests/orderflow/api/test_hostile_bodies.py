@@ -16,7 +16,7 @@ from rest_framework import serializers
 from rest_framework.test import APIClient
 
 from connectors.api.serializers import ConnectionChangesSerializer, NewConnectionSerializer, UnsavedConfigSerializer
-from connectors.dropzones.config import DropzoneForm
+from connectors.dropzones.form import DropzoneForm
 from exports.api.bulk_serializers import BulkPushSerializer
 from exports.api.serializers import PushRequestSerializer
 from orderflow.orders.api.serializers import MAX_LINES, DraftOrderWriteSerializer
