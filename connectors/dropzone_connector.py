@@ -94,7 +94,7 @@ class DropzoneConnector(BaseConnector):
             try:
                 document = self.render(order, attempt)
             except RejectedError as error:
-                yield _failure(attempt.export_id, error)
+                yield ExportResult.failure(attempt.export_id, error)
                 continue
             parcels.append(Parcel(export_id=attempt.export_id, document=document, earlier=attempt.staged))
             keys[attempt.export_id] = self._store(order, document)
@@ -153,7 +153,7 @@ def _results(
         if isinstance(outcome, ConfigError):
             refusal = outcome
         elif isinstance(outcome, ConnectorError):
-            yield _failure(parcel.export_id, outcome)
+            yield ExportResult.failure(parcel.export_id, outcome)
         else:
             yield ExportResult(
                 success=True,
@@ -168,7 +168,3 @@ def _results(
             )
     if refusal:
         raise refusal
-
-
-def _failure(export_id: UUID, error: ConnectorError) -> ExportResult:
-    return ExportResult(success=False, export_id=export_id, error_message=str(error), retryable=error.retryable)

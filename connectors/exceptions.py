@@ -6,16 +6,19 @@ from typing import ClassVar
 class ConnectorError(Exception):
     """A failure that a person can read: it names the thing, the cause and the next step, and carries no secret.
 
-    `retryable` says whether the same try may succeed later without anybody changing anything.
+    `retryable` says whether the same try may succeed later without anybody changing anything; `cause` is the stable
+    word for an order that failed by it.
     """
 
     retryable: ClassVar[bool] = False
+    cause: ClassVar[str] = "REJECTED"
 
 
 class TransientError(ConnectorError):
     """Network, timeout, server busy: trying again can help."""
 
     retryable = True
+    cause = "UNREACHABLE"
 
 
 class InDoubtError(TransientError):
@@ -28,6 +31,14 @@ class RejectedError(ConnectorError):
 
 class TargetExistsError(RejectedError):
     """The final name is taken already."""
+
+    cause = "NAME_TAKEN"
+
+
+class LeftBehindError(RejectedError):
+    """An earlier try staged the file where it can no longer be followed."""
+
+    cause = "LEFT_BEHIND"
 
 
 class ConfigError(ConnectorError):

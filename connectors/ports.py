@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 from uuid import UUID
 
 from connectors.exceptions import ConnectorError
@@ -57,7 +57,8 @@ class ExportDocument:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExportResult:
-    """`retryable` says of a failure whether a later try can help; `storage_key` is the copy's, once there is one.
+    """`retryable` says of a failure whether a later try can help, `cause` is its stable word; `storage_key` is the
+    copy's, once there is one.
 
     `connector_metadata` has at least `dropzone_path` and `filename` when the order was sent.
     """
@@ -66,8 +67,19 @@ class ExportResult:
     export_id: UUID
     error_message: str | None = None
     retryable: bool = False
+    cause: str = ""
     storage_key: str | None = None
     connector_metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def failure(cls, export_id: UUID, error: ConnectorError) -> Self:
+        return cls(
+            success=False,
+            export_id=export_id,
+            error_message=str(error),
+            retryable=error.retryable,
+            cause=error.cause,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from uuid import UUID
 from connectors.hostile_text import tame
 from connectors.ports import Ack, AckOutcome
 from exports import history
+from exports.causes import Cause
 from exports.history import Event
 from exports.models import ERPExport, EventKind, Verdict
 from exports.transitions import LIVE, ExportStatus
@@ -112,7 +113,8 @@ def _accept(settled: Sequence[_Settled], source: ExportStatus, now: datetime) ->
 def _refuse(settled: Sequence[_Settled], source: ExportStatus, now: datetime) -> None:
     exports, orders, reasons = _columns(settled)
     own = {"error_message": reasons}
-    _end(exports, source, ExportStatus.FAILED, own | {"error_code": [each.error_code for each in settled]}, now)
+    codes = {"error_code": [each.error_code for each in settled]}
+    _end(exports, source, ExportStatus.FAILED, own | codes, now, cause=Cause.ERP_REFUSED)
     DraftOrder.objects.move_each(orders, ORDERS[source], OrderStatus.ERROR, own=own, updated_at=now)
 
 

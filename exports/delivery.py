@@ -1,6 +1,7 @@
 """Drain a connection's lane: take what is due, hand it to the connector, record what became of it."""
 
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
@@ -78,6 +79,7 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
     results: list[ExportResult] = []
     failure: ConnectorError | None = None
     answer_due = None
+    began = time.monotonic()
     try:
         connector = registry.create(connection.connector_type, copies)
         config = connection.runtime_config(ends_at=lease.ends_at)
@@ -95,16 +97,17 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
         failure = TransientError(
             f"Connector {connection.connector_type} failed unexpectedly. The worker's log has why."
         )
+    took_ms = round((time.monotonic() - began) * 1000)
     rows = {export.pk: export for export in batch}
     settled = {result.export_id for result in results}
     sent, stored = [r for r in results if r.success], copies.stored()
-    record.sent(sent, rows, answer_due, stored)
+    record.sent(sent, rows, answer_due, stored, took_ms)
     reached(Failpoint.SENT_RECORDED)
-    record.failed([r for r in results if not r.success], rows)
+    record.failed([r for r in results if not r.success], rows, took_ms)
     copies.keep(stored.difference(r.storage_key for r in sent))
     if failure:
         lanes.note(lease, failure)
-        _connection_failed(connection, failure, [rows[pk] for pk in rows if pk not in settled])
+        _connection_failed(connection, failure, [rows[pk] for pk in rows if pk not in settled], took_ms)
     else:
         _met(connection, results, lease)
 
@@ -129,11 +132,13 @@ def _orders(batch: Sequence[ERPExport]) -> tuple[list[tuple[SalesOrder, ExportAt
         try:
             orders.append((sales_order(order, lines[order.pk]), attempt_of(export)))
         except ConnectorError as error:
-            refused.append(ExportResult(success=False, export_id=export.pk, error_message=str(error)))
+            refused.append(ExportResult.failure(export.pk, error))
     return orders, refused
 
 
-def _connection_failed(connection: ERPConnection, failure: ConnectorError, unsettled: list[ERPExport]) -> None:
+def _connection_failed(
+    connection: ERPConnection, failure: ConnectorError, unsettled: list[ERPExport], took_ms: int
+) -> None:
     if isinstance(failure, ConfigError):
         health.block(connection.pk, str(failure), missing_key=failure.missing_key, revision=connection.revision)
         reached(Failpoint.BLOCKED)
@@ -143,8 +148,4 @@ def _connection_failed(connection: ERPConnection, failure: ConnectorError, unset
     if isinstance(failure, TransientError):
         health.record_failure(connection.pk, str(failure))
         reached(Failpoint.FAILURE_COUNTED)
-    results = [
-        ExportResult(success=False, export_id=e.pk, error_message=str(failure), retryable=failure.retryable)
-        for e in unsettled
-    ]
-    record.failed(results, {e.pk: e for e in unsettled})
+    record.failed([ExportResult.failure(e.pk, failure) for e in unsettled], {e.pk: e for e in unsettled}, took_ms)

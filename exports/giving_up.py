@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
+from exports.causes import Cause
 from exports.models import ERPExport, EventKind, ExportEvent
 from exports.push_service import PushRefused
 from exports.transitions import ExportStatus
@@ -18,7 +19,8 @@ def give_up(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
     now = timezone.now()
     with transaction.atomic():
         rows = ERPExport.objects.filter(pk=export.pk)
-        if not rows.move(ExportStatus.SENT, ExportStatus.FAILED, error_message=message, settled_at=now):
+        ended = {"error_message": message, "cause": Cause.GIVEN_UP, "settled_at": now}
+        if not rows.move(ExportStatus.SENT, ExportStatus.FAILED, **ended):
             raise PushRefused("not_sent", f"Export {export} is {export.status}; only a SENT export can be given up.")
         DraftOrder.objects.filter(pk=export.draft_order_id).move(
             OrderStatus.PUSHED, OrderStatus.ERROR, updated_at=now, error_message=message

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from django.db import models
 
 from connectors.models import ERPConnection
+from exports.causes import Cause
 from exports.lane import Lane as Lane  # noqa: PLC0414 - it is one of the models
 from exports.transitions import ALLOWED, LIVE, ExportStatus
 from exports.webhooks.models import WebhookEndpoint as WebhookEndpoint  # noqa: PLC0414 - as above
@@ -52,6 +53,8 @@ class ERPExport(models.Model):
     answer_due_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
     erp_order_id = models.CharField("ERP order id", max_length=120, blank=True)
+    # Of a FAILED one: what those of one cause are grouped by, where the ERP gave one together with its `error_code`.
+    cause = models.CharField(max_length=12, choices=Cause, blank=True, default="", db_default="")
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
 
@@ -91,6 +94,11 @@ class ERPExport(models.Model):
                 fields=["status", "organization", "-created_at"],
                 condition=models.Q(status__in=[ExportStatus.PENDING, ExportStatus.SENT, ExportStatus.FAILED]),
                 name="export_not_acked",
+            ),
+            models.Index(
+                fields=["settled_at", "organization"],
+                condition=models.Q(status=ExportStatus.FAILED),
+                name="export_failed",
             ),
         ]
 

@@ -27,9 +27,15 @@ DOCUMENT = ("dropzone_path", "document_sha256", "document_size", "storage_key")
 
 
 @transaction.atomic
-def sent(results: Sequence[ExportResult], rows: Rows, answer_due: timedelta | None, stored: Collection[str]) -> None:
+def sent(
+    results: Sequence[ExportResult],
+    rows: Rows,
+    answer_due: timedelta | None,
+    stored: Collection[str],
+    took_ms: int,
+) -> None:
     """PENDING -> SENT; an export that its answer overtook keeps its state and gets its paths all the same. `stored` has
-    the keys of the copies that are complete."""
+    the keys of the copies that are complete; the batch `took_ms`."""
     if not results:
         return
     now = timezone.now()
@@ -60,7 +66,13 @@ def sent(results: Sequence[ExportResult], rows: Rows, answer_due: timedelta | No
             e.pk,
             EventKind.SENT.value,
             now,
-            detail={"path": e.dropzone_path, "bytes": e.document_size, "sha256": e.document_sha256},
+            detail={
+                "try": e.tries,
+                "duration_ms": took_ms,
+                "path": e.dropzone_path,
+                "bytes": e.document_size,
+                "sha256": e.document_sha256,
+            },
         )
         for e in pending
     )
@@ -69,7 +81,7 @@ def sent(results: Sequence[ExportResult], rows: Rows, answer_due: timedelta | No
 
 
 @transaction.atomic
-def failed(results: Sequence[ExportResult], rows: Rows) -> None:
+def failed(results: Sequence[ExportResult], rows: Rows, took_ms: int) -> None:
     """Planned again by the schedule, or PENDING -> FAILED when trying again cannot help."""
     if not results:
         return
@@ -80,11 +92,12 @@ def failed(results: Sequence[ExportResult], rows: Rows) -> None:
     for export in pending:
         outcome = outcomes[export.pk]
         export.tries, export.error_message = export.tries + 1, (outcome.error_message or "")[:500]
+        export.cause = outcome.cause
         # What the journal holds by now, not what the batch began with, says whether the order is in doubt.
         again = next_attempt(export.tries, now, in_doubt=bool(export.staged_path))
         export.next_attempt_at = again if outcome.retryable else None
-    _plan([export for export in pending if export.next_attempt_at], now)
-    _fail([export for export in pending if not export.next_attempt_at], now)
+    _plan([export for export in pending if export.next_attempt_at], now, took_ms)
+    _fail([export for export in pending if not export.next_attempt_at], now, took_ms)
     reached(Failpoint.FAILED_WRITTEN)
 
 
@@ -104,28 +117,33 @@ def _locked(exports: Sequence[ERPExport]) -> tuple[list[ERPExport], list[ERPExpo
     return pending, [export for export in exports if export.status != ExportStatus.PENDING]
 
 
-def _plan(exports: Sequence[ERPExport], now: datetime) -> None:
+def _plan(exports: Sequence[ERPExport], now: datetime, took_ms: int) -> None:
     own = _columns(exports, "tries", "next_attempt_at", "error_message")
     ERPExport.objects.set_each(_keys(exports), own, within=ExportStatus.PENDING)
     details = [
-        {"try": e.tries, "next_attempt_at": e.next_attempt_at and e.next_attempt_at.isoformat()} for e in exports
+        {
+            "try": e.tries,
+            "duration_ms": took_ms,
+            "next_attempt_at": e.next_attempt_at and e.next_attempt_at.isoformat(),
+        }
+        for e in exports
     ]
     _note(exports, EventKind.RETRY, now, details)
 
 
-def _fail(exports: Sequence[ERPExport], now: datetime) -> None:
+def _fail(exports: Sequence[ERPExport], now: datetime, took_ms: int) -> None:
     own = _columns(exports, "error_message")
     ERPExport.objects.move_locked(
         _keys(exports),
         ExportStatus.PENDING,
         ExportStatus.FAILED,
-        own=own | _columns(exports, "tries"),
+        own=own | _columns(exports, "tries", "cause"),
         next_attempt_at=None,
         settled_at=now,
     )
     orders = [export.draft_order_id for export in exports]
     DraftOrder.objects.move_each(orders, OrderStatus.PUSHING, OrderStatus.ERROR, own=own, updated_at=now)
-    _note(exports, EventKind.FAILED, now, [{"try": export.tries} for export in exports])
+    _note(exports, EventKind.FAILED, now, [{"try": export.tries, "duration_ms": took_ms} for export in exports])
     outbox.announce(_keys(exports))
 
 

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterable
 
 from connectors.dropzones.base import Dropzone, Entry
-from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError
+from connectors.exceptions import ConfigError, ConnectorError, LeftBehindError, TargetExistsError
 
 
 def first_error(*found: Entry | ConnectorError | None) -> ConnectorError:
@@ -16,7 +16,7 @@ def taken(path: str) -> ConnectorError:
 
 
 def left_behind(path: str, change: str) -> ConnectorError:
-    return RejectedError(
+    return LeftBehindError(
         f"An earlier try left it at {path}, and {change}. "
         "Look there whether the ERP has the order before you push it again."
     )
