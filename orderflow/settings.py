@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "orderflow.demo",
     "connectors",
     "exports",
+    "exports.notices",
 ]
 
 MIDDLEWARE = [
@@ -200,6 +201,16 @@ SWEEP_INTERVAL_S = env.float("SWEEP_INTERVAL_S", default=15)
 ACK_POLL_INTERVAL_S = env.float("ACK_POLL_INTERVAL_S", default=60)
 ACK_POLL_IDLE_INTERVAL_S = env.float("ACK_POLL_IDLE_INTERVAL_S", default=900)
 
+# Where notices are sent from, such as smtp+tls://user:password@host:587. Empty: none are sent.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+vars().update(env.email_url_config(EMAIL_URL or "dummymail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="orderflow@localhost")
+# Where people open the admin: what the links in notices begin with.
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
+# So many failed exports over one connection within 15 minutes are an incident.
+FAILING_EXPORTS = env.int("FAILING_EXPORTS", default=5)
+
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL or f"embedded://{DATA_DIR / 'broker'}"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A push does not wait for a broker that is down: the sweep finds the work.
@@ -214,6 +225,7 @@ CELERY_TASK_QUEUES = (Queue("celery"), Queue("polls"), Queue("webhooks"))
 CELERY_TASK_ROUTES = {
     **{f"exports.tasks.{name}": {"queue": "polls"} for name in ("poll_acks", "tidy_up")},
     "exports.tasks.send_webhooks": {"queue": "webhooks"},
+    "exports.notices.tasks.watch": {"queue": "polls"},
     "orderflow.api.tasks.forget": {"queue": "polls"},
 }
 # A worker takes a message when it has a process for it: one that it took before would wait behind a server that hangs.
@@ -233,6 +245,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget": {"task": "orderflow.api.tasks.forget", "schedule": 300.0},
     "tidy-due": {"task": "exports.tasks.tidy_due", "schedule": 300.0},
     "sweep-tests": {"task": "connectors.tasks.sweep_tests", "schedule": SWEEP_INTERVAL_S},
+    "watch": {"task": "exports.notices.tasks.watch", "schedule": 30.0},
     "poll-due": {"task": "exports.tasks.poll_due", "schedule": min(ACK_POLL_INTERVAL_S, 10.0)},
     "webhooks-due": {"task": "exports.tasks.webhooks_due", "schedule": 10.0},
 }

@@ -1,0 +1,11 @@
+from celery import shared_task
+
+from exports.notices import mails
+from exports.notices import watch as incidents
+
+
+@shared_task
+def watch() -> None:
+    """Open and close incidents, and send the e-mails that are due."""
+    incidents.compare()
+    mails.send_due()
