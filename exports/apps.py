@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib import admin
 
 
 class ExportsConfig(AppConfig):
@@ -12,3 +13,4 @@ class ExportsConfig(AppConfig):
         from exports.webhooks import admin, message_admin  # noqa: F401, PLC0415
 
         freed.connect(put_forward)
+        admin.site.index_template = "exports/dashboard.html"

@@ -223,7 +223,7 @@ CELERY_TASK_IGNORE_RESULT = True
 # turn.
 CELERY_TASK_QUEUES = (Queue("celery"), Queue("polls"), Queue("webhooks"))
 CELERY_TASK_ROUTES = {
-    **{f"exports.tasks.{name}": {"queue": "polls"} for name in ("poll_acks", "tidy_up")},
+    **{f"exports.tasks.{name}": {"queue": "polls"} for name in ("poll_acks", "tidy_up", "retry_failures")},
     "exports.tasks.send_webhooks": {"queue": "webhooks"},
     "exports.notices.tasks.watch": {"queue": "polls"},
     "orderflow.api.tasks.forget": {"queue": "polls"},
@@ -305,6 +305,7 @@ UNFOLD = {
     "SITE_TITLE": "OrderFlow",
     "SITE_HEADER": "OrderFlow",
     "SITE_SYMBOL": "local_shipping",
+    "DASHBOARD_CALLBACK": "exports.dashboard.page.context",
     "SIDEBAR": {"navigation": NAVIGATION},
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("tenancy/icon.svg")},

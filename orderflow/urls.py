@@ -7,6 +7,7 @@ from orderflow.api import error_pages
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", include("exports.dashboard.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("orderflow.api.urls")),
     re_path("^api/", error_pages.no_such_call),

@@ -1,0 +1,156 @@
+from datetime import timedelta
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from connectors import health
+from connectors.models import ERPConnection
+from exports.causes import Cause
+from exports.models import ERPExport
+from exports.notices import watch
+from exports.transitions import ExportStatus
+from orderflow.orders.models import DraftOrder
+from orderflow.orders.transitions import OrderStatus
+from orderflow.tenancy.models import Organization
+from orderflow.tenancy.roles import Role
+from tests.exports.conftest import Push
+from tests.tenants import log_in, log_in_superuser, make_tenant, page_url
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def client(organization: Organization) -> Client:
+    return log_in(organization, Role.OPS)
+
+
+def dashboard(client: Client) -> str:
+    answer = client.get(reverse("admin:index"))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def fail(export: ERPExport, **fields: object) -> None:
+    ERPExport.objects.filter(pk=export.pk).move(
+        ExportStatus.PENDING, ExportStatus.FAILED, settled_at=timezone.now(), **fields
+    )
+    DraftOrder.objects.filter(pk=export.draft_order_id).move(OrderStatus.PUSHING, OrderStatus.ERROR)
+
+
+def links(page: str, to: str) -> list[str]:
+    """The addresses of the page's links that begin so."""
+    return [part.partition('"')[0].replace("&amp;", "&") for part in page.split('href="')[1:] if part.startswith(to)]
+
+
+def test_a_new_installation_is_told_what_to_do_first(organization: Organization) -> None:
+    page = dashboard(log_in(organization, Role.ADMIN))
+    for text in ("1. Connect an ERP", "2. Bring an order in", "3. Approve it and push it", "Add a connection"):
+        assert text in page
+    assert "chart-of-hours" not in page
+    assert "An administrator or integrator" in dashboard(log_in(organization, Role.VIEWER))
+
+
+def test_the_next_step_is_the_test_of_the_connection(organization: Organization, connection: ERPConnection) -> None:
+    page = dashboard(log_in(organization, Role.ADMIN))
+    assert "It is not tested yet." in page
+    assert page_url(connection) in page
+    assert "Add a connection" not in page
+
+
+def test_after_the_first_push_the_figures_are_there(client: Client, push: Push) -> None:
+    push()
+    page = dashboard(client)
+    assert "Connect an ERP" not in page
+    for text in ("chart-of-hours", "Oldest pending", "Overdue answers", "From push to sent", "Nothing failed"):
+        assert text in page
+
+
+def test_each_figure_leads_to_what_it_counts(client: Client, push: Push, connection: ERPConnection) -> None:
+    pending, late, failed, other = push(), push(), push(), push()
+    rows = ERPExport.objects.filter(pk=late.pk)
+    rows.move(ExportStatus.PENDING, ExportStatus.SENT, answer_due_at=timezone.now() - timedelta(hours=1))
+    fail(failed, cause=Cause.ERP_REFUSED, error_code="A & B")
+    fail(other, cause=Cause.REJECTED)
+    page = dashboard(client)
+    lists = {url: client.get(url).content.decode() for url in links(page, "/admin/exports/erpexport/?")}
+    assert len(lists) >= 8
+    found = {url: [e for e in (pending, late, failed, other) if page_url(e) in text] for url, text in lists.items()}
+    assert [e for url, e in found.items() if "error_code__exact=A" in url] == [[failed]]
+    assert [e for url, e in found.items() if "cause__exact=REJECTED" in url] == [[other]]
+    assert all(e == [late] for url, e in found.items() if "answer_due_at__lt" in url)
+    assert all(e == [pending] for url, e in found.items() if "status__exact=PENDING" in url)
+    assert [e for url, e in found.items() if "status__exact=ACKED" in url] == [[]]
+
+
+def test_connections_in_trouble_come_first_and_say_why(
+    client: Client, organization: Organization, push: Push, connection: ERPConnection
+) -> None:
+    push()
+    for number in range(15):
+        ERPConnection.objects.create(
+            organization=organization, name=f"A{number}", connector_type="DROPZONE_JSON_V1", config_encrypted=b""
+        )
+    health.block(connection.pk, "The log-in was refused.")
+    page = dashboard(client)
+    assert page.index(page_url(connection)) < page.index(">A0<")
+    assert "The log-in was refused." in page
+    assert "1 pending, the oldest for" in page
+    assert "4 more; those in trouble come first" in page
+
+
+def test_an_open_incident_is_shown_until_it_is_over(client: Client, push: Push, connection: ERPConnection) -> None:
+    push()
+    health.block(connection.pk, "The log-in was refused.")
+    watch.compare()
+    assert "Connection blocked:" in dashboard(client)
+    health.release(connection.pk, actor="ops", cause="A test passed.")
+    watch.compare()
+    assert "Connection blocked:" not in dashboard(client)
+
+
+def test_it_tells_nothing_of_another_organization(client: Client, push: Push) -> None:
+    """S1."""
+    push()
+    globex = make_tenant("globex")
+    health.block(globex.connection.pk, "globex was refused.")
+    fail(globex.export, cause=Cause.REJECTED, error_message="globex")
+    watch.compare()
+    assert "globex" not in dashboard(client).lower()
+    everything = dashboard(log_in_superuser())
+    assert everything.lower().count("globex") > 3
+
+
+def test_who_belongs_to_no_organization_is_told_so(db: None) -> None:
+    make_tenant("globex")
+    page = dashboard(log_in(None))
+    assert "belongs to no organization" in page
+    assert "globex" not in page.lower()
+
+
+def test_what_came_from_a_server_is_escaped(client: Client, push: Push, connection: ERPConnection) -> None:
+    """S16."""
+    fail(push(), cause=Cause.ERP_REFUSED, error_code=HOSTILE, error_message=HOSTILE)
+    ERPConnection.objects.update(name=HOSTILE)
+    health.block(connection.pk, HOSTILE)
+    watch.compare()
+    failed = links(dashboard(client), reverse("retry_failures"))
+    for page in (dashboard(client), client.get(failed[0]).content.decode()):
+        assert HOSTILE not in page
+        assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("more", [0, 15])
+def test_it_asks_few_questions_however_much_there_is(client: Client, push: Push, more: int) -> None:
+    push()
+    for number in range(more):
+        health.block(make_tenant(f"more{number}").connection.pk, "Refused.")
+        fail(push(), cause=Cause.ERP_REFUSED, error_code=f"E{number}")
+    watch.compare()
+    for person in (client, log_in_superuser()):
+        with CaptureQueriesContext(database) as captured:
+            dashboard(person)
+        assert len(captured) <= 13, "\n".join(query["sql"] for query in captured)
