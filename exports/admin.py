@@ -11,7 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from exports import copies, giving_up, push_service
+from exports import export_page, giving_up, push_service
+from exports.export_page import VERDICTS
 from exports.models import AckFile, ERPExport, Verdict
 from exports.order_admin import PushableOrderAdmin, status_badge
 from exports.push_service import PushRefused, PushRequest
@@ -25,21 +26,11 @@ from orderflow.tenancy.scoped_admin import OwnRowsFilter, ScopedModelAdmin, acto
 admin.site.unregister(DraftOrder)
 admin.site.register(DraftOrder, PushableOrderAdmin)
 
-VERDICTS = {
-    Verdict.MATCHED: "success",
-    Verdict.CONFLICT: "danger",
-    Verdict.MALFORMED: "danger",
-    Verdict.LATE: "warning",
-    Verdict.ORPHAN: "warning",
-    Verdict.INCOMPLETE: "info",
-}
-# A longer document is for downloading.
-SHOWN_BYTES = 256 * 1024
-
 
 @admin.register(ERPExport)
 class ERPExportAdmin(PageAdmin):
     actions = ("retry", "give_up")
+    change_form_outer_before_template = "exports/standing.html"
     change_form_outer_after_template = "exports/timeline_and_document.html"
     list_display = (
         "created_at", "state", "order", "error", "erp_order", "sent_at", "next_attempt_at", "erp_connection",
@@ -72,7 +63,7 @@ class ERPExportAdmin(PageAdmin):
     def document(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The exact bytes that were sent."""
         export = self.get_object(request, unquote(object_id))
-        content = _document(export)
+        content = export_page.document(export)
         if content is None:
             raise Http404(f"The copy of {export} is not stored yet.")
         headers = {"Content-Disposition": f'attachment; filename="{export.filename}"'}
@@ -81,12 +72,7 @@ class ERPExportAdmin(PageAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
-        context["events"] = obj.events.all()
-        context["ack_files"] = obj.ack_files.all()
-        content = _document(obj)
-        context["document_stored"] = content is not None
-        context["document_text"] = content.decode(errors="replace") if content and len(content) <= SHOWN_BYTES else ""
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return super().render_change_form(request, {**context, **export_page.context(obj)}, *args, obj=obj, **kwargs)
 
     def notes(self, request: HttpRequest, obj: ERPExport) -> Iterator[Note]:
         if obj.error_message:
@@ -187,13 +173,3 @@ class AckFileAdmin(ScopedModelAdmin):
     @admin.display(description="content")
     def content(self, ack: AckFile) -> SafeString:
         return format_html('<pre class="text-xs whitespace-pre-wrap">{}</pre>', ack.raw)
-
-
-def _document(export: ERPExport) -> bytes | None:
-    """None while there is no copy."""
-    try:
-        with copies.read(export) as file:
-            content: bytes = file.read()
-    except FileNotFoundError:
-        return None
-    return content

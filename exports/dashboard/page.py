@@ -16,11 +16,11 @@ from connectors.models import ERPConnection
 from exports.dashboard import figures
 from exports.dashboard.figures import Figures, Way
 from exports.dashboard.percentiles import Spread
-from exports.dashboard.words import in_words
 from exports.failures import LATELY, FailureGroup
 from exports.notices.models import Incident
 from exports.order_admin import BADGES
 from exports.transitions import ExportStatus
+from exports.words import in_words
 from orderflow.tenancy.admin_page import badge
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, membership_of

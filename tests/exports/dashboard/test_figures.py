@@ -8,9 +8,9 @@ from django.utils import timezone
 from connectors.models import ERPConnection
 from exports.dashboard import figures
 from exports.dashboard.figures import Figures
-from exports.dashboard.words import in_words
 from exports.models import ERPExport
 from exports.transitions import ExportStatus
+from exports.words import in_words
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.conftest import Push

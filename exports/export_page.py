@@ -1,0 +1,44 @@
+"""What an export's page shows below its fields: the steps, the answers as they came, the document."""
+
+from typing import Any
+
+from exports import copies, timeline
+from exports.models import ERPExport, Verdict
+from exports.order_admin import status_badge
+from orderflow.tenancy.admin_page import badge
+
+VERDICTS = {
+    Verdict.MATCHED: "success",
+    Verdict.CONFLICT: "danger",
+    Verdict.MALFORMED: "danger",
+    Verdict.LATE: "warning",
+    Verdict.ORPHAN: "warning",
+    Verdict.INCOMPLETE: "info",
+}
+# A longer document is for downloading.
+SHOWN_BYTES = 256 * 1024
+
+
+def context(export: ERPExport) -> dict[str, Any]:
+    content = document(export)
+    return {
+        "badge": status_badge(export),
+        "standing": timeline.standing(export),
+        "steps": timeline.steps(export),
+        "answers": [
+            (ack, badge(ack.get_verdict_display(), VERDICTS.get(Verdict(ack.verdict), "")))
+            for ack in export.ack_files.all()
+        ],
+        "document_stored": content is not None,
+        "document_text": content.decode(errors="replace") if content and len(content) <= SHOWN_BYTES else "",
+    }
+
+
+def document(export: ERPExport) -> bytes | None:
+    """The exact bytes that were sent; None while there is no copy."""
+    try:
+        with copies.read(export) as file:
+            content: bytes = file.read()
+    except FileNotFoundError:
+        return None
+    return content
