@@ -31,7 +31,7 @@ admin.site.register(DraftOrder, PushableOrderAdmin)
 class ERPExportAdmin(PageAdmin):
     actions = ("retry", "give_up")
     change_form_outer_before_template = "exports/standing.html"
-    change_form_outer_after_template = "exports/timeline_and_document.html"
+    change_form_outer_after_template = "exports/answers_and_document.html"
     list_display = (
         "created_at", "state", "order", "error", "erp_order", "sent_at", "next_attempt_at", "erp_connection",
         "organization",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.utils import formats, timezone
 from django.utils.timesince import timesince, timeuntil
 
@@ -66,8 +67,7 @@ def standing(export: ERPExport) -> str:
         return f"It failed{_ago(export.settled_at)}. Nothing more happens by itself."
     if export.status == S.SENT:
         return f"It was put where the ERP picks it up{_ago(export.sent_at)}. {_answer(export)}"
-    since = timesince(export.created_at)
-    return f"It has waited for {since}. {_next_try(export.next_attempt_at)}"
+    return f"It waits, pushed{_ago(export.created_at)}. {_next_try(export.next_attempt_at)}"
 
 
 def _answer(export: ERPExport) -> str:
@@ -86,7 +86,7 @@ def _next_try(at: datetime | None) -> str:
 
 
 def _ago(at: datetime | None) -> str:
-    return f" {timesince(at)} ago" if at else ""
+    return f" {naturaltime(at)}" if at else ""
 
 
 def _step(event: ExportEvent) -> Step:

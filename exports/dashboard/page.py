@@ -72,6 +72,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "cards": _cards(found),
         "totals": [_total(found, status) for status in COLOURS],
         "chart": json.dumps(_chart(found)),
+        "counted": f"{figures.COUNTED:,}",
         "chart_options": json.dumps(CHART_OPTIONS),
         "failures": [(each, _failed_url(each.group), _retry_url(each.group)) for each in found.failures],
         "ways": [(way, _health(way.connection), _pending_url(way), _overdue_url(way)) for way in ways[:WAYS_SHOWN]],

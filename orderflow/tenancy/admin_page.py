@@ -127,4 +127,4 @@ def page_link(row: Any) -> SafeString | str:
     if row is None:
         return ""
     url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}" class="text-primary-600 whitespace-nowrap dark:text-primary-500">{}</a>', url, row)
+    return format_html('<a href="{}" class="text-primary-600 whitespace-nowrap dark:text-primary-400">{}</a>', url, row)
