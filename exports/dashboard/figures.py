@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from django.db import connections
 from django.db.models import (
@@ -131,7 +132,7 @@ def _hour(begins: datetime, total: int, by_state: dict[tuple[datetime, str], int
 
 def _totals(exports: QuerySet[ERPExport], bounds: list[datetime]) -> Counter[datetime]:
     """By the hour's begin, each as far as `COUNTED`: in one query that an index alone answers."""
-    counts, parameters = [], []
+    counts, parameters = list[str](), list[Any]()
     for number, (begin, end) in enumerate(pairwise(bounds)):
         hour = exports.filter(created_at__gte=begin, created_at__lt=end).order_by()
         statement, own = hour.values_list(Value(1, IntegerField()))[:COUNTED].query.sql_with_params()

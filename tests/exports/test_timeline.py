@@ -32,7 +32,7 @@ def test_every_step_says_what_is_known_of_it(acked: ERPExport) -> None:
     sent = found["Sent"]
     assert (sent["Try"], sent["Remote path"], sent["SHA-256"]) == ("1", acked.dropzone_path, acked.document_sha256)
     assert sent["Bytes"] == f"{acked.document_size:,}"
-    assert sent["Took"].endswith(" s")
+    assert sent["Took"].endswith("s")
     assert found["Acknowledged"] == {
         "Answer file": f"ack_{acked.filename}",
         "ERP order id": "SO-77",
