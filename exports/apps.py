@@ -1,5 +1,4 @@
 from django.apps import AppConfig
-from django.contrib import admin
 
 
 class ExportsConfig(AppConfig):
@@ -8,9 +7,11 @@ class ExportsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported from here on.
+        from django.contrib.admin import site  # noqa: PLC0415
+
         from connectors.health import freed  # noqa: PLC0415
         from exports.releases import put_forward  # noqa: PLC0415
         from exports.webhooks import admin, message_admin  # noqa: F401, PLC0415
 
         freed.connect(put_forward)
-        admin.site.index_template = "exports/dashboard.html"
+        site.index_template = "exports/dashboard.html"

@@ -1,6 +1,5 @@
 """What failed in the last 24 hours and waits for a person, in groups of one cause; and pushing a whole group again."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,14 +7,18 @@ from uuid import UUID
 from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
-from exports import push_service
+from connectors.models import ERPConnection
+from exports import bulk_push
+from exports.bulk_push import BulkPush, Outcome
 from exports.causes import DOUBTFUL, Cause
 from exports.models import ERPExport
-from exports.push_service import PushRefused, PushRequest
+from exports.push_service import PushRefused
 from exports.transitions import ExportStatus
 from orderflow.orders.transitions import OrderStatus
 
 LATELY = timedelta(hours=24)
+# Its orders are locked for so long as the batch takes.
+BATCH = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,21 +94,20 @@ class Retried:
 
 def retry(group: FailureGroup, *, until: datetime, actor: str) -> Retried:
     """Each over its own connection again, with a new export."""
-    exports = members(group, until=until).order_by("created_at")
-    return _retry_each(exports, list(exports.values_list("pk", flat=True)), actor)
+    connection = ERPConnection.objects.select_related("organization").get(pk=group.connection_id)
+    bulk = BulkPush(organization=connection.organization, actor=actor, source=OrderStatus.ERROR, connection=connection)
+    exports = members(group, until=until).order_by("created_at", "pk")
+    ids = list(exports.values_list("pk", flat=True))
+    # Read anew for each batch: of many, somebody may have taken some in hand before their turn comes.
+    batches = (exports.filter(pk__any_of=ids[first : first + BATCH]) for first in range(0, len(ids), BATCH))
+    outcomes = [outcome for batch in batches for outcome in _retry_batch(bulk, batch)]
+    refusals = tuple(str(outcome.refusal) for outcome in outcomes if outcome.refusal)
+    return Retried(count=len(outcomes) - len(refusals), refusals=refusals)
 
 
-def _retry_each(exports: QuerySet[ERPExport], ids: Iterable[UUID], actor: str) -> Retried:
-    count, refusals = 0, []
-    for pk in ids:
-        # Read one by one: of many, somebody may have taken one in hand before its turn comes.
-        export = exports.select_related("draft_order__organization", "connection").filter(pk=pk).first()
-        if export is None:
-            continue
-        try:
-            push_service.retry(PushRequest(order=export.draft_order, actor=actor, connection=export.connection))
-        except PushRefused as refusal:
-            refusals.append(str(refusal))
-        else:
-            count += 1
-    return Retried(count=count, refusals=tuple(refusals))
+def _retry_batch(bulk: BulkPush, exports: QuerySet[ERPExport]) -> list[Outcome]:
+    orders = list(exports.values_list("draft_order", flat=True))
+    try:
+        return bulk_push.push_each(bulk, orders) if orders else []
+    except PushRefused as refusal:
+        return [Outcome(order_id=order, status=OrderStatus.ERROR, refusal=refusal) for order in orders]

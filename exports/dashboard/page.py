@@ -133,7 +133,7 @@ def _chart(found: Figures) -> dict[str, Any]:
 
 def _by_trouble(way: Way) -> tuple[bool, bool, bool, str]:
     connection = way.connection
-    return not connection.blocked_at, not is_paused(connection), not way.overdue, connection.name
+    return not connection.blocked_at, not is_paused(connection.paused_until), not way.overdue, connection.name
 
 
 def _health(connection: ERPConnection) -> str:

@@ -99,6 +99,17 @@ def test_what_fails_again_afterwards_is_not_retried_again(fail: Fail) -> None:
     assert (successors(first), successors(later)) == (1, 0)
 
 
+def test_many_are_retried_in_batches_and_wake_the_lane(
+    fail: Fail, monkeypatch: pytest.MonkeyPatch, queue: list[UUID], django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(failures, "BATCH", 2)
+    exports = [fail() for _ in range(5)]
+    with django_capture_on_commit_callbacks(execute=True):
+        assert failures.retry(group_of(exports[0]), until=timezone.now(), actor="ops").count == 5
+    assert successors(*exports) == 5
+    assert queue == [exports[0].connection_id]
+
+
 def test_refusals_are_told(fail: Fail) -> None:
     export = fail()
     ERPConnection.objects.update(status=ERPConnection.Status.DISABLED)

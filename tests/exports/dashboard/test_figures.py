@@ -116,8 +116,8 @@ def test_a_person_sees_the_own_organization_and_a_superuser_all(person: User, pu
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (0, "0 ms"), (0.067, "67 ms"), (1, "1.0 s"), (9.94, "9.9 s"), (42.4, "42 s"), (200, "3 min 20 s"), (3600, "1 h 0 min"),
-        (7_500, "2 h 5 min"), (90_000, "1 d 1 h"),
+        (0, "0 ms"), (0.067, "67 ms"), (1, "1.0 s"), (9.94, "9.9 s"), (42.4, "42 s"), (200, "3 min 20 s"),
+        (3600, "1 h 0 min"), (7_500, "2 h 5 min"), (90_000, "1 d 1 h"),
     ],
 )  # fmt: skip
 def test_durations_in_words(seconds: float, words: str) -> None:
