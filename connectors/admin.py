@@ -9,7 +9,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
-from connectors import connection_service
+from connectors import connection_history, connection_service
 from connectors.connection_columns import is_paused, local_time
 from connectors.connection_service import NotPaused
 from connectors.exceptions import ConfigError
@@ -25,8 +25,6 @@ from orderflow.tenancy.scoped_admin import actor
 
 OWN_FIELDS = ("organization", "connector", "name", "status", "is_default")
 STATE_FIELDS = ("health", "last_test")
-# The newest.
-EVENTS_SHOWN = 50
 
 
 @admin.register(ERPConnection)
@@ -113,7 +111,7 @@ class ERPConnectionAdmin(TestingAdmin):
         page = context["adminform"].model_admin = copy(self)
         page.conditional_fields = shown_when(type(context["adminform"].form))
         if obj is not None:
-            context["events"] = obj.events.order_by("-id")[:EVENTS_SHOWN]
+            context["events"] = connection_history.history(obj, with_values=self.has_edit_permission(request))
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def notes(self, request: HttpRequest, obj: ERPConnection) -> Iterator[Note]:

@@ -13,12 +13,13 @@ from django.utils import timezone
 
 from connectors import health
 from connectors.base_connector import BaseConnector
+from connectors.changes_told import changes_told
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from connectors.ports import TestResult, TestStep
 from connectors.registry import registry
 from connectors.secrets_stay import require_secrets_for
-from orderflow.tenancy.models import record
+from orderflow.tenancy.models import VALUES, record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +81,7 @@ def _require_types(connector: BaseConnector, changes: Mapping[str, Any]) -> None
 
 def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -> ERPConnection:
     """Create or change a connection; an edit releases a block. Raises `ConfigError`, nothing is saved then."""
+    before = None if connection._state.adding else ERPConnection.objects.filter(pk=connection.pk).first()
     for name in ("name", "status", "is_default"):
         value = getattr(changes, name)
         if value is not None:
@@ -89,7 +91,7 @@ def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -
         connection.set_config(merged_config(connection, changes.config or {}))
         changed += ["config_encrypted"]
     try:
-        _write(connection, changed, actor, sorted(changes.config or {}))
+        _write(connection, changed, actor, changes.config or {}, before)
     except IntegrityError as error:
         raise ConfigError(f"There is a connection named {connection.name!r} already.", field="name") from error
     connection.refresh_from_db()
@@ -97,7 +99,9 @@ def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -
 
 
 @transaction.atomic
-def _write(connection: ERPConnection, changed: list[str], actor: str, config_fields: list[str]) -> None:
+def _write(
+    connection: ERPConnection, changed: list[str], actor: str, config: Mapping[str, Any], before: ERPConnection | None
+) -> None:
     creating = connection._state.adding
     if connection.is_default:
         others = ERPConnection.objects.filter(organization_id=connection.organization_id, is_default=True)
@@ -114,7 +118,8 @@ def _write(connection: ERPConnection, changed: list[str], actor: str, config_fie
         "create connection" if creating else "edit connection",
         connection,
         fields=", ".join(changed),
-        config=", ".join(config_fields),
+        config=", ".join(sorted(config)),
+        **{VALUES: changes_told(before, connection, config)},
     )
 
 

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -11,25 +12,28 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from exports import export_page, giving_up, push_service
-from exports.export_page import VERDICTS
-from exports.models import AckFile, ERPExport, Verdict
+from exports import export_page, giving_up, search
+from exports.bulk.list_admin import BulkListAdmin
+from exports.bulk.models import SOURCES, BulkJob
+from exports.models import ERPExport
 from exports.order_admin import PushableOrderAdmin, status_badge
-from exports.push_service import PushRefused, PushRequest
+from exports.push_service import PushRefused
+from exports.search_admin import KnownAsAdmin
 from exports.transitions import ExportStatus
 from orderflow.orders.models import DraftOrder
-from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge, page_link
-from orderflow.tenancy.roles import Action
-from orderflow.tenancy.scope import may
-from orderflow.tenancy.scoped_admin import OwnRowsFilter, ScopedModelAdmin, actor
+from orderflow.tenancy.admin_page import Button, Note, page_link
+from orderflow.tenancy.date_span import DateSpanFilter
+from orderflow.tenancy.scope import User
+from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
 
 admin.site.unregister(DraftOrder)
 admin.site.register(DraftOrder, PushableOrderAdmin)
 
 
 @admin.register(ERPExport)
-class ERPExportAdmin(PageAdmin):
+class ERPExportAdmin(KnownAsAdmin, BulkListAdmin):
     actions = ("retry", "give_up")
+    bulk_offers = ((BulkJob.Kind.RETRY, "Retry all failed of this list"),)
     change_form_outer_before_template = "exports/standing.html"
     change_form_outer_after_template = "exports/answers_and_document.html"
     list_display = (
@@ -37,10 +41,10 @@ class ERPExportAdmin(PageAdmin):
         "organization",
     )  # fmt: skip
     list_display_links = ("created_at",)
-    list_filter = ("organization", "status", ("connection", OwnRowsFilter), "created_at")
+    list_filter = ("organization", "status", ("connection", OwnRowsFilter), ("created_at", DateSpanFilter))
+    list_filter_submit = True
     list_select_related = ("organization", "draft_order", "connection")
-    search_fields = ("filename", "draft_order__external_order_number", "erp_order_id", "draft_order__customer__name")
-    search_help_text = "File name, order number, ERP order id or customer"
+    sortable_by = ("created_at",)
     fieldsets = (
         (None, {"fields": (
             ("state", "tries"), ("order", "erp_connection"), ("superseded", "successor"), "filename", "dropzone_path",
@@ -57,8 +61,15 @@ class ERPExportAdmin(PageAdmin):
         view = self.admin_site.admin_view(self.document)
         return [path("<path:object_id>/document/", view, name="export_document"), *super().get_urls()]
 
-    def has_push_permission(self, request: HttpRequest) -> bool:
-        return may(request.user, Action.PUSH)
+    def known_as(self, term: str, user: User) -> set[UUID]:
+        return search.exports_known_as(term, user)
+
+    def orders_of(self, rows: models.QuerySet[ERPExport]) -> models.QuerySet[DraftOrder]:
+        return DraftOrder.objects.filter(pk__in=rows.order_by().values("draft_order"))
+
+    def waiting_among(self, rows: models.QuerySet[ERPExport], kind: BulkJob.Kind) -> models.QuerySet[DraftOrder]:
+        failed = rows.filter(status=ExportStatus.FAILED, superseded_by=None)
+        return self.orders_of(failed).filter(status=SOURCES[kind])
 
     def document(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The exact bytes that were sent."""
@@ -90,16 +101,9 @@ class ERPExportAdmin(PageAdmin):
             yield Button(action="give_up", label="Give up", icon="cancel", ask="Why no answer will come")
 
     @admin.action(description="Retry", permissions=["push"])
-    def retry(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> None:
+    def retry(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> HttpResponse | None:
         """Over the same connection as before."""
-        who = actor(request)
-        self.run_each(
-            request,
-            rows.select_related("draft_order__organization", "connection"),
-            lambda e: push_service.retry(PushRequest(order=e.draft_order, actor=who, connection=e.connection)),
-            done="retried",
-            refusal=PushRefused,
-        )
+        return self.push_or_ask(request, rows, BulkJob.Kind.RETRY)
 
     @admin.action(description="Give up waiting for the answer", permissions=["push"])
     def give_up(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> None:
@@ -112,7 +116,7 @@ class ERPExportAdmin(PageAdmin):
             refusal=PushRefused,
         )
 
-    @admin.display(description="status", ordering="status")
+    @admin.display(description="status")
     def state(self, export: ERPExport) -> SafeString:
         return status_badge(export)
 
@@ -132,44 +136,10 @@ class ERPExportAdmin(PageAdmin):
     def successor(self, export: ERPExport) -> SafeString | str:
         return page_link(getattr(export, "superseded_by", None))
 
-    @admin.display(description="ERP order id", ordering="erp_order_id")
+    @admin.display(description="ERP order id")
     def erp_order(self, export: ERPExport) -> SafeString:
         return format_html('<span class="whitespace-nowrap">{}</span>', export.erp_order_id or "-")
 
     @admin.display(description="error")
     def error(self, export: ERPExport) -> SafeString:
         return format_html('<div class="sentence">{}</div>', Truncator(export.error_message).chars(80))
-
-
-@admin.register(AckFile)
-class AckFileAdmin(ScopedModelAdmin):
-    list_display = ("seen_at", "outcome", "order", "name", "reason", "erp_connection", "organization")
-    list_display_links = ("seen_at", "name")
-    list_filter = ("organization", "verdict", ("connection", OwnRowsFilter), "seen_at")
-    list_select_related = ("organization", "connection", "export__draft_order")
-    search_fields = ("name",)
-    search_help_text = "File name"
-    fields = (
-        ("outcome", "reason"), "name", ("order", "erp_connection"), "sent_export", "seen_at",
-        "left_because", "sha256", "size", "content",
-    )  # fmt: skip
-
-    @admin.display(description="verdict", ordering="verdict")
-    def outcome(self, ack: AckFile) -> SafeString:
-        return badge(ack.get_verdict_display(), VERDICTS.get(Verdict(ack.verdict), ""))
-
-    @admin.display(description="connection")
-    def erp_connection(self, ack: AckFile) -> SafeString | str:
-        return page_link(ack.connection)
-
-    @admin.display(description="order")
-    def order(self, ack: AckFile) -> SafeString | str:
-        return page_link(ack.export and ack.export.draft_order)
-
-    @admin.display(description="export")
-    def sent_export(self, ack: AckFile) -> SafeString | str:
-        return page_link(ack.export)
-
-    @admin.display(description="content")
-    def content(self, ack: AckFile) -> SafeString:
-        return format_html('<pre class="text-xs whitespace-pre-wrap">{}</pre>', ack.raw)

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from django.db import models
 
 from connectors.models import ERPConnection
+from exports.bulk.models import BulkJob as BulkJob  # noqa: PLC0414 - it is one of the models
 from exports.causes import Cause
-from exports.lane import Lane as Lane  # noqa: PLC0414 - it is one of the models
+from exports.lane import Lane as Lane  # noqa: PLC0414 - as above
 from exports.transitions import ALLOWED, LIVE, ExportStatus
 from exports.webhooks.models import WebhookEndpoint as WebhookEndpoint  # noqa: PLC0414 - as above
 from exports.webhooks.models import WebhookMessage as WebhookMessage  # noqa: PLC0414 - as above
@@ -100,6 +101,7 @@ class ERPExport(models.Model):
                 condition=models.Q(status=ExportStatus.FAILED),
                 name="export_failed",
             ),
+            models.Index(fields=["erp_order_id"], condition=~models.Q(erp_order_id=""), name="export_by_erp_order"),
         ]
 
     def __str__(self) -> str:
@@ -182,6 +184,7 @@ class AckFile(models.Model):
                 condition=models.Q(verdict__in=[verdict for verdict in Verdict if verdict != Verdict.MATCHED]),
                 name="ack_not_matched",
             ),
+            models.Index(fields=["seen_at"], name="ack_by_time"),
         ]
 
     def __str__(self) -> str:

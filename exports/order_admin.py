@@ -2,23 +2,24 @@
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from exports import push_service
+from exports import search
+from exports.bulk.list_admin import BulkListAdmin
+from exports.bulk.models import SOURCES, BulkJob
 from exports.models import ERPExport
-from exports.push_service import PushRefused, PushRequest
+from exports.search_admin import KnownAsAdmin
 from exports.transitions import ExportStatus
 from orderflow.orders.admin import DraftOrderAdmin
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.admin_page import Button, badge
-from orderflow.tenancy.roles import Action
-from orderflow.tenancy.scope import may
-from orderflow.tenancy.scoped_admin import actor
+from orderflow.tenancy.scope import User
 
 BADGES = {
     ExportStatus.PENDING: "info",
@@ -29,15 +30,28 @@ BADGES = {
 
 
 def status_badge(export: ERPExport) -> SafeString:
-    return badge(export.get_status_display(), BADGES[ExportStatus(export.status)])
+    """With the time since when it is so."""
+    since = {ExportStatus.PENDING: export.created_at, ExportStatus.SENT: export.sent_at}
+    state = ExportStatus(export.status)
+    return badge(export.get_status_display(), BADGES[state], since=since.get(state, export.settled_at))
 
 
-class PushableOrderAdmin(DraftOrderAdmin):
+class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
     actions: ClassVar[tuple[str, ...]] = (*DraftOrderAdmin.actions, "push", "retry")
+    bulk_offers = (
+        (BulkJob.Kind.PUSH, "Push all approved of this list"),
+        (BulkJob.Kind.RETRY, "Retry all in error of this list"),
+    )
     change_form_outer_after_template = "exports/exports_of_order.html"
 
-    def has_push_permission(self, request: HttpRequest) -> bool:
-        return may(request.user, Action.PUSH)
+    def known_as(self, term: str, user: User) -> set[UUID]:
+        return search.orders_known_as(term, user)
+
+    def orders_of(self, rows: models.QuerySet[DraftOrder]) -> models.QuerySet[DraftOrder]:
+        return rows
+
+    def waiting_among(self, rows: models.QuerySet[DraftOrder], kind: BulkJob.Kind) -> models.QuerySet[DraftOrder]:
+        return rows.filter(status=SOURCES[kind])
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
@@ -55,28 +69,9 @@ class PushableOrderAdmin(DraftOrderAdmin):
         yield from super().buttons(request, obj)
 
     @admin.action(description="Push over the default connection", permissions=["push"])
-    def push(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> None:
-        who = actor(request)
-        self.run_each(
-            request,
-            rows.select_related("organization"),
-            lambda order: push_service.push(PushRequest(order=order, actor=who)),
-            done="pushed",
-            refusal=PushRefused,
-        )
+    def push(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> HttpResponse | None:
+        return self.push_or_ask(request, rows, BulkJob.Kind.PUSH)
 
     @admin.action(description="Retry over the same connection", permissions=["push"])
-    def retry(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> None:
-        who = actor(request)
-        self.run_each(
-            request,
-            rows.select_related("organization"),
-            lambda order: push_service.retry(_same_way(order, who)),
-            done="retried",
-            refusal=PushRefused,
-        )
-
-
-def _same_way(order: DraftOrder, who: str) -> PushRequest:
-    last = ERPExport.objects.filter(draft_order=order).select_related("connection").order_by("-created_at").first()
-    return PushRequest(order=order, actor=who, connection=last.connection if last else None)
+    def retry(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> HttpResponse | None:
+        return self.push_or_ask(request, rows, BulkJob.Kind.RETRY)

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from connectors import health
 from connectors.exceptions import ConnectorError
 from exports import ack_poller, copies, delivery, failures, tidying, wake_ups
+from exports.bulk import jobs
 from exports.failures import FailureGroup
 from exports.models import Lane
 from exports.polling import due_for_polling
@@ -74,6 +75,16 @@ def retry_failures(connection_id: str, cause: str, error_code: str, until: str, 
     logger.info("%s of connection %s: %s retried", group.title, connection_id, retried.count)
     if retried.refusals:
         logger.warning("%s refused, the first because: %s", len(retried.refusals), retried.refusals[0])
+
+
+@shared_task
+def run_bulk_job(job_id: str) -> None:
+    jobs.run(UUID(job_id))
+
+
+@shared_task
+def bulk_jobs_due() -> None:
+    jobs.call_due()
 
 
 @shared_task

@@ -24,6 +24,7 @@ NAVIGATION: list[dict[str, Any]] = [
         "items": [
             _item("Exports", "outbox", "exports_erpexport"),
             _item("Acknowledgement files", "inbox", "exports_ackfile"),
+            _item("Bulk jobs", "stacks", "exports_bulkjob"),
             _item("Connections", "cable", "connectors_erpconnection"),
         ],
     },

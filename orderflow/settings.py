@@ -43,6 +43,7 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -224,7 +225,10 @@ CELERY_TASK_IGNORE_RESULT = True
 # turn.
 CELERY_TASK_QUEUES = (Queue("celery"), Queue("polls"), Queue("webhooks"))
 CELERY_TASK_ROUTES = {
-    **{f"exports.tasks.{name}": {"queue": "polls"} for name in ("poll_acks", "tidy_up", "retry_failures")},
+    **{
+        f"exports.tasks.{name}": {"queue": "polls"}
+        for name in ("poll_acks", "tidy_up", "retry_failures", "run_bulk_job")
+    },
     "exports.tasks.send_webhooks": {"queue": "webhooks"},
     "exports.notices.tasks.watch": {"queue": "polls"},
     "orderflow.api.tasks.forget": {"queue": "polls"},
@@ -248,6 +252,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-tests": {"task": "connectors.tasks.sweep_tests", "schedule": SWEEP_INTERVAL_S},
     "watch": {"task": "exports.notices.tasks.watch", "schedule": 30.0},
     "poll-due": {"task": "exports.tasks.poll_due", "schedule": min(ACK_POLL_INTERVAL_S, 10.0)},
+    "bulk-jobs-due": {"task": "exports.tasks.bulk_jobs_due", "schedule": 15.0},
     "webhooks-due": {"task": "exports.tasks.webhooks_due", "schedule": 10.0},
 }
 

@@ -13,7 +13,7 @@ from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports import push_service
-from exports.models import AckFile, ERPExport, Verdict, WebhookEndpoint, WebhookMessage
+from exports.models import AckFile, BulkJob, ERPExport, Verdict, WebhookEndpoint, WebhookMessage
 from exports.push_service import PushRequest
 from exports.webhooks import endpoint_service
 from orderflow.api import token_service
@@ -35,6 +35,7 @@ class Tenant:
     order: DraftOrder
     export: ERPExport
     ack: AckFile
+    job: BulkJob
     webhook: WebhookEndpoint
     message: WebhookMessage
     member: User
@@ -47,7 +48,7 @@ class Tenant:
         audit = AuditEntry.objects.filter(organization=self.organization).latest("id")
         found = (
             self.organization, self.member, self.token, self.order.customer, self.order, self.connection, self.export,
-            self.ack, self.webhook, self.message, audit,
+            self.ack, self.job, self.webhook, self.message, audit,
         )  # fmt: skip
         return {type(row): row for row in found}
 
@@ -66,6 +67,9 @@ def make_tenant(name: str) -> Tenant:
         organization=organization, connection=connection, export=export, name=f"ack_{name}.json", size=2,
         modified_at=0, raw="{}", verdict=Verdict.MATCHED, seen_at=NOW,
     )  # fmt: skip
+    job = BulkJob.objects.create(
+        organization=organization, kind=BulkJob.Kind.PUSH, asked_by=f"ops@{name}", asked_at=NOW, total=1
+    )
     member = make_user(organization, Role.VIEWER, f"member@{name}")
     token, _ = token_service.make(member, f"{name} shop", actor=f"admin@{name}")
     webhook = endpoint_service.create(
@@ -82,6 +86,7 @@ def make_tenant(name: str) -> Tenant:
         order=order,
         export=export,
         ack=ack,
+        job=job,
         member=member,
         token=token,
         webhook=webhook,

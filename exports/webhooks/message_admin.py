@@ -8,12 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from exports import search
+from exports.search_admin import KnownAsAdmin
 from exports.webhooks import endpoint_service
 from exports.webhooks.endpoint_service import NotFailed
 from exports.webhooks.models import MessageStatus, WebhookMessage, WebhookTry
 from orderflow.tenancy.admin_page import Button, PageAdmin, badge, page_link
+from orderflow.tenancy.date_span import DateSpanFilter
 from orderflow.tenancy.roles import Action
-from orderflow.tenancy.scope import may
+from orderflow.tenancy.scope import User, may
 from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
 
 STATES = {
@@ -24,21 +27,24 @@ STATES = {
 
 
 @admin.register(WebhookMessage)
-class WebhookMessageAdmin(PageAdmin):
+class WebhookMessageAdmin(KnownAsAdmin, PageAdmin):
     actions = ("send_again",)
     change_form_outer_after_template = "exports/webhook_tries.html"
     list_display = (
         "created_at", "state", "type", "sent_export", "webhook", "tries", "last_try", "next_attempt_at", "organization",
     )  # fmt: skip
     list_display_links = ("created_at",)
-    list_filter = ("organization", "status", "type", ("endpoint", OwnRowsFilter), "created_at")
+    list_filter = ("organization", "status", ("endpoint", OwnRowsFilter), ("created_at", DateSpanFilter))
+    list_filter_submit = True
+    sortable_by = ()
     list_select_related = ("organization", "endpoint", "export")
-    search_fields = ("=export__id", "export__filename")
-    search_help_text = "Export's id or file name"
     fields = (
         ("state", "type"), "webhook_id", ("sent_export", "webhook"), ("created_at", "settled_at"),
         ("tries", "next_attempt_at"), "body",
     )  # fmt: skip
+
+    def known_as(self, term: str, user: User) -> set[int]:
+        return search.messages_known_as(term, user)
 
     def has_edit_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Action.EDIT_CONNECTIONS)
@@ -71,15 +77,16 @@ class WebhookMessageAdmin(PageAdmin):
             refusal=NotFailed,
         )
 
-    @admin.display(description="status", ordering="status")
+    @admin.display(description="status")
     def state(self, message: WebhookMessage) -> SafeString:
-        return badge(message.get_status_display(), STATES[MessageStatus(message.status)])
+        since = message.settled_at or message.created_at
+        return badge(message.get_status_display(), STATES[MessageStatus(message.status)], since=since)
 
     @admin.display(description="export")
     def sent_export(self, message: WebhookMessage) -> SafeString | str:
         return page_link(message.export)
 
-    @admin.display(description="webhook", ordering="endpoint")
+    @admin.display(description="webhook")
     def webhook(self, message: WebhookMessage) -> SafeString | str:
         return page_link(message.endpoint)
 

@@ -117,6 +117,9 @@ class WebhookMessage(models.Model):
                 condition=models.Q(status__in=[MessageStatus.PENDING, MessageStatus.FAILED]),
                 name="webhook_not_delivered",
             ),
+            models.Index(fields=["endpoint", "-id"], name="webhook_by_endpoint"),
+            models.Index(fields=["export"], name="webhook_by_export"),
+            models.Index(fields=["created_at"], name="webhook_by_time"),
         ]
 
     def __str__(self) -> str:

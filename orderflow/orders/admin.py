@@ -13,6 +13,7 @@ from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.ready_check import blocking_reasons
 from orderflow.orders.transitions import EDITABLE, OrderStatus
 from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge
+from orderflow.tenancy.date_span import DateSpanFilter
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
 from orderflow.tenancy.scoped_admin import ScopedModelAdmin, ScopedTabularInline, actor
@@ -47,6 +48,13 @@ class DraftOrderLineInline(ScopedTabularInline):
     per_page = 50
     hide_title = True
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A cell has its column's head for a label, which is not read out for it."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field:
+            field.widget.attrs.setdefault("aria-label", str(db_field.verbose_name))
+        return field
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return editable_by(request, obj)
 
@@ -67,10 +75,10 @@ class DraftOrderAdmin(PageAdmin):
     list_display = (
         "number", "organization", "customer", "state", "order_date", "currency", "created_at", "erp_order_id", "error",
     )  # fmt: skip
-    list_filter = ("organization", "status", "created_at", "order_date")
+    list_filter = ("organization", "status", ("created_at", DateSpanFilter))
+    list_filter_submit = True
     list_select_related = ("organization", "customer")
-    search_fields = ("external_order_number", "customer__erp_customer_number", "customer__name", "erp_order_id")
-    search_help_text = "Order number, customer or ERP order id"
+    sortable_by = ("created_at",)
     readonly_fields = ("state", "approved", "created_by", "created_at", "erp_order_id", "error_message")
     order_fields = (
         "organization",
@@ -139,13 +147,13 @@ class DraftOrderAdmin(PageAdmin):
         who = actor(request)
         self.run_each(request, rows, lambda order: approval.reject(order, who), done="rejected", refusal=NotPossible)
 
-    @admin.display(description="number", ordering="external_order_number")
+    @admin.display(description="number")
     def number(self, order: DraftOrder) -> str:
         return str(order)
 
-    @admin.display(description="status", ordering="status")
+    @admin.display(description="status")
     def state(self, order: DraftOrder) -> SafeString:
-        return badge(order.get_status_display(), BADGES.get(OrderStatus(order.status), ""))
+        return badge(order.get_status_display(), BADGES.get(OrderStatus(order.status), ""), since=order.updated_at)
 
     @admin.display(description="approved")
     def approved(self, order: DraftOrder) -> str:

@@ -37,7 +37,9 @@ class DraftOrder(models.Model):
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="draft_orders", db_index=False
     )
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="draft_orders", null=True, blank=True)
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, related_name="draft_orders", null=True, blank=True, db_index=False
+    )
     external_order_number = models.CharField(max_length=80, blank=True)
     order_date = models.DateField(null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True, validators=[currency_code])
@@ -74,7 +76,13 @@ class DraftOrder(models.Model):
                 condition=models.Q(status__in=[status for status in OrderStatus if status != OrderStatus.PUSHED]),
                 name="order_not_pushed",
             ),
-            models.Index(fields=["external_order_number", "organization"], name="order_by_number"),
+            models.Index(fields=["customer", "-created_at"], name="order_by_customer"),
+            # For whole numbers, and for how they begin, which needs another order than people's.
+            models.Index(
+                fields=["external_order_number", "organization"],
+                opclasses=["varchar_pattern_ops", "uuid_ops"],
+                name="order_by_number",
+            ),
         ]
 
     def __str__(self) -> str:

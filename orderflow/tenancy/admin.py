@@ -7,7 +7,8 @@ from django.db import models
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from orderflow.tenancy.models import AuditEntry, Membership, Organization
+from orderflow.tenancy.date_span import DateSpanFilter
+from orderflow.tenancy.models import VALUES, AuditEntry, Membership, Organization
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scoped_admin import ORGANIZATION, ScopedModelAdmin, ScopedTabularInline, may_edit_members
 
@@ -103,11 +104,14 @@ class AuditEntryAdmin(ScopedModelAdmin):
     readonly_fields = fields
     list_display = ("at", "organization", "actor", "action", "subject_type", "subject_id", "details")
     list_display_links = ("at",)
-    list_filter = ("organization", "at")
+    list_filter = ("organization", ("at", DateSpanFilter))
+    list_filter_submit = True
     list_select_related = ("organization",)
-    search_fields = ("=actor", "=subject_id")
+    sortable_by = ()
+    # Exact: the letters' case is not looked past, or no index would help.
+    search_fields = ("actor__exact", "subject_id__exact")
     search_help_text = "User name or id of the row"
 
     @admin.display(description="details")
     def details(self, entry: AuditEntry) -> str:
-        return "; ".join(f"{name}: {value}" for name, value in entry.detail.items() if value)
+        return "; ".join(f"{name}: {value}" for name, value in entry.detail.items() if value and name != VALUES)

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin.utils import model_ngettext, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.defaultfilters import pluralize
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
 from orderflow.tenancy.scoped_admin import ScopedModelAdmin
 
@@ -96,8 +101,10 @@ class PageAdmin(ScopedModelAdmin):
         *,
         done: str,
         refusal: type[Exception],
+        what: str = "",
     ) -> None:
-        """Do `work` on each row; then say how many are `done` and why the others were refused."""
+        """Do `work` on each row; then say how many are `done` and why the others were refused. `what` the rows are, if
+        they are not the page's own."""
         count, refusals = 0, []
         for row in rows:
             try:
@@ -107,7 +114,8 @@ class PageAdmin(ScopedModelAdmin):
             else:
                 count += 1
         if count:
-            messages.success(request, f"{count} {model_ngettext(self.opts, count)} {done}.")
+            named = f"{what}{pluralize(count)}" if what else model_ngettext(self.opts, count)
+            messages.success(request, f"{count} {named} {done}.")
         if refusals:
             messages.warning(request, _refusal_text(refusals))
 
@@ -118,8 +126,14 @@ def _refusal_text(refusals: list[str]) -> str:
     return f"{len(refusals)} refused. {told}" + (f" And {more} more." if more > 0 else "")
 
 
-def badge(text: str, variant: str = "") -> SafeString:
-    return render_to_string("unfold/helpers/label.html", {"text": text, "variant": variant})
+def badge(text: str, variant: str = "", *, since: datetime | None = None) -> SafeString:
+    """`since` is told as the time that has gone by, and by the clock to who points at it."""
+    label = render_to_string("unfold/helpers/label.html", {"text": text, "variant": variant})
+    if since is None:
+        return label
+    ago = "just now" if timezone.now() - since < timedelta(minutes=1) else f"{timesince(since, depth=1)} ago"
+    clock = date_format(timezone.localtime(since), "Y-m-d H:i:s")
+    return format_html('{} <span class="text-xs whitespace-nowrap" title="{}">{}</span>', label, clock, ago)
 
 
 def page_link(row: Any) -> SafeString | str:

@@ -68,10 +68,14 @@ class AppendOnly(models.Model):
         raise HistoryIsFixed(f"{self._meta.verbose_name} rows are never deleted.")
 
 
+# In an audit line's detail: what a field was and is, for those only who may see it on the row's own page.
+VALUES = "values"
+
+
 class AuditEntry(AppendOnly):
     """Who did what to which row. `detail` holds names of fields and reasons, never a value that may be secret."""
 
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
     actor = models.CharField(max_length=150)
     action = models.CharField(max_length=40)
     subject_type = models.CharField(max_length=40)
@@ -82,7 +86,12 @@ class AuditEntry(AppendOnly):
     class Meta:
         verbose_name_plural = "audit entries"
         ordering = ["-id"]
-        indexes = [models.Index(fields=["subject_type", "subject_id"], name="audit_subject")]
+        indexes = [
+            models.Index(fields=["subject_id", "subject_type"], name="audit_by_subject"),
+            models.Index(fields=["organization", "-id"], name="audit_by_organization"),
+            models.Index(fields=["actor"], name="audit_by_actor"),
+            models.Index(fields=["at"], name="audit_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.subject_type} {self.subject_id}"

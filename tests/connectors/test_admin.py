@@ -483,3 +483,23 @@ def test_the_list_says_how_each_connection_fares(
     assert "The password was refused." in page
     assert f"Paused until {timezone.localtime(later):%Y-%m-%d %H:%M}" in page
     assert "3 sessions in a row failed." in client.get(page_url(connection)).content.decode()
+
+
+def test_the_page_tells_who_changed_what(sftp: ERPConnection, organization: Organization) -> None:
+    """S14. With values for who may edit it, without for the others, and in no list."""
+    connection_service.save(sftp, ConnectionChanges(config={"export_path": "out"}), actor="ina")
+    health.block(sftp.pk, "Log-in refused.")
+    editor, viewer = log_in(organization, Role.INTEGRATOR), log_in(organization, Role.VIEWER)
+    page = editor.get(page_url(sftp)).content.decode()
+    assert "export_path: /in → out" in page
+    told = [page.index(text) for text in ("Log-in refused.</p>", "by ina", "Create connection")]
+    assert told == sorted(told)
+    assert f"{list_url(AuditEntry)}?q={sftp.pk}" in page
+    page = viewer.get(page_url(sftp)).content.decode()
+    assert "by ina" in page
+    for client in (editor, viewer):
+        assert "Edit connection" not in client.get(list_url(AuditEntry), {"q": "nobody"}).content.decode()
+        found = client.get(list_url(AuditEntry), {"q": str(sftp.pk)}).content.decode()
+        assert "edit connection" in found
+        assert "→" not in found
+    assert "→ out" not in page

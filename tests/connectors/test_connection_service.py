@@ -149,7 +149,7 @@ def test_an_edit_counts_and_releases_a_block(organization: Organization) -> None
     assert (row.revision, row.blocked_at, row.blocked_reason) == (2, None, "")
 
 
-def test_the_audit_names_fields_and_no_values(organization: Organization) -> None:
+def test_the_audit_names_secrets_and_tells_what_else_was_changed(organization: Organization) -> None:
     """S4."""
     row = new(organization)
     connection_service.save(row, ConnectionChanges(config={"password": "canary-9"}), actor="ina")
@@ -158,8 +158,13 @@ def test_the_audit_names_fields_and_no_values(organization: Organization) -> Non
         ("create connection", "ina"),
         ("edit connection", "ina"),
     ]
-    assert entries[1][2] == {"fields": "config_encrypted", "config": "password"}
-    assert "canary" not in str(entries)
+    assert entries[1][2] == {"fields": "config_encrypted", "config": "password", "values": "password: replaced"}
+    config = {"export_path": "out", "password": None, "private_key": "canary-key"}
+    connection_service.save(row, ConnectionChanges(name="New", is_default=True, config=config), actor="ina")
+    assert AuditEntry.objects.latest("id").detail["values"] == (
+        "is_default: no → yes; name: SFTP → New; export_path: in → out; password: removed; private_key: entered"
+    )
+    assert "canary" not in str(list(AuditEntry.objects.values_list("detail")))
 
 
 def test_a_config_moved_to_another_row_is_not_opened(organization: Organization) -> None:

@@ -36,7 +36,8 @@ def failed(push: Push) -> ERPExport:
 
 
 def run(client: Client, action: str, *rows: ERPExport | DraftOrder) -> str:
-    data = {"action": action, "_selected_action": [row.pk for row in rows]}
+    """As chosen in the list, and confirmed where it asks."""
+    data = {"action": action, "_selected_action": [row.pk for row in rows], "confirmed": "yes"}
     return client.post(list_url(type(rows[0])), data, follow=True).content.decode()
 
 
@@ -89,7 +90,7 @@ def test_a_failed_export_is_retried_over_its_own_connection(
 
 def test_retrying_many_counts_and_names_what_it_refuses(client: Client, failed: ERPExport, push: Push) -> None:
     page = run(client, "retry", failed, push())
-    assert "1 export retried." in page
+    assert "1 draft order retried." in page
     assert "1 refused." in page
     assert "is PENDING" in page
 

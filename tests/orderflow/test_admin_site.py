@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, reverse
 
 from connectors.models import ERPConnection
-from exports.models import AckFile, ERPExport, WebhookEndpoint, WebhookMessage
+from exports.models import AckFile, BulkJob, ERPExport, WebhookEndpoint, WebhookMessage
 from orderflow.api.models import ApiToken
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
@@ -34,6 +34,7 @@ MAY_ADD: dict[type[Model], set[Role]] = {
     ERPConnection: {Role.ADMIN, Role.INTEGRATOR},
     ERPExport: set(),
     AckFile: set(),
+    BulkJob: set(),
     WebhookEndpoint: {Role.ADMIN, Role.INTEGRATOR},
     WebhookMessage: set(),
 }
@@ -48,6 +49,8 @@ MAY_RUN = {
     (ERPConnection, "resume"): {Role.ADMIN, Role.INTEGRATOR},
     (ERPExport, "retry"): {Role.ADMIN, Role.OPS},
     (ERPExport, "give_up"): {Role.ADMIN, Role.OPS},
+    (AckFile, "read_again"): {Role.ADMIN, Role.OPS},
+    (BulkJob, "stop"): {Role.ADMIN, Role.OPS},
     (ApiToken, "revoke"): {Role.ADMIN},
     (WebhookEndpoint, "test"): {Role.ADMIN, Role.INTEGRATOR},
     (WebhookEndpoint, "new_secret"): {Role.ADMIN, Role.INTEGRATOR},

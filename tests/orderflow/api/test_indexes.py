@@ -28,9 +28,8 @@ LOOKED_AT = 400
 TABLES = {"draft-orders": "orders_draftorder", "exports": "exports_erpexport", "ack-files": "exports_ackfile"}
 
 
-@pytest.fixture
-def api(api_as: ApiAs, organization: Organization) -> APIClient:
-    """Of one organization among several. Three of its orders, the oldest, are of another customer than the rest."""
+def add_tenants(organization: Organization) -> list[ERPConnection]:
+    """Their connections. Three orders of `organization`, the oldest, are of another customer than the rest."""
     ways = []
     for n in range(TENANTS):
         tenant = organization if n == 0 else Organization.objects.create(name=f"Other {n}", slug=f"other-{n}")
@@ -42,6 +41,13 @@ def api(api_as: ApiAs, organization: Organization) -> APIClient:
     rare = Customer.objects.create(organization=organization, erp_customer_number="RARE", name="Rare")
     oldest = DraftOrder.objects.filter(organization=organization).order_by("created_at").values("pk")[:3]
     DraftOrder.objects.filter(pk__in=oldest).update(customer=rare)
+    return ways
+
+
+@pytest.fixture
+def api(api_as: ApiAs, organization: Organization) -> APIClient:
+    """Of one organization among several."""
+    add_tenants(organization)
     rows.tidy_up()
     return api_as()
 

@@ -1,0 +1,109 @@
+"""The ledger of answers: what became of each file, in words, and a look into the folder at once."""
+
+from collections.abc import Iterator
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from exports import reading_again, search
+from exports.export_page import VERDICTS
+from exports.models import AckFile, Verdict
+from exports.reading_again import NotReadable
+from exports.search_admin import KnownAsAdmin
+from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge, page_link
+from orderflow.tenancy.date_span import DateSpanFilter
+from orderflow.tenancy.roles import Action
+from orderflow.tenancy.scope import User, may
+from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
+
+# What it means and what there is to do; the others need nobody.
+MEANINGS = {
+    Verdict.CONFLICT: (
+        "It contradicts the first answer, which stands. Ask the ERP's operator what became of the order; if it did not "
+        "arrive after all, push it as a new one."
+    ),
+    Verdict.LATE: (
+        "It answers an export that a newer one has replaced, so it changed nothing. If it says that the ERP took the "
+        "order, the ERP may have it twice: ask its operator."
+    ),
+    Verdict.ORPHAN: (
+        "No export of this connection has the file name that it answers, so it stays where it is: it may be a "
+        "neighbour's. If it is none, have the ERP write the name of the file that it took, behind ack_ or error_."
+    ),
+    Verdict.INCOMPLETE: (
+        "It cannot be read yet, for it may still be growing. Nothing is to be done: once its size and time stay the "
+        "same from one reading to the next, it is taken as it is."
+    ),
+    Verdict.MALFORMED: (
+        "It could not be read and lies in error/ now; the export still waits. Have the ERP write the answer again, "
+        "complete and under the same name: it is read like any other. A file in error/ is not read again."
+    ),
+}
+LEFT = "It counts, but it could not be moved away: {} Mend that; the next reading moves it."
+
+
+@admin.register(AckFile)
+class AckFileAdmin(KnownAsAdmin, PageAdmin):
+    actions = ("read_again",)
+    list_display = ("seen_at", "outcome", "order", "name", "reason", "erp_connection", "organization")
+    list_display_links = ("seen_at", "name")
+    list_filter = ("organization", "verdict", ("connection", OwnRowsFilter), ("seen_at", DateSpanFilter))
+    list_filter_submit = True
+    list_select_related = ("organization", "connection", "export__draft_order")
+    sortable_by = ()
+    fields = (
+        ("outcome", "reason"), "name", ("order", "erp_connection"), "sent_export", "seen_at",
+        "left_because", "sha256", "size", "content",
+    )  # fmt: skip
+
+    def known_as(self, term: str, user: User) -> set[int]:
+        return search.answers_known_as(term, user)
+
+    def has_push_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Action.PUSH)
+
+    def notes(self, request: HttpRequest, obj: AckFile) -> Iterator[Note]:
+        meaning = MEANINGS.get(Verdict(obj.verdict))
+        if meaning:
+            yield Note(level="info" if obj.verdict == Verdict.INCOMPLETE else "warning", text=meaning)
+        if obj.left_because:
+            yield Note(level="warning", text=LEFT.format(obj.left_because))
+
+    def buttons(self, request: HttpRequest, obj: AckFile) -> Iterator[Button]:
+        yield Button(action="read_again", label="Read the folder again", icon="refresh")
+
+    @admin.action(description="Read the connection's folder again", permissions=["push"])
+    def read_again(self, request: HttpRequest, rows: models.QuerySet[AckFile]) -> None:
+        """Once for each connection, whatever the number of files."""
+        who = actor(request)
+        self.run_each(
+            request,
+            reading_again.connections_of(rows),
+            lambda connection: reading_again.ask(connection, actor=who),
+            done="asked for now: its folder is read in a moment. Reload to see what came of it",
+            refusal=NotReadable,
+            what="connection",
+        )
+
+    @admin.display(description="verdict")
+    def outcome(self, ack: AckFile) -> SafeString:
+        return badge(ack.get_verdict_display(), VERDICTS.get(Verdict(ack.verdict), ""), since=ack.seen_at)
+
+    @admin.display(description="connection")
+    def erp_connection(self, ack: AckFile) -> SafeString | str:
+        return page_link(ack.connection)
+
+    @admin.display(description="order")
+    def order(self, ack: AckFile) -> SafeString | str:
+        return page_link(ack.export and ack.export.draft_order)
+
+    @admin.display(description="export")
+    def sent_export(self, ack: AckFile) -> SafeString | str:
+        return page_link(ack.export)
+
+    @admin.display(description="content")
+    def content(self, ack: AckFile) -> SafeString:
+        return format_html('<pre class="text-xs whitespace-pre-wrap">{}</pre>', ack.raw)

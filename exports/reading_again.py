@@ -1,0 +1,41 @@
+"""Answers that somebody does not want to wait for: the connection's folder is read now, not when its turn comes."""
+
+from functools import partial
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from connectors.models import ERPConnection
+from exports import wake_ups
+from exports.database_clock import from_now
+from exports.models import AckFile, Lane
+from orderflow.tenancy.models import record
+
+# A file that has not grown between two readings is taken for complete: a hand on the button must not make that sooner
+# than the schedule may.
+APART_S = 10
+
+
+class NotReadable(Exception):
+    """The connection's folder is not read just now."""
+
+
+def connections_of(answers: QuerySet[AckFile]) -> QuerySet[ERPConnection]:
+    return ERPConnection.objects.filter(pk__in=answers.order_by().values("connection")).order_by("name")
+
+
+@transaction.atomic
+def ask(connection: ERPConnection, *, actor: str) -> None:
+    """Raises `NotReadable`."""
+    if connection.blocked_at:
+        # A refused password is tried no second time.
+        raise NotReadable(f"Connection {connection.name!r} is blocked: {connection.blocked_reason} Mend it first.")
+    if connection.paused_until and connection.paused_until > timezone.now():
+        raise NotReadable(f"Connection {connection.name!r} is paused, its server is away. Resume it on its page.")
+    read = Lane.objects.filter(connection=connection, kind=Lane.Kind.ACKS, last_run_at__gt=from_now(-APART_S))
+    if read.exists():
+        raise NotReadable(f"The folder of {connection.name!r} was read a moment ago. Ask again in {APART_S} s.")
+    record(connection.organization_id, actor, "read answers again", connection)
+    # A lane that is awake is read in a moment anyway.
+    transaction.on_commit(partial(wake_ups.wake, connection.pk, Lane.Kind.ACKS), robust=True)

@@ -1,0 +1,81 @@
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from connectors import health
+from connectors.models import ERPConnection
+from exports import ack_poller
+from exports.models import AckFile, ERPExport, Lane, Verdict
+from orderflow.tenancy.models import AuditEntry, Organization
+from orderflow.tenancy.roles import Role
+from tests.tenants import log_in, page_url
+
+MATTERS = [Verdict.CONFLICT, Verdict.LATE, Verdict.ORPHAN, Verdict.INCOMPLETE, Verdict.MALFORMED]
+
+
+@pytest.fixture
+def client(organization: Organization) -> Client:
+    return log_in(organization, Role.OPS)
+
+
+@pytest.fixture
+def answer(sent: ERPExport, connection: ERPConnection) -> AckFile:
+    return AckFile.objects.create(
+        organization=sent.organization, connection=connection, export=sent, name=f"ack_{sent.filename}", size=1,
+        modified_at=0, raw="{", verdict=Verdict.MALFORMED, reason="It is no JSON.", seen_at=timezone.now(),
+    )  # fmt: skip
+
+
+def read_again(client: Client, answer: AckFile) -> str:
+    return client.post(page_url(answer, "do", "read_again"), follow=True).content.decode()
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_the_page_says_what_a_verdict_means_for_people(client: Client, answer: AckFile, verdict: Verdict) -> None:
+    AckFile.objects.filter(pk=answer.pk).update(verdict=verdict)
+    page = client.get(page_url(answer)).content.decode()
+    said = ("It contradicts", "a newer one has replaced", "it stays where it is", "still be growing", "lies in error/")
+    assert [text in page for text in said] == [verdict == each for each in MATTERS]
+
+
+def test_why_a_file_was_left_is_told_with_what_to_do(client: Client, answer: AckFile) -> None:
+    AckFile.objects.filter(pk=answer.pk).update(verdict=Verdict.MATCHED, left_because="<b>No permission.</b>")
+    page = client.get(page_url(answer)).content.decode()
+    assert "could not be moved away: &lt;b&gt;No permission.&lt;/b&gt; Mend that" in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reading_again_has_the_folder_read_at_once(
+    client: Client, answer: AckFile, connection: ERPConnection, queue: list[UUID], folder: Any
+) -> None:
+    sent = ERPExport.objects.get()
+    page = read_again(client, answer)
+    assert "1 connection asked for now" in page
+    assert queue == [connection.pk]
+    assert AuditEntry.objects.get(action="read answers again").actor == "ops@acme"
+    # The ERP has written it once more, complete.
+    (folder / "acks" / f"ack_{sent.filename}").write_text('{"status": "ACKED", "erp_order_id": "SO-1"}')
+    ack_poller.poll(queue.pop())
+    sent.refresh_from_db()
+    assert sent.status == "ACKED"
+    # A file that has not grown between two readings counts as complete, so that the next one has to wait.
+    assert "was read a moment ago" in read_again(client, answer)
+    assert queue == []
+    Lane.objects.update(last_run_at=timezone.now() - timedelta(seconds=11))
+    assert "1 connection asked for now" in read_again(client, answer)
+    assert queue == [connection.pk]
+
+
+def test_a_connection_that_may_not_be_used_is_not_asked(
+    client: Client, answer: AckFile, connection: ERPConnection, queue: list[UUID]
+) -> None:
+    ERPConnection.objects.update(paused_until=timezone.now() + timedelta(minutes=1))
+    assert "is paused, its server is away" in read_again(client, answer)
+    health.block(connection.pk, "Log-in refused.")
+    assert "is blocked: Log-in refused. Mend it first." in read_again(client, answer)
+    assert queue == []
+    assert not AuditEntry.objects.filter(action="read answers again").exists()
