@@ -11,6 +11,7 @@ NAMES = (
     "document",
     "memory",
     "growth",
+    "admin_pages",
     "costs",
 )
 WITHOUT_DATABASE = frozenset({"connector", "round_trips", "large_order", "document"})
