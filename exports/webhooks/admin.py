@@ -33,7 +33,7 @@ class WebhookEndpointAdmin(PageAdmin):
     readonly_fields = ("health", "created_at")
     fieldsets = (
         (None, {"fields": ("organization", "name", "url", "enabled")}),
-        ("Told when an export is", {"fields": (("wants_sent", "wants_acked", "wants_failed"),)}),
+        ("Told when an export is", {"fields": ("wants_sent", "wants_acked", "wants_failed")}),
     )
 
     def has_edit_permission(self, request: HttpRequest) -> bool:
