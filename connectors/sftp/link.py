@@ -18,6 +18,7 @@ _LOG = "connectors.sftp.paramiko"
 logging.getLogger(_LOG).setLevel(logging.CRITICAL + 1)
 
 _JOIN_S = 5
+_LATER_S = 60
 
 
 class Link:
@@ -29,8 +30,10 @@ class Link:
         self.transport.set_log_channel(_LOG)
         options = self.transport.get_security_options()
         options.ciphers, options.digests, options.key_types = CIPHERS, MACS, host_key_types
-        self.transport.banner_timeout = self.transport.handshake_timeout = timeout_s
-        self.transport.auth_timeout = self.transport.channel_timeout = timeout_s
+        # The watchdog ends them all. Paramiko's own limits, were they first, would look like a log-in that was refused.
+        own_s = timeout_s + _LATER_S
+        self.transport.banner_timeout = self.transport.handshake_timeout = own_s
+        self.transport.auth_timeout = self.transport.channel_timeout = own_s
         self.watchdog = Watchdog(sock)
 
     @property

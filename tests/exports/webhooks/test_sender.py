@@ -357,7 +357,7 @@ def test_receivers_that_hang_hold_up_no_delivery(
     connection: ERPConnection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sender, "Receiver", partial(Receiver, try_s=3))
+    monkeypatch.setattr(sender, "Receiver", partial(Receiver, try_s=60))
     shop.answers = [silence(shop)]
     endpoints = [make_endpoint() for _ in range(3)]
     push()
