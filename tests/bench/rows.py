@@ -70,6 +70,8 @@ def add_exports(connections: Sequence[ERPConnection], count: int, status: Export
     }
     if status == ExportStatus.SENT:
         sent["answer_due_at"] = "now() + interval '1 day'"
+    if status == ExportStatus.ACKED:
+        sent["settled_at"] = "created_at"
     _insert(
         export,
         id="export_id",
