@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from celery import current_app
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -19,7 +20,6 @@ from connectors.exceptions import ConfigError
 from connectors.models import ConnectionTest, ERPConnection
 from connectors.ports import TestResult, TestStep
 from connectors.public_config import public_config
-from orderflow.celery import app
 
 logger = logging.getLogger(__name__)
 
@@ -147,6 +147,6 @@ def _ended(state: State, error: str) -> dict[str, Any]:
 
 def _send(test_id: UUID) -> None:
     try:
-        app.send_task(TASK, args=[str(test_id)])
+        current_app.send_task(TASK, args=[str(test_id)])
     except OperationalError as error:
         logger.warning("The broker took no test, the next sweep will find it: %s", error)

@@ -41,12 +41,7 @@ def sent(
     now = timezone.now()
     pending, overtaken = _locked([rows[result.export_id] for result in results])
     for result in results:
-        export, found = rows[result.export_id], result.connector_metadata
-        export.dropzone_path = found["dropzone_path"]
-        export.document_sha256, export.document_size = found["sha256"], found["size"]
-        export.tries += 1
-        if result.storage_key and result.storage_key in stored:
-            export.storage_key = result.storage_key
+        _enter_document(rows[result.export_id], result, stored)
     ERPExport.objects.move_locked(
         _keys(pending),
         ExportStatus.PENDING,
@@ -61,6 +56,21 @@ def sent(
     DraftOrder.objects.filter(pk__in=[export.draft_order_id for export in pending]).move(
         OrderStatus.PUSHING, OrderStatus.PUSHED, updated_at=now
     )
+    _note_sent(pending, now, took_ms)
+    outbox.announce(_keys(pending))
+    reached(Failpoint.SENT_WRITTEN)
+
+
+def _enter_document(export: ERPExport, result: ExportResult, stored: Collection[str]) -> None:
+    found = result.connector_metadata
+    export.dropzone_path = found["dropzone_path"]
+    export.document_sha256, export.document_size = found["sha256"], found["size"]
+    export.tries += 1
+    if result.storage_key and result.storage_key in stored:
+        export.storage_key = result.storage_key
+
+
+def _note_sent(exports: Sequence[ERPExport], now: datetime, took_ms: int) -> None:
     history.note(
         Event(
             e.pk,
@@ -74,10 +84,8 @@ def sent(
                 "sha256": e.document_sha256,
             },
         )
-        for e in pending
+        for e in exports
     )
-    outbox.announce(_keys(pending))
-    reached(Failpoint.SENT_WRITTEN)
 
 
 @transaction.atomic

@@ -1,7 +1,6 @@
 """What Celery runs. Arguments are ids; a message that comes twice or not at all changes nothing."""
 
 import logging
-from datetime import datetime
 from uuid import UUID
 
 from celery import shared_task
@@ -10,9 +9,8 @@ from django.db.models.functions import Now
 
 from connectors import health
 from connectors.exceptions import ConnectorError
-from exports import ack_poller, copies, delivery, failures, tidying, wake_ups
+from exports import ack_poller, copies, delivery, tidying, wake_ups
 from exports.bulk import jobs
-from exports.failures import FailureGroup
 from exports.models import Lane
 from exports.polling import due_for_polling
 from exports.webhooks import sender
@@ -65,16 +63,6 @@ def sweep() -> None:
         wake_ups.wake(connection_id)
     for kind in Lane.Kind:
         wake_ups.call_next(kind)
-
-
-@shared_task
-def retry_failures(connection_id: str, cause: str, error_code: str, until: str, actor: str) -> None:
-    """Those that had failed by `until`; what a worker that died left undone can be asked for again."""
-    group = FailureGroup(connection_id=UUID(connection_id), cause=cause, error_code=error_code)
-    retried = failures.retry(group, until=datetime.fromisoformat(until), actor=actor)
-    logger.info("%s of connection %s: %s retried", group.title, connection_id, retried.count)
-    if retried.refusals:
-        logger.warning("%s refused, the first because: %s", len(retried.refusals), retried.refusals[0])
 
 
 @shared_task

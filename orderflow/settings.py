@@ -225,10 +225,7 @@ CELERY_TASK_IGNORE_RESULT = True
 # turn.
 CELERY_TASK_QUEUES = (Queue("celery"), Queue("polls"), Queue("webhooks"))
 CELERY_TASK_ROUTES = {
-    **{
-        f"exports.tasks.{name}": {"queue": "polls"}
-        for name in ("poll_acks", "tidy_up", "retry_failures", "run_bulk_job")
-    },
+    **{f"exports.tasks.{name}": {"queue": "polls"} for name in ("poll_acks", "tidy_up", "run_bulk_job")},
     "exports.tasks.send_webhooks": {"queue": "webhooks"},
     "exports.notices.tasks.watch": {"queue": "polls"},
     "orderflow.api.tasks.forget": {"queue": "polls"},

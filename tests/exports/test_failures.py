@@ -9,22 +9,20 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from connectors.models import ERPConnection
-from exports import failures, tasks
+from exports import failures
+from exports.bulk import jobs
+from exports.bulk.models import BulkJob
 from exports.causes import Cause
-from exports.dashboard import retry as retry_page
-from exports.failures import FailureGroup
 from exports.models import ERPExport
 from exports.transitions import ExportStatus
-from orderflow.celery import app
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.conftest import Push
-from tests.tenants import log_in
+from tests.tenants import log_in, page_url
 
 Fail = Callable[..., ERPExport]
 
@@ -45,12 +43,20 @@ def fail(push: Push) -> Fail:
     return fail
 
 
-def group_of(export: ERPExport) -> FailureGroup:
-    return FailureGroup(connection_id=export.connection_id, cause=export.cause, error_code=export.error_code)
-
-
 def form_of(export: ERPExport) -> dict[str, str]:
     return {"connection": str(export.connection_id), "cause": export.cause, "code": export.error_code}
+
+
+def asked(organization: Organization, export: ERPExport) -> BulkJob:
+    log_in(organization, Role.OPS).post(reverse("retry_failures"), form_of(export))
+    return BulkJob.objects.latest("id")
+
+
+def retried(organization: Organization, export: ERPExport) -> BulkJob:
+    job = asked(organization, export)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    return job
 
 
 def grouped() -> dict[str, int]:
@@ -73,68 +79,52 @@ def test_they_are_grouped_by_cause_and_the_erps_code_whatever_the_messages_name(
     }
 
 
-def test_what_is_old_pushed_again_or_taken_in_hand_is_not_among_them(fail: Fail) -> None:
+def test_what_is_old_pushed_again_or_taken_in_hand_is_not_among_them(organization: Organization, fail: Fail) -> None:
     fail(ago=failures.LATELY + timedelta(minutes=1))
-    again, edited = fail(), fail()
-    failures.retry(group_of(again), until=again.settled_at or timezone.now(), actor="ops")
+    again, edited = fail(), fail(error_code="LOCKED")
+    retried(organization, again)
     assert successors(again) == 1
     DraftOrder.objects.filter(pk=edited.draft_order_id).update(status=OrderStatus.READY)
     assert grouped() == {}
 
 
-def test_a_group_is_retried_over_its_connection_and_the_others_are_left(fail: Fail, connection: ERPConnection) -> None:
+def test_a_group_is_retried_over_its_connection_and_the_others_are_left(
+    organization: Organization, fail: Fail, connection: ERPConnection
+) -> None:
     ours, others = [fail(), fail()], [fail(error_code="LOCKED"), fail(cause=Cause.REJECTED, error_code="")]
-    retried = failures.retry(group_of(ours[0]), until=timezone.now(), actor="ops")
-    assert (retried.count, retried.refusals) == (2, ())
+    job = retried(organization, ours[0])
+    assert (job.state, job.done, job.refusals) == ("DONE", 2, {})
     assert (successors(*ours), successors(*others)) == (2, 0)
     new = ERPExport.objects.filter(supersedes__in=ours)
-    assert {(e.status, e.connection_id, e.requested_by) for e in new} == {("PENDING", connection.pk, "ops")}
+    assert {(e.status, e.connection_id, e.requested_by) for e in new} == {("PENDING", connection.pk, "ops@acme")}
 
 
-def test_what_fails_again_afterwards_is_not_retried_again(fail: Fail) -> None:
+def test_what_fails_after_it_was_confirmed_is_left(organization: Organization, fail: Fail) -> None:
     first = fail()
-    until = timezone.now()
+    job = asked(organization, first)
     later = fail()
-    failures.retry(group_of(first), until=until, actor="ops")
+    jobs.run(job.pk)
     assert (successors(first), successors(later)) == (1, 0)
 
 
-def test_many_are_retried_in_batches_and_wake_the_lane(
-    fail: Fail, monkeypatch: pytest.MonkeyPatch, queue: list[UUID], django_capture_on_commit_callbacks: Any
-) -> None:
-    monkeypatch.setattr(failures, "BATCH", 2)
-    exports = [fail() for _ in range(5)]
-    with django_capture_on_commit_callbacks(execute=True):
-        assert failures.retry(group_of(exports[0]), until=timezone.now(), actor="ops").count == 5
-    assert successors(*exports) == 5
-    assert queue == [exports[0].connection_id]
-
-
-def test_refusals_are_told(fail: Fail) -> None:
-    export = fail()
-    ERPConnection.objects.update(status=ERPConnection.Status.DISABLED)
-    retried = failures.retry(group_of(export), until=timezone.now(), actor="ops")
-    assert retried.count == 0
-    assert "is disabled" in retried.refusals[0]
-
-
-def test_the_page_counts_and_asks_and_the_post_does_it(organization: Organization, fail: Fail) -> None:
+def test_the_page_counts_and_asks_and_the_post_has_a_worker_do_it(organization: Organization, fail: Fail) -> None:
     exports = [fail() for _ in range(7)]
     client = log_in(organization, Role.OPS)
     page = client.get(reverse("retry_failures"), form_of(exports[0])).content.decode()
     assert '<strong class="text-important">7 exports</strong>' in page
     assert "and 2 more." in page
-    assert successors(*exports) == 0
-    answer = client.post(reverse("retry_failures"), form_of(exports[0]), follow=True)
-    assert answer.redirect_chain == [("/admin/", 302)]
-    assert "7 exports retried." in answer.content.decode()
+    answer = client.post(reverse("retry_failures"), form_of(exports[0]))
+    job = BulkJob.objects.get()
+    assert answer["Location"] == page_url(job)
+    assert (job.total, job.asked_by, successors(*exports)) == (7, "ops@acme", 0)
+    jobs.run(job.pk)
     assert successors(*exports) == 7
 
 
 def test_who_comes_second_is_told_so(organization: Organization, fail: Fail) -> None:
     export = fail()
+    retried(organization, export)
     client = log_in(organization, Role.OPS)
-    client.post(reverse("retry_failures"), form_of(export))
     assert "somebody else was quicker" in client.get(reverse("retry_failures"), form_of(export)).content.decode()
     again = client.post(reverse("retry_failures"), form_of(export), follow=True)
     assert "somebody else was quicker" in again.content.decode()
@@ -149,35 +139,6 @@ def test_what_the_erp_may_have_is_warned_of(organization: Organization, fail: Fa
     assert "may have these orders" not in client.get(reverse("retry_failures"), form_of(sure)).content.decode()
 
 
-def test_many_go_in_the_background(organization: Organization, fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
-    exports = [fail(), fail()]
-    messages: list[list[str]] = []
-    monkeypatch.setattr(retry_page, "AT_ONCE", 1)
-    monkeypatch.setattr(app, "send_task", lambda _name, args, *_args, **_kwargs: messages.append(list(args)))
-    client = log_in(organization, Role.OPS)
-    assert "in the background" in client.get(reverse("retry_failures"), form_of(exports[0])).content.decode()
-    page = client.post(reverse("retry_failures"), form_of(exports[0]), follow=True).content.decode()
-    assert "2 exports are being retried." in page
-    assert successors(*exports) == 0
-    (message,) = messages
-    for _ in range(2):
-        tasks.retry_failures(*message)
-    assert successors(*exports) == 2
-    assert set(ERPExport.objects.filter(supersedes__in=exports).values_list("requested_by", flat=True)) == {"ops@acme"}
-
-
-def test_a_broker_that_is_away_is_told(organization: Organization, fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
-    export = fail()
-
-    def refuse(*_args: object, **_kwargs: object) -> None:
-        raise OperationalError
-
-    monkeypatch.setattr(retry_page, "AT_ONCE", 0)
-    monkeypatch.setattr(app, "send_task", refuse)
-    answer = log_in(organization, Role.OPS).post(reverse("retry_failures"), form_of(export), follow=True)
-    assert "nothing was retried" in answer.content.decode()
-
-
 @pytest.mark.parametrize("role", Role)
 def test_roles(organization: Organization, fail: Fail, role: Role) -> None:
     """S14."""
@@ -187,7 +148,7 @@ def test_roles(organization: Organization, fail: Fail, role: Role) -> None:
     assert (reverse("retry_failures") in client.get("/admin/").content.decode()) == allowed
     assert client.get(reverse("retry_failures"), form_of(export)).status_code == (200 if allowed else 403)
     assert client.post(reverse("retry_failures"), form_of(export)).status_code == (302 if allowed else 403)
-    assert successors(export) == allowed
+    assert BulkJob.objects.count() == allowed
 
 
 def test_another_organizations_group_does_not_exist(fail: Fail) -> None:
@@ -198,7 +159,7 @@ def test_another_organizations_group_does_not_exist(fail: Fail) -> None:
         client = log_in(globex, role)
         assert client.get(reverse("retry_failures"), form_of(export)).status_code == 404
         assert client.post(reverse("retry_failures"), form_of(export)).status_code == 404
-    assert successors(export) == 0
+    assert not BulkJob.objects.exists()
 
 
 def test_a_post_needs_its_token_and_a_person(organization: Organization, fail: Fail) -> None:
@@ -207,7 +168,7 @@ def test_a_post_needs_its_token_and_a_person(organization: Organization, fail: F
     strict = log_in(organization, Role.OPS, enforce_csrf=True)
     assert strict.post(reverse("retry_failures"), form_of(export)).status_code == 403
     assert Client().post(reverse("retry_failures"), form_of(export)).status_code == 302
-    assert successors(export) == 0
+    assert not BulkJob.objects.exists()
 
 
 @pytest.mark.parametrize("broken", [{}, {"connection": "x"}, {"connection": str(UUID(int=0)), "cause": "NO_SUCH"}])
