@@ -215,8 +215,14 @@ FAILING_EXPORTS = env.int("FAILING_EXPORTS", default=5)
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL or f"embedded://{DATA_DIR / 'broker'}"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A push does not wait for a broker that is down: the sweep finds the work.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0, "socket_connect_timeout": 2}
+# A push does not wait for a broker that is down: the sweep finds the work. Nor is Redis told of acknowledgements: one
+# that it could not take would count against its worker for good, and after a few of them the worker would be deaf.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "socket_connect_timeout": 2,
+    "ack_emulation": False,
+}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"

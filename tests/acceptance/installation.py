@@ -98,6 +98,10 @@ class Installation:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
 
+    def children(self, name: str) -> list[int]:
+        pid = self.processes[name].pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     def stop(self) -> None:
         for name in list(self.processes):
             self.kill(name)

@@ -1,5 +1,7 @@
 """A broker that forgets everything, and one that is not there: a message is only a wake-up."""
 
+import os
+import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -73,6 +75,26 @@ def test_a_worker_whose_tasks_end_while_the_broker_is_away_hears_of_later_work(s
         time.sleep(4)
         broker.crash()
         database.rollback()
+    time.sleep(3)
+    broker.start()
+    pushed(installation, "PO-2")
+    eventually(lambda: arrived(site) == 2, within_s=60, what="the second file")
+
+
+@pytest.mark.timeout(180)
+def test_a_worker_that_takes_messages_as_the_broker_dies_hears_of_later_work(site: Site, broker: RedisServer) -> None:
+    """F22: its processes are frozen, so nothing of what it took from the broker has begun when the broker is gone."""
+    installation = site.installation
+    site.connect()
+    pushed(installation, "PO-1")
+    eventually(lambda: arrived(site) == 1, within_s=60, what="the first file")
+    for process in installation.children("worker"):
+        os.kill(process, signal.SIGSTOP)
+    # Beat's tasks come every second: more of them than there are processes.
+    time.sleep(4)
+    broker.crash()
+    for process in installation.children("worker"):
+        os.kill(process, signal.SIGCONT)
     time.sleep(3)
     broker.start()
     pushed(installation, "PO-2")
