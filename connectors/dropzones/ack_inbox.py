@@ -33,7 +33,8 @@ class DropzoneAckInbox:
                 )
 
     def read(self, entries: Sequence[AckEntry]) -> list[bytes | ConnectorError | None]:
-        return self._dropzone.read([posixpath.join(self._folder, e.name) for e in entries], limit=MAX_ACK_SIZE)
+        paths = [posixpath.join(self._folder, entry.name) for entry in entries]
+        return self._dropzone.read(paths, limit=MAX_ACK_SIZE, listed=[entry.size for entry in entries])
 
     def parse(self, entry: AckEntry, raw: bytes) -> Ack:
         return self._parse(entry.name, raw)

@@ -58,8 +58,13 @@ class Dropzone(ABC):
         """None: there is no such file."""
 
     @abstractmethod
-    def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
-        """At most `limit` bytes of each regular file; a longer one is a `RejectedError`. None: no such file."""
+    def read(
+        self, paths: Sequence[str], *, limit: int, listed: Sequence[int] | None = None
+    ) -> list[bytes | ConnectorError | None]:
+        """At most `limit` bytes of each regular file; a longer one is a `RejectedError`. None: no such file.
+
+        `listed` are the sizes of files that `list` has just shown to be regular ones: it may save a look at each.
+        """
 
     @abstractmethod
     def remove(self, paths: Sequence[str]) -> list[ConnectorError | None]:

@@ -1,6 +1,7 @@
 """A folder behind an SFTP server."""
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import TypeVar
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
@@ -61,9 +62,14 @@ class SFTPDropzone(Dropzone):
             for path, outcome in zip(paths, outcomes, strict=True)
         ]
 
-    def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
+    def read(
+        self, paths: Sequence[str], *, limit: int, listed: Sequence[int] | None = None
+    ) -> list[bytes | ConnectorError | None]:
         manners = self._session.manners
-        return self._session.run([conversations.read_file(path, limit, manners) for path in paths])
+        sizes = repeat(None, len(paths)) if listed is None else listed
+        return self._session.run(
+            [conversations.read_file(path, limit, manners, size) for path, size in zip(paths, sizes, strict=True)]
+        )
 
     def remove(self, paths: Sequence[str]) -> list[ConnectorError | None]:
         return self._session.run([conversations.remove(path) for path in paths])

@@ -110,8 +110,16 @@ def lstat(path: str) -> Conversation[Attributes | None]:
     raise failure(answer, "look at", path)
 
 
-def read_file(path: str, limit: int, manners: Manners = NO_MANNERS) -> Conversation[bytes | None]:
-    """None: there is no such file. Nothing but a regular file is opened: a FIFO would hold the server up."""
+def read_file(
+    path: str, limit: int, manners: Manners = NO_MANNERS, listed: int | None = None
+) -> Conversation[bytes | None]:
+    """None: there is no such file. Nothing but a regular file is opened: a FIFO would hold the server up until the
+    deadline. A listing has just shown one of `listed` bytes: unless it has these, it is looked at once more."""
+    if listed is not None and listed <= limit:
+        # One byte more, which tells whether it has grown.
+        content = yield from _read_at_once(path, listed + 1, manners)
+        if content is None or len(content) == listed:
+            return content
     attributes = yield from lstat(path)
     if attributes is None:
         return None
@@ -121,18 +129,20 @@ def read_file(path: str, limit: int, manners: Manners = NO_MANNERS) -> Conversat
         return (yield from _read_piecemeal(path, limit))
     if attributes.size > limit:
         raise RejectedError(f"{tame(path)} has {attributes.size} bytes, more than the {limit} that are read.")
-    return (yield from _read_at_once(path, attributes.size, limit, manners))
+    content = yield from _read_at_once(path, attributes.size, manners)
+    # A server may answer a READ with less than was asked for.
+    whole = content is None or len(content) == attributes.size
+    return content if whole else (yield from _read_piecemeal(path, limit))
 
 
-def _read_at_once(path: str, size: int, limit: int, manners: Manners) -> Conversation[bytes | None]:
-    """A server may answer a READ with less than was asked for: then the file is read again, step by step."""
+def _read_at_once(path: str, size: int, manners: Manners) -> Conversation[bytes | None]:
+    """As far as the server goes along."""
     handle = yield from _opened_if_there(path)
     if handle is None:
         return None
     reads = [*requests.reads(handle, size)]
     *pieces, _ = yield from _in_order(reads, [requests.close(handle)], manners=manners)
-    content = b"".join(data_of(p) for p in takewhile(lambda p: p.kind == PacketType.DATA, pieces))
-    return content if len(content) == size else (yield from _read_piecemeal(path, limit))
+    return b"".join(data_of(piece) for piece in takewhile(lambda piece: piece.kind == PacketType.DATA, pieces))
 
 
 def _read_piecemeal(path: str, limit: int) -> Conversation[bytes | None]:

@@ -132,6 +132,30 @@ def test_a_file_that_vanished_reads_as_none(place: Place) -> None:
     assert place.dropzone.read([place.at("vanished"), place.at("there")], limit=10) == [None, b"x"]
 
 
+@pytest.mark.parametrize("content", [b"", b"x", b"x" * 32767, b"x" * 32768, LARGE], ids=len)
+def test_files_are_read_by_what_the_listing_told_of_them(place: Place, content: bytes) -> None:
+    write(place, file=content)
+    (entry,) = place.dropzone.list(place.at(""))
+    assert entry.size == len(content)
+    assert place.dropzone.read([place.at("file")], limit=len(LARGE), listed=[entry.size]) == [content]
+
+
+@pytest.mark.parametrize("listed", [0, 1, 5, 7, 40_000])
+def test_a_file_that_changed_after_the_listing_is_read_as_it_is_now(place: Place, listed: int) -> None:
+    """A2: no half of it, whether it grew or was written anew."""
+    write(place, changed=b"sixsix", same=b"same")
+    paths = [place.at("changed"), place.at("vanished"), place.at("same")]
+    assert place.dropzone.read(paths, limit=50_000, listed=[listed, 4, 4]) == [b"sixsix", None, b"same"]
+
+
+@pytest.mark.parametrize("listed", [10, 1000, 1001])
+def test_a_file_beyond_the_limit_is_not_read_whatever_the_listing_told(place: Place, listed: int) -> None:
+    """A10."""
+    write(place, large=b"x" * 1001)
+    (outcome,) = place.dropzone.read([place.at("large")], limit=1000, listed=[listed])
+    assert isinstance(outcome, RejectedError)
+
+
 def test_a_folder_is_not_read(place: Place) -> None:
     """A11."""
     place.dropzone.make_directory(place.at("folder"))

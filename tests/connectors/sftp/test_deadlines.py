@@ -1,12 +1,14 @@
 """Servers that fall silent: every job ends in time, and leaves nothing behind."""
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from connectors.dropzones.sftp import SFTPDropzone
 from connectors.exceptions import ConnectorError, InDoubtError, TransientError
 from connectors.sftp import conversations
 from connectors.sftp.session import SFTPSession
@@ -148,3 +150,18 @@ def test_a_session_leaves_nothing_behind(shared_openssh: OpenSSHServer) -> None:
 def test_a_session_that_never_came_about_leaves_nothing_behind(shared_openssh: OpenSSHServer) -> None:
     with pytest.raises(ConnectorError):
         SFTPSession(target_of(shared_openssh, host_key=""))
+
+
+def test_a_pipe_in_the_place_of_a_file_that_was_listed_holds_a_reader_up_to_the_deadline(
+    start_openssh: StartOpenSSH, connect: Connect
+) -> None:
+    """A11: whoever put it there between the two. The next listing shows it for what it is."""
+    server = start_openssh()
+    pipe = server.root / "ack.json"
+    os.mkfifo(pipe)
+    with within(2.5):
+        (outcome,) = SFTPDropzone(connect(server, timeout_s=1)).read([pipe.name], limit=100, listed=[5])
+    # Its process there waits for somebody who writes.
+    os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    assert isinstance(outcome, TransientError)
+    assert "within 1 s" in str(outcome)
