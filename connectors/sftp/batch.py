@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from connectors.exceptions import ConnectorError, InDoubtError, TransientError
 from connectors.sftp.conversations import Conversation
@@ -12,10 +12,6 @@ from connectors.sftp.status import is_unexplained
 from connectors.sftp.window import Window
 
 T = TypeVar("T")
-
-# Bytes on their way, answers included. OpenSSH's channel takes 2 MB at once, so more would only wait here; and it is
-# far below the window for answers, for a server that cannot answer stops reading, and then both sides would wait.
-BUDGET = 2 * 1024 * 1024
 
 
 class Line(Protocol):
@@ -40,15 +36,14 @@ class _Talk(Generic[T]):
         self.refused: _Sent[T] | None = None
 
 
-class _Sent(Generic[T]):
-    __slots__ = ("cost", "position", "request", "talk", "window")
+class _Sent(NamedTuple, Generic[T]):
+    """A request under way: which of its conversation's burst, how wide the window was, its bytes and the answer's."""
 
-    def __init__(self, talk: _Talk[T], position: int, request: Request, window: int) -> None:
-        self.talk = talk
-        self.position = position
-        self.request = request
-        self.window = window
-        self.cost = len(request.body) + len(request.payload) + request.reply_size
+    talk: _Talk[T]
+    position: int
+    request: Request
+    window: int
+    cost: int
 
 
 class Batch(Generic[T]):
@@ -113,14 +108,17 @@ class Batch(Generic[T]):
         self._under_way -= 1
 
     def _send(self) -> None:
-        """All that is ready, joined, as far as the budget goes."""
+        """All that is ready, joined, as far as the window goes."""
         pieces: list[bytes | memoryview] = []
-        while self._outbox and self._in_flight < BUDGET:
-            talk, position, request = self._outbox.popleft()
+        most, width, outbox = self._window.bytes, self._window.size, self._outbox
+        while outbox and self._in_flight < most:
+            talk, position, request = outbox.popleft()
             request_id = next(self._ids)
-            self._sent[request_id] = sent = _Sent(talk, position, request, self._window.size)
-            self._in_flight += sent.cost
-            talk.changing |= request.changes
+            cost = len(request.body) + len(request.payload) + request.reply_size
+            self._sent[request_id] = _Sent(talk, position, request, width, cost)
+            self._in_flight += cost
+            if request.changes:
+                talk.changing = True
             pieces += encode(request, request_id)
         if pieces:
             self._line.send(b"".join(pieces))

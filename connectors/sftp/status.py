@@ -68,7 +68,9 @@ _MEANINGS: dict[int, _Meaning] = {
 }
 
 
+# Compared as they come: most answers are one of these, and each of them is asked for both.
 _OK = U32.pack(Status.OK)
+_UNSUPPORTED = U32.pack(Status.OP_UNSUPPORTED)
 
 
 def is_ok(answer: Answer) -> bool:
@@ -76,7 +78,7 @@ def is_ok(answer: Answer) -> bool:
 
 
 def is_unsupported(answer: Answer) -> bool:
-    return status_of(answer)[0] == Status.OP_UNSUPPORTED
+    return answer.kind == PacketType.STATUS and answer.body[:4] == _UNSUPPORTED
 
 
 def is_missing(answer: Answer) -> bool:
