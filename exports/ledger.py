@@ -114,8 +114,8 @@ class _Judged(NamedTuple):
     modified_at: float
     verdict: str
     reason: str
-    sha256: str = ""
-    raw: str = ""
+    sha256: str
+    raw: str
 
 
 @dataclass(kw_only=True, slots=True)
@@ -136,9 +136,7 @@ class _Page:
             return self._known_verdict(row, answer.entry)
         # The one that a poll made before it could read the file.
         begun = self.known.get((answer.entry.name, ""))
-        judged = self._judged(answer, export, begun)
-        if judged.verdict != Verdict.INCOMPLETE:
-            judged = judged._replace(sha256=sha256, raw=answer.text)
+        judged = self._judged(answer, sha256, export, begun)
         if begun:
             for name, value in judged._asdict().items():
                 setattr(begun, name, value)
@@ -174,7 +172,7 @@ class _Page:
             self.done_with.append(begun.pk)
         return row.verdict
 
-    def _judged(self, answer: Answer, export: Answered, begun: AckFile | None) -> _Judged:
+    def _judged(self, answer: Answer, sha256: str, export: Answered, begun: AckFile | None) -> _Judged:
         if answer.ack is not None:
             verdict, reason = self.effects.apply(export, answer.ack, answer.entry.name)
         else:
@@ -182,8 +180,9 @@ class _Page:
             stays = begun is not None and _is_as_before(begun, answer.entry)
             verdict = Verdict.MALFORMED if stays else Verdict.INCOMPLETE
             reason = answer.problem[:500]
-        size, modified_at = answer.entry.size, answer.entry.modified_at
-        return _Judged(export.pk, size, modified_at, verdict.value, reason)
+        # One that may change has no place in the ledger by its bytes.
+        content = ("", "") if verdict == Verdict.INCOMPLETE else (sha256, answer.text)
+        return _Judged(export.pk, answer.entry.size, answer.entry.modified_at, verdict.value, reason, *content)
 
 
 def _is_as_before(row: AckFile, entry: AckEntry) -> bool:
