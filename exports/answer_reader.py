@@ -19,6 +19,9 @@ from exports.file_batches import large_last
 from exports.ledger import Answer
 from exports.models import ERPExport
 
+# While the first batch is read the database has nothing to do.
+FIRST = 250
+
 # How many files were moved, and why others were not, by name.
 Moved = tuple[int, dict[str, ConnectorError]]
 
@@ -82,7 +85,7 @@ class AnswerReader:
         self._moving.append(self._wire.submit(self._move, done, damaged))
 
     def _started(self) -> Iterator[Future[list[Answer]]]:
-        batches = batches_of(islice(large_last(self._entries), self._skip, None))
+        batches = batches_of(islice(large_last(self._entries), self._skip, None), first=FIRST)
         nothing: list[AckEntry] = []
         last: deque[Collection[str]] = deque(maxlen=2)
         listed = self._wire.submit(next, batches, nothing)

@@ -31,13 +31,14 @@ def large_last(files: Iterable[F]) -> Iterator[F]:
     yield from large
 
 
-def batches(files: Iterable[F]) -> Iterator[list[F]]:
+def batches(files: Iterable[F], *, first: int | None = None) -> Iterator[list[F]]:
+    """The first has at most `first` files, each one after it twice as many as the one before."""
     batch: list[F] = []
-    size = 0
+    size, most = 0, min(first or BATCH, BATCH)
     for file in files:
-        if batch and (len(batch) == BATCH or size + file.size > BATCH_BYTES):
+        if batch and (len(batch) == most or size + file.size > BATCH_BYTES):
             yield batch
-            batch, size = [], 0
+            batch, size, most = [], 0, min(2 * most, BATCH)
         batch.append(file)
         size += file.size
     if batch:

@@ -21,3 +21,10 @@ def test_large_files_come_last_and_are_held_back_in_bounded_number(monkeypatch: 
     sizes = [900, 1, 800, 700, 2]
     entries = [AckEntry(name="ack_x", export_filename="x", size=size, modified_at=0) for size in sizes]
     assert [entry.size for entry in file_batches.large_last(entries)] == [1, 700, 2, 900, 800]
+
+
+def test_batches_grow_from_the_first_up_to_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_batches, "BATCH", 5)
+    entries = [AckEntry(name="ack_x", export_filename="x", size=1, modified_at=0)] * 20
+    assert [len(batch) for batch in file_batches.batches(entries, first=2)] == [2, 4, 5, 5, 4]
+    assert [len(batch) for batch in file_batches.batches(entries, first=9)] == [5, 5, 5, 5]
