@@ -196,7 +196,7 @@ CONNECTION_TEST_LIMIT_S = env.float("CONNECTION_TEST_LIMIT_S", default=60)
 
 # How long a worker that was killed keeps others off a connection.
 LEASE_S = env.float("LEASE_S", default=30)
-DELIVERY_BATCH_SIZE = env.int("DELIVERY_BATCH_SIZE", default=200)
+DELIVERY_BATCH_SIZE = env.int("DELIVERY_BATCH_SIZE", default=500)
 DELIVERY_BATCH_LINES = env.int("DELIVERY_BATCH_LINES", default=20_000)
 DELIVERY_SLICE_S = env.int("DELIVERY_SLICE_S", default=10)
 SWEEP_INTERVAL_S = env.float("SWEEP_INTERVAL_S", default=15)

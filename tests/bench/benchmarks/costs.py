@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from django.conf import settings
+
 from connectors.dropzones.config import DropzoneSettings
 from exports import ack_poller, delivery
 from exports.transitions import ExportStatus
@@ -58,7 +60,8 @@ def _wire(bench: Bench, costs: _Costs) -> None:
     place = _place(bench)
     files, large = random_documents(2000, 10_000), random_documents(1, 10_000_000)
     costs.measure("connecting", lambda: [place.connect().close() for _ in range(20)], units=20, repeat=3)
-    costs.measure("file of 10 kB", lambda: drop(_place(bench), files, batch=200), units=len(files), repeat=5)
+    batch = settings.DELIVERY_BATCH_SIZE
+    costs.measure("file of 10 kB", lambda: drop(_place(bench), files, batch), units=len(files), repeat=5)
     costs.measure("MB of a large file", lambda: drop(_place(bench), large, batch=1), units=10, repeat=5)
 
 
