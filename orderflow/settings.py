@@ -237,8 +237,7 @@ CELERY_TASK_ROUTES = {
     "orderflow.api.tasks.forget": {"queue": "polls"},
 }
 # A worker takes a message when it has a process for it: one that it took before would wait behind a server that hangs.
-# Celery can do that for Redis alone. Elsewhere it has to acknowledge late; with Redis that would leave a worker deaf
-# for good when Redis goes away while a task ends.
+# Celery can do that for Redis alone, which is told of no acknowledgement; elsewhere it has to acknowledge late.
 _REDIS_BROKER = CELERY_BROKER_URL.startswith(("redis://", "rediss://"))
 CELERY_WORKER_DISABLE_PREFETCH = _REDIS_BROKER
 CELERY_TASK_ACKS_LATE = not _REDIS_BROKER
