@@ -13,13 +13,22 @@ from django.db import connection as database
 def fresh_database(name: str) -> Iterator[None]:
     """What the ORM works with in the block."""
     _execute(f'CREATE DATABASE "{name}"')
+    try:
+        with working_in(name):
+            call_command("migrate", verbosity=0)
+            yield
+    finally:
+        _execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def working_in(name: str) -> Iterator[None]:
+    """One that is there."""
     before = _switch(name)
     try:
-        call_command("migrate", verbosity=0)
         yield
     finally:
         _switch(before)
-        _execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def size_mb() -> float:
