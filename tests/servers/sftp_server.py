@@ -69,9 +69,9 @@ class ServerProcess(SFTPServer):
         self.wait_until_idle()
 
     def wait_until_idle(self) -> None:
-        """Of a server that has a process for each session."""
+        """Of a server that has a process for each session, and counts those that ended until it has looked."""
         deadline = time.monotonic() + 5
-        while len(_family(self.process.pid)) > 1 and time.monotonic() < deadline:
+        while len(_family(self.process.pid, ended=True)) > 1 and time.monotonic() < deadline:
             time.sleep(0.005)
 
 
@@ -133,20 +133,22 @@ def _start(folder: Path, command: Callable[[int], Sequence[str]]) -> tuple["subp
 def _listens(process: "subprocess.Popen[bytes]", port: int) -> bool:
     deadline = time.monotonic() + _STARTS_WITHIN_S
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
+            # Its greeting: before, the server may have yet to begin with this session, and count it later.
+            probe.recv(1)
             return True
         time.sleep(0.02)
     return False
 
 
-def _family(pid: int) -> list[int]:
-    """The process, then its descendants; not those that have ended."""
+def _family(pid: int, *, ended: bool = False) -> list[int]:
+    """The process, then its descendants: with those that have ended and are not yet collected, or without."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             fields = stat.read_text().rpartition(")")[2].split()
             state, parent = fields[0], int(fields[1])
-            if state != "Z":
+            if ended or state != "Z":
                 children.setdefault(parent, []).append(int(stat.parent.name))
     family = [pid]
     for member in family:
