@@ -34,7 +34,7 @@ class DropzoneAckInbox:
 
     def read(self, entries: Sequence[AckEntry]) -> list[bytes | ConnectorError | None]:
         paths = [posixpath.join(self._folder, entry.name) for entry in entries]
-        return self._dropzone.read(paths, limit=MAX_ACK_SIZE, listed=[entry.size for entry in entries])
+        return self._dropzone.read_listed(paths, [entry.size for entry in entries], limit=MAX_ACK_SIZE)
 
     def parse(self, entry: AckEntry, raw: bytes) -> Ack:
         return self._parse(entry.name, raw)

@@ -58,13 +58,15 @@ class Dropzone(ABC):
         """None: there is no such file."""
 
     @abstractmethod
-    def read(
-        self, paths: Sequence[str], *, limit: int, listed: Sequence[int] | None = None
-    ) -> list[bytes | ConnectorError | None]:
-        """At most `limit` bytes of each regular file; a longer one is a `RejectedError`. None: no such file.
+    def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
+        """At most `limit` bytes of each regular file; a longer one is a `RejectedError`. None: no such file."""
 
-        `listed` are the sizes of files that `list` has just shown to be regular ones: it may save a look at each.
-        """
+    def read_listed(
+        self, paths: Sequence[str], sizes: Sequence[int], *, limit: int
+    ) -> list[bytes | ConnectorError | None]:
+        """As `read`, of what `list` has just shown to be regular files of these sizes: it may save a look at each."""
+        del sizes
+        return self.read(paths, limit=limit)
 
     @abstractmethod
     def remove(self, paths: Sequence[str]) -> list[ConnectorError | None]:

@@ -48,13 +48,7 @@ class MemoryDropzone(Dropzone):
     def stat(self, paths: Sequence[str]) -> list[Entry | ConnectorError | None]:
         return [self._outcome(partial(self._stat, path)) for path in paths]
 
-    def read(
-        self,
-        paths: Sequence[str],
-        *,
-        limit: int,
-        listed: Sequence[int] | None = None,  # noqa: ARG002 - what is opened here is looked at anyway
-    ) -> list[bytes | ConnectorError | None]:
+    def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
         return [self._outcome(partial(self._read, path, limit)) for path in paths]
 
     def remove(self, paths: Sequence[str]) -> list[ConnectorError | None]:

@@ -1,7 +1,6 @@
 """A folder behind an SFTP server."""
 
 from collections.abc import Iterator, Sequence
-from itertools import repeat
 from typing import TypeVar
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
@@ -62,11 +61,14 @@ class SFTPDropzone(Dropzone):
             for path, outcome in zip(paths, outcomes, strict=True)
         ]
 
-    def read(
-        self, paths: Sequence[str], *, limit: int, listed: Sequence[int] | None = None
+    def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
+        manners = self._session.manners
+        return self._session.run([conversations.read_file(path, limit, manners) for path in paths])
+
+    def read_listed(
+        self, paths: Sequence[str], sizes: Sequence[int], *, limit: int
     ) -> list[bytes | ConnectorError | None]:
         manners = self._session.manners
-        sizes = repeat(None, len(paths)) if listed is None else listed
         return self._session.run(
             [conversations.read_file(path, limit, manners, size) for path, size in zip(paths, sizes, strict=True)]
         )

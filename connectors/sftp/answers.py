@@ -10,7 +10,6 @@ _HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES, _HAS_EXTENSIONS = 0x01, 0x02, 0x04
 _HAS_THE_USUAL = _HAS_SIZE | _HAS_OWNER | _HAS_MODE | _HAS_TIMES
 # size, owner, group, mode, time of access, time of change
 _THE_USUAL = Struct(">QIIIII")
-_ALL_OF_THE_USUAL = Struct(">IQIIIII")
 
 
 class Attributes(NamedTuple):
@@ -36,19 +35,15 @@ def status_of(answer: Answer) -> tuple[int, bytes]:
 
 
 def handle_of(answer: Answer) -> bytes:
-    return _only_string(answer, PacketType.HANDLE)
+    return _Reader(answer, PacketType.HANDLE).string()
 
 
 def data_of(answer: Answer) -> bytes:
-    return _only_string(answer, PacketType.DATA)
+    return _Reader(answer, PacketType.DATA).string()
 
 
 def attributes_of(answer: Answer) -> Attributes:
-    reader = _Reader(answer, PacketType.ATTRS)
-    if reader.left < _ALL_OF_THE_USUAL.size:
-        return reader.attributes()
-    flags, size, _, _, mode, _, modified_at = _ALL_OF_THE_USUAL.unpack_from(answer.body)
-    return Attributes(size, mode, modified_at) if flags == _HAS_THE_USUAL else reader.attributes()
+    return _Reader(answer, PacketType.ATTRS).attributes()
 
 
 def names_of(answer: Answer) -> list[tuple[str, Attributes]]:
@@ -70,14 +65,6 @@ def extensions_of(answer: Answer) -> frozenset[bytes]:
         names.add(reader.string())
         reader.string()
     return frozenset(names)
-
-
-def _only_string(answer: Answer, kind: PacketType) -> bytes:
-    """As a reader would read it, in a third of the time."""
-    body = answer.body
-    if answer.kind != kind or len(body) < U32.size or len(body) < (end := U32.unpack_from(body)[0] + U32.size):
-        return _Reader(answer, kind).string()
-    return body[U32.size : end]
 
 
 class _Reader:

@@ -137,7 +137,7 @@ def test_files_are_read_by_what_the_listing_told_of_them(place: Place, content: 
     write(place, file=content)
     (entry,) = place.dropzone.list(place.at(""))
     assert entry.size == len(content)
-    assert place.dropzone.read([place.at("file")], limit=len(LARGE), listed=[entry.size]) == [content]
+    assert place.dropzone.read_listed([place.at("file")], [entry.size], limit=len(LARGE)) == [content]
 
 
 @pytest.mark.parametrize("listed", [0, 1, 5, 7, 40_000])
@@ -145,14 +145,14 @@ def test_a_file_that_changed_after_the_listing_is_read_as_it_is_now(place: Place
     """A2: no half of it, whether it grew or was written anew."""
     write(place, changed=b"sixsix", same=b"same")
     paths = [place.at("changed"), place.at("vanished"), place.at("same")]
-    assert place.dropzone.read(paths, limit=50_000, listed=[listed, 4, 4]) == [b"sixsix", None, b"same"]
+    assert place.dropzone.read_listed(paths, [listed, 4, 4], limit=50_000) == [b"sixsix", None, b"same"]
 
 
 @pytest.mark.parametrize("listed", [10, 1000, 1001])
 def test_a_file_beyond_the_limit_is_not_read_whatever_the_listing_told(place: Place, listed: int) -> None:
     """A10."""
     write(place, large=b"x" * 1001)
-    (outcome,) = place.dropzone.read([place.at("large")], limit=1000, listed=[listed])
+    (outcome,) = place.dropzone.read_listed([place.at("large")], [listed], limit=1000)
     assert isinstance(outcome, RejectedError)
 
 

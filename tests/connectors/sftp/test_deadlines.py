@@ -160,7 +160,7 @@ def test_a_pipe_in_the_place_of_a_file_that_was_listed_holds_a_reader_up_to_the_
     pipe = server.root / "ack.json"
     os.mkfifo(pipe)
     with within(2.5):
-        (outcome,) = SFTPDropzone(connect(server, timeout_s=1)).read([pipe.name], limit=100, listed=[5])
+        (outcome,) = SFTPDropzone(connect(server, timeout_s=1)).read_listed([pipe.name], [5], limit=100)
     # Its process there waits for somebody who writes.
     os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
     assert isinstance(outcome, TransientError)

@@ -34,13 +34,7 @@ class WatchedDropzone(LocalDropzone):
     def stat(self, paths: Sequence[str]) -> list[Entry | ConnectorError | None]:
         return self._each(super().stat, paths, TransientError)
 
-    def read(
-        self,
-        paths: Sequence[str],
-        *,
-        limit: int,
-        listed: Sequence[int] | None = None,  # noqa: ARG002 - as in a local folder
-    ) -> list[bytes | ConnectorError | None]:
+    def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
         read = super().read
         return self._each(lambda one: read(one, limit=limit), paths, TransientError)
 
