@@ -62,7 +62,9 @@ class Fence:
     def check(self) -> None:
         """Raises `LeaseLost`. To be called immediately before each request that changes anything."""
         if self.is_over:
-            raise LeaseLost(f"The lease of {self._subject or 'this worker'} ended. The worker stops and writes nothing.")
+            raise LeaseLost(
+                f"The lease of {self._subject or 'this worker'} ended. The worker stops and writes nothing."
+            )
 
     @contextmanager
     def guarding(self, cut: Callable[[], None]) -> Iterator[None]:
