@@ -26,7 +26,7 @@ class InDoubtError(TransientError):
 
 
 class UndecidedError(ConnectorError):
-    """Whether the order arrived cannot be established automatically: a person decides. Never retried."""
+    """The order may have arrived, and no later attempt can establish whether it did: a person decides."""
 
     cause = "UNDECIDED"
 
