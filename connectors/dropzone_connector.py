@@ -13,9 +13,10 @@ from django.core.files.base import ContentFile
 from connectors.base_connector import BaseConnector
 from connectors.dropzones.ack_inbox import DropzoneAckInbox
 from connectors.dropzones.config import DropzoneSettings
-from connectors.dropzones.drop import Drop, Outcome, Parcel
+from connectors.dropzones.drop import Drop
 from connectors.dropzones.form import SECRET_FIELDS, SERVER_FIELDS, DropzoneForm
 from connectors.dropzones.inspection import DropzoneInspection
+from connectors.dropzones.recovery import Outcome, Parcel
 from connectors.dropzones.trial import try_dropzone
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError
 from connectors.failpoints import Failpoint, reached
