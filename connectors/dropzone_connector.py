@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,6 +43,34 @@ class Unjournaled:
 
     def discarded(self, export_ids: Sequence[UUID]) -> None:
         pass
+
+
+class _Archive:
+    """The documents of a batch by export id, each with its organization, and the keys of those that were stored."""
+
+    def __init__(self, store: Callable[[UUID, ExportDocument], str | None]) -> None:
+        self._store = store
+        self.documents: dict[UUID, tuple[UUID, ExportDocument]] = {}
+        self.keys: dict[UUID, str | None] = {}
+
+    def store(self, export_ids: Iterable[UUID]) -> None:
+        self.keys |= {export_id: self._store(*self.documents[export_id]) for export_id in export_ids}
+
+
+class _ArchivingJournal:
+    """A journal that has each document archived as soon as its bytes are bound. Before that a later attempt may render
+    other bytes, and a copy that a paused worker stores late would replace those of the file that was sent."""
+
+    def __init__(self, journal: Journal, archive: _Archive) -> None:
+        self._journal = journal
+        self._archive = archive
+
+    def staged(self, files: Mapping[UUID, Staged]) -> None:
+        self._journal.staged(files)
+        self._archive.store(files)
+
+    def discarded(self, export_ids: Sequence[UUID]) -> None:
+        self._journal.discarded(export_ids)
 
 
 class DropzoneConnector(BaseConnector):
@@ -89,8 +117,8 @@ class DropzoneConnector(BaseConnector):
         journal: Journal,
     ) -> Iterator[ExportResult]:
         settings = self._settings(config)
+        archive = _Archive(self._store)
         parcels: list[Parcel] = []
-        keys: dict[UUID, str | None] = {}
         for order, attempt in orders:
             try:
                 document = self.render(order, attempt)
@@ -98,14 +126,15 @@ class DropzoneConnector(BaseConnector):
                 yield ExportResult.failure(attempt.export_id, error)
                 continue
             parcels.append(Parcel(export_id=attempt.export_id, document=document, earlier=attempt.staged))
-            keys[attempt.export_id] = self._store(order, document)
+            archive.documents[attempt.export_id] = order.org_id, document
         if not parcels:
             return
         reached(Failpoint.RENDERED)
+        archive.store(parcel.export_id for parcel in parcels if parcel.is_bound or not settings.atomic_write)
         with settings.open() as dropzone:
             reached(Failpoint.DROPZONE_OPEN)
-            outcomes = Drop(dropzone, settings, journal).deliver(parcels)
-        yield from _results(parcels, outcomes, keys)
+            outcomes = Drop(dropzone, settings, _ArchivingJournal(journal, archive)).deliver(parcels)
+        yield from _results(parcels, outcomes, archive.keys)
 
     def test_connection(
         self, config: Mapping[str, Any], *, on_step: Callable[[TestStep], None] | None = None
@@ -135,9 +164,9 @@ class DropzoneConnector(BaseConnector):
         self.validate_required_fields(config, ["mode", "export_path"])
         return DropzoneSettings.from_config({**config, **self.clean_config(config)})
 
-    def _store(self, order: SalesOrder, document: ExportDocument) -> str | None:
+    def _store(self, organization_id: UUID, document: ExportDocument) -> str | None:
         """The copy's key. A storage that is down never holds an order up: the copy follows."""
-        key = f"exports/{order.org_id}/{document.filename}"
+        key = f"exports/{organization_id}/{document.filename}"
         try:
             return self.storage.save(key, ContentFile(document.content))
         except Exception:  # noqa: BLE001 - whatever a storage backend raises
@@ -159,7 +188,7 @@ def _results(
             yield ExportResult(
                 success=True,
                 export_id=parcel.export_id,
-                storage_key=keys[parcel.export_id],
+                storage_key=keys.get(parcel.export_id),
                 connector_metadata={
                     "dropzone_path": outcome,
                     "filename": parcel.document.filename,

@@ -34,6 +34,11 @@ class Parcel:
     document: ExportDocument
     earlier: Staged | None = None
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether the journal allows these bytes only."""
+        return self.earlier is not None and self.earlier.sha256 == self.document.sha256
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placed:
