@@ -45,6 +45,7 @@ class Unjournaled:
 
 
 class DropzoneConnector(BaseConnector):
+    journals = True
     config_form = DropzoneForm
     secret_fields = SECRET_FIELDS
     server_fields = SERVER_FIELDS
@@ -158,13 +159,10 @@ def _results(
             yield ExportResult(
                 success=True,
                 export_id=parcel.export_id,
+                document=parcel.document,
+                dropzone_path=outcome,
                 storage_key=keys[parcel.export_id],
-                connector_metadata={
-                    "dropzone_path": outcome,
-                    "filename": parcel.document.filename,
-                    "sha256": parcel.document.sha256,
-                    "size": len(parcel.document.content),
-                },
+                connector_metadata={"dropzone_path": outcome, "filename": parcel.document.filename},
             )
     if refusal:
         raise refusal
