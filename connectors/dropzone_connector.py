@@ -74,6 +74,7 @@ class _ArchivingJournal:
 
 
 class DropzoneConnector(BaseConnector):
+    journals = True
     config_form = DropzoneForm
     secret_fields = SECRET_FIELDS
     server_fields = SERVER_FIELDS
@@ -188,13 +189,10 @@ def _results(
             yield ExportResult(
                 success=True,
                 export_id=parcel.export_id,
+                document=parcel.document,
+                dropzone_path=outcome,
                 storage_key=keys.get(parcel.export_id),
-                connector_metadata={
-                    "dropzone_path": outcome,
-                    "filename": parcel.document.filename,
-                    "sha256": parcel.document.sha256,
-                    "size": len(parcel.document.content),
-                },
+                connector_metadata={"dropzone_path": outcome, "filename": parcel.document.filename},
             )
     if refusal:
         raise refusal

@@ -115,6 +115,9 @@ class ERPExport(models.Model):
                 condition=models.Q(undecided_since__isnull=False),
                 name="export_undecided",
             ),
+            models.Index(
+                fields=["connection"], condition=models.Q(handed_over_at__isnull=False), name="export_handed_over"
+            ),
             models.Index(fields=["erp_order_id"], condition=~models.Q(erp_order_id=""), name="export_by_erp_order"),
         ]
 

@@ -59,9 +59,8 @@ class ConnectorContract:
     def test_one_order_arrives(self, connector: BaseConnector, config: dict[str, Any]) -> None:
         result = connector.export(ORDER, config)
         assert result.success, result.error_message
-        assert self.arrived(config) == {
-            result.connector_metadata["filename"]: connector.render(ORDER, attempt()).content
-        }
+        assert result.document is not None
+        assert self.arrived(config) == {result.document.filename: connector.render(ORDER, attempt()).content}
 
     def test_the_same_order_gives_the_same_document(self, connector: BaseConnector) -> None:
         one = attempt()
