@@ -24,6 +24,7 @@ from orderflow.tenancy.admin_page import PageAdmin
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
 from orderflow.tenancy.scoped_admin import actor
+from orderflow.tenancy.seen import row_field
 
 Kind = BulkJob.Kind
 
@@ -69,6 +70,8 @@ class BulkListAdmin(PageAdmin):
             self._push_now(request, orders, kind)
             return None
         hidden = [("action", request.POST["action"]), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
+        # As the list showed them: what changes while people read the page is left out too.
+        hidden += [(row_field(pk), request.POST.get(row_field(pk), "")) for pk in chosen]
         return self._confirmation(request, plan(orders, SOURCES[kind]), kind, hidden=hidden)
 
     @transaction.atomic
