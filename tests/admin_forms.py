@@ -79,11 +79,11 @@ def forms_of(page: str) -> Iterator[Form]:
     yield from reader.forms
 
 
-def form_in(page: str, *, id: str = "", action: str = "") -> Form:  # noqa: A002 - the attribute's own name
+def form_in(page: str, *, id: str = "", action: str = "") -> Form:
     """The one form with this id, or that is sent there."""
     [found] = [each for each in forms_of(page) if (id and each.id == id) or (action and each.action == action)]
     return found
 
 
-def form_at(client: Client, url: str, *, id: str = "", action: str = "") -> Form:  # noqa: A002 - as above
+def form_at(client: Client, url: str, *, id: str = "", action: str = "") -> Form:
     return form_in(client.get(url).content.decode(), id=id, action=action)

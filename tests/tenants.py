@@ -133,13 +133,14 @@ def _versions(path: str, data: dict[str, Any]) -> dict[str, str]:
         found = resolve(urlsplit(path).path)
     except Resolver404:
         return {}
-    for model, page in admin.site._registry.items():
+    for model in admin.site._registry:
         if (found.url_name or "").startswith(f"{model._meta.app_label}_{model._meta.model_name}_"):
             break
         if found.url_name == "accept_host_key" and model is ERPConnection:
             break
     else:
         return {}
+    page = admin.site._registry[model]
     assert isinstance(page, SeenAdmin)
     key = found.kwargs.get("object_id") or found.kwargs.get("id")
     if key:

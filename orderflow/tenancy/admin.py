@@ -59,7 +59,7 @@ class MemberAdmin(UserAdmin, ScopedModelAdmin):  # type: ignore[type-arg, misc] 
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    change_user_password_template = "tenancy/change_password.html"
+    change_user_password_template = "tenancy/change_password.html"  # noqa: S105 - a file's name
     inlines = (MembershipInline,)
     fieldsets = (
         (None, {"fields": ("username", "password", "first_name", "last_name", "email", "is_active", "is_staff")}),
@@ -87,7 +87,7 @@ class MemberAdmin(UserAdmin, ScopedModelAdmin):  # type: ignore[type-arg, misc] 
             return fieldsets
         return (*fieldsets, ("All organizations", {"fields": ("is_superuser",)}))
 
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's name
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         row, seen = self.get_object(request, unquote(id)), self.seen_now(unquote(id))
         if request.method != "POST":
             return self._with_version(super().user_change_password(request, id, form_url), seen)

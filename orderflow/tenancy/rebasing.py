@@ -4,7 +4,7 @@ A field's value is a list of texts here, as a browser sends it.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.boundfield import BoundField
 from django.forms.models import BaseInlineFormSet
-from django.forms.widgets import ChoiceWidget
 from django.http import QueryDict
 
-Values = Mapping[str, list[str]]
+from orderflow.tenancy.sent_fields import Values, in_words, is_echoed, line_ends, rendered, same, sent_fields
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,29 +40,29 @@ class Rebased:
 
     def add_form(self, form: forms.BaseForm) -> None:
         """`form` shows the row as it is stored."""
-        for bound in _sent_fields(form):
-            self.data.setlist(bound.html_name, self._value(bound, bound.html_name, str(bound.label)))
+        for bound in sent_fields(form):
+            self.data.setlist(bound.html_name, self.value(bound, bound.html_name, str(bound.label)))
 
-    def add_formset(self, formset: "BaseInlineFormSet[Any, Any, Any]", known_by: str = "") -> None:
+    def add_formset(self, formset: "BaseInlineFormSet[Any, Any, Any]", *, known_by: str, name: str) -> None:
         """Its rows as they are stored, with what was entered for each; then those that are new. A row that somebody
-        put in the place of another has the same value of the field `known_by`."""
-        _FormSet(rebased=self, formset=formset, known_by=known_by).add()
+        put in the place of another has the same value of the field `known_by`. `name` is what one of them is called."""
+        _FormSet(rebased=self, formset=formset, known_by=known_by, name=name).add()
 
     def entered(self, bound: BoundField, name: str) -> bool:
-        return not _same(bound, self.posted.getlist(name), self.base.get(name, rendered(bound)))
+        return not same(bound, self.posted.getlist(name), self.base.get(name, rendered(bound)))
 
-    def _value(self, bound: BoundField, name: str, label: str) -> list[str]:
+    def value(self, bound: BoundField, name: str, label: str) -> list[str]:
         """Of the field that was sent as `name`: what was entered, else what is stored."""
         stored, mine = rendered(bound), self.posted.getlist(name)
         entered = self.entered(bound, name)
-        changed = not _same(bound, stored, self.base.get(name, stored))
-        if entered and not _is_echoed(bound):
-            self._note(label, "Entered, but not kept: enter it again.", "Not shown")
-        elif changed or (entered and not _same(bound, mine, stored)):
-            self._note(label, _told(bound, mine) if entered else "", _told(bound, stored))
+        changed = not same(bound, stored, self.base.get(name, stored))
+        if entered and not is_echoed(bound):
+            self.note(label, "Entered, but not kept: enter it again.", "Not shown")
+        elif changed or (entered and not same(bound, mine, stored)):
+            self.note(label, in_words(bound, mine) if entered else "", in_words(bound, stored))
         return mine if entered else stored
 
-    def _note(self, label: str, yours: str, stored: str) -> None:
+    def note(self, label: str, yours: str, stored: str) -> None:
         self.differences.append(Difference(label=label, yours=yours, stored=stored or "Empty"))
 
 
@@ -72,6 +71,7 @@ class _FormSet:
     rebased: Rebased
     formset: "BaseInlineFormSet[Any, Any, Any]"
     known_by: str
+    name: str
 
     def add(self) -> None:
         prefix, posted = self.formset.prefix, self.rebased.posted
@@ -114,25 +114,25 @@ class _FormSet:
         return list(self.rebased.base.get(name, self.rebased.posted.getlist(name)))
 
     def _add_stored(self, form: Any, i: int | None) -> None:
-        for bound in _sent_fields(form):
+        for bound in sent_fields(form):
             if bound.name in self._structure or i is None:
                 value = rendered(bound)
             else:
                 label = f"{form.instance}: {bound.label}"
-                value = self.rebased._value(bound, f"{self.formset.prefix}-{i}-{bound.name}", label)
+                value = self.rebased.value(bound, f"{self.formset.prefix}-{i}-{bound.name}", label)
             self.rebased.data.setlist(bound.html_name, value)
         if i is None:
-            self.rebased._note(str(form.instance), "", "Added")
+            self.rebased.note(str(form.instance), "", "Added")
 
     def _deleted_rows(self) -> Iterator[int]:
         """Those in which something was entered are kept, as new ones."""
         for key, i in self.left.items():
-            label = f"{self.formset.model._meta.verbose_name} {' '.join(self._base(i, self.known_by or self._key))}"
+            label = f"{self.name} {' '.join(self._base(i, self.known_by or self._key))}".capitalize()
             if self._exists(key):
-                self.rebased._note(label, "Not kept", "On another page of this list now")
+                self.rebased.note(label, "Not kept", "On another page of this list now")
                 continue
             kept = self._is_edited(i)
-            self.rebased._note(label, "Kept below, as a new row" if kept else "", "Deleted")
+            self.rebased.note(label, "Kept below, as a new row" if kept else "", "Deleted")
             if kept:
                 yield i
 
@@ -146,31 +146,32 @@ class _FormSet:
     def _is_edited(self, i: int) -> bool:
         if f"{self.formset.prefix}-{i}-DELETE" in self.rebased.posted:
             return False
-        fields = [bound for bound in _sent_fields(self.formset.empty_form) if bound.name not in self._structure]
+        fields = [bound for bound in sent_fields(self.formset.empty_form) if bound.name not in self._structure]
         return any(self.rebased.entered(bound, f"{self.formset.prefix}-{i}-{bound.name}") for bound in fields)
 
     def _add_new(self, at: int, i: int) -> None:
         prefix = self.formset.prefix
-        for bound in _sent_fields(self.formset.empty_form):
+        for bound in sent_fields(self.formset.empty_form):
             value = self.rebased.posted.getlist(f"{prefix}-{i}-{bound.name}")
             if bound.name in self._structure:
                 value = [""] if bound.name == self._key else [str(self.formset.instance.pk)]
             self.rebased.data.setlist(f"{prefix}-{at}-{bound.name}", value)
 
 
-def rendered_values(form: forms.BaseForm) -> dict[str, list[str]]:
-    """What a browser sends for each field of `form`, which is not bound, if nobody touches it."""
-    return {bound.html_name: rendered(bound) for bound in _sent_fields(form)}
-
-
 def typed_values(posted: QueryDict, base: Values) -> list[Difference]:
     """What was entered in a form that the row has no more, by the fields' names."""
-    entered = {name: value for name, value in posted.lists() if not name.startswith(("_", "csrf")) and any(value)}
+    entered = {name: [line_ends(text) for text in value] for name, value in posted.lists() if _holds_input(name)}
     return [
         Difference(label=_words(name), yours=", ".join(value), stored="See below")
         for name, value in entered.items()
-        if not name.endswith("_FORMS") and [_line_ends(text) for text in value] != base.get(name, [])
+        if any(value) and value != base.get(name, [])
     ]
+
+
+def _holds_input(name: str) -> bool:
+    """Not what pages send besides: versions, tokens, and the counts of rows."""
+    besides = name.startswith(("_", "csrf")) or name.endswith(("_FORMS", "-page")) or "__prefix__" in name
+    return not besides
 
 
 def _words(name: str) -> str:
@@ -179,54 +180,6 @@ def _words(name: str) -> str:
     return " ".join(parts).capitalize()
 
 
-def rendered(bound: BoundField) -> list[str]:
-    widget, value = bound.field.widget, bound.initial
-    if isinstance(widget, forms.CheckboxInput):
-        return ["on"] if widget.check_test(value) else []
-    if not _is_echoed(bound):
-        return [""]
-    sent = widget.format_value(bound.field.prepare_value(value))
-    return [_line_ends(str(text)) for text in (sent if isinstance(sent, list | tuple) else [sent or ""])]
-
-
-def _sent_fields(form: forms.BaseForm) -> Iterator[BoundField]:
-    for bound in form:
-        if not bound.field.disabled and not isinstance(bound.field.widget, forms.MultiWidget):
-            yield bound
-
-
-def _is_echoed(bound: BoundField) -> bool:
-    """Whether the page shows again what was entered: a secret's does not."""
-    widget = bound.field.widget
-    if isinstance(widget, forms.PasswordInput):
-        return widget.render_value
-    return isinstance(widget, forms.CheckboxInput | ChoiceWidget) or bool(widget.format_value("x"))
-
-
-def _same(bound: BoundField, one: list[str], other: list[str]) -> bool:
-    if isinstance(bound.field.widget, forms.CheckboxInput):
-        return bool(one) == bool(other)
-    return [_line_ends(text) for text in one or [""]] == [_line_ends(text) for text in other or [""]]
-
-
-def _told(bound: BoundField, value: list[str]) -> str:
-    found, text = bound.field, ", ".join(value)
-    if isinstance(bound.field.widget, forms.CheckboxInput):
-        return "Yes" if value else "No"
-    if isinstance(found, forms.ModelChoiceField):
-        try:
-            return str(found.to_python(text) or "Empty")
-        except ValidationError:
-            return text
-    if isinstance(found, forms.ChoiceField):
-        return str(dict(found.choices).get(text, text)) or "Empty"  # type: ignore[arg-type] # no groups here
-    return text or "Empty"
-
-
 def _number(posted: QueryDict, name: str) -> int:
     text = posted.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
-
-
-def _line_ends(text: str) -> str:
-    return text.replace("\r\n", "\n")

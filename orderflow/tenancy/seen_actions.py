@@ -34,7 +34,9 @@ class SeenActions(SeenAdmin):
             if self.is_seen(request, row, lock=lock):
                 return run()
         changes = self.seen_changes(request, row, parse(request.POST.get(SEEN, "")))
-        text = f"Nothing was done: {row} was changed since this page was loaded. {changes} Look at it again, then decide."
+        text = (
+            f"Nothing was done: {row} was changed since this page was loaded. {changes} Look at it again, then decide."
+        )
         messages.add_message(request, messages.INFO if changes.are_own else messages.WARNING, text)
         return None
 
@@ -78,6 +80,8 @@ class SeenActions(SeenAdmin):
     def action_checkbox(self, obj: Any) -> SafeString:
         seen = self.seen_in_list(obj)
         box = super().action_checkbox(obj)
-        return format_html('{}<input type="hidden" name="{}" value="{}" autocomplete="off">', box, row_field(obj.pk), seen)
+        return format_html(
+            '{}<input type="hidden" name="{}" value="{}" autocomplete="off">', box, row_field(obj.pk), seen
+        )
 
     action_checkbox.short_description = ModelAdmin.action_checkbox.short_description  # type: ignore[attr-defined]

@@ -18,8 +18,9 @@ from django.utils.timezone import localtime
 from unfold.admin import ModelAdmin
 
 from orderflow.tenancy import submissions
-from orderflow.tenancy.rebasing import Difference, Rebased, Values, rendered_values, typed_values
+from orderflow.tenancy.rebasing import Difference, Rebased, typed_values
 from orderflow.tenancy.seen import SEEN, SEEN_VALUES, Changes, Seen, changes_since, column_values, digest_of, parse
+from orderflow.tenancy.sent_fields import Values, rendered_values
 
 # On the request: what was sent is shown again, and not saved.
 _NOT_SAVED = "seen_admin_not_saved"
@@ -49,7 +50,7 @@ class SeenAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         return Seen(digest=self._digest_of_page(row), at=at) if row else None
 
     def _seen_rows(self, keys: Iterable[Any], *, lock: bool) -> list[Any]:
-        rows = self.model._base_manager.filter(pk__in=list(keys)).order_by("pk")
+        rows = self.model._default_manager.filter(pk__in=list(keys)).order_by("pk")
         if lock:
             rows = rows.select_for_update(of=("self",), no_key=True)
         try:
@@ -66,7 +67,7 @@ class SeenAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
 
     def _inline_values(self, inline: Any, row: Any) -> list[Any]:
         parent = _get_foreign_key(self.model, inline.model, fk_name=inline.fk_name)
-        rows = inline.model._base_manager.filter(**{parent.name: row}).order_by("pk")
+        rows = inline.model._default_manager.filter(**{parent.name: row}).order_by("pk")
         return list(rows.values_list(*[field.attname for field in inline.model._meta.concrete_fields]))
 
     def seen_changes(self, request: HttpRequest, row: Any, seen: Seen | None) -> Changes:
@@ -118,7 +119,7 @@ class SeenAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         rebased.add_form(self.get_form(request, row, change=True, fields=fields)(instance=row))
         formsets, inlines = self._create_formsets(_as_get(request), row, change=True)
         for formset, inline in zip(formsets, inlines, strict=True):
-            rebased.add_formset(formset, inline.known_by)
+            rebased.add_formset(formset, known_by=inline.known_by, name=str(inline.verbose_name))
         request.POST = rebased.data  # type: ignore[assignment] # a copy that may still be changed
         setattr(request, _NOT_SAVED, True)
         return rebased.differences
@@ -131,7 +132,8 @@ class SeenAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        if context.get("seen"):
+        # Who may not change the row may not see all of the form either.
+        if context.get("seen") and self.has_change_permission(request, context["original"]):
             rows = [form for inline in context["inline_admin_formsets"] for form in inline.formset.initial_forms]
             values = [rendered_values(form) for form in (context["adminform"].form, *rows)]
             context["seen_values"] = json.dumps({name: value for each in values for name, value in each.items()})

@@ -1,4 +1,4 @@
-"""Two people edit the same row: what one of them has not seen, that one does not overwrite. For every page of the admin."""
+"""Two people edit the same row, on any page of the admin: nobody overwrites what they have not seen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,11 +70,10 @@ def editable(acme: Tenant, model: type[Model]) -> Any:
 
 
 def people(acme: Tenant) -> tuple[Client, Client]:
-    pair = []
-    for name in ("ada", "bob"):
-        pair.append(Client())
-        pair[-1].force_login(User.objects.filter(username=name).first() or make_user(acme.organization, Role.ADMIN, name))
-    return pair[0], pair[1]
+    ada, bob = Client(), Client()
+    for name, client in (("ada", ada), ("bob", bob)):
+        client.force_login(make_user(acme.organization, Role.ADMIN, name))
+    return ada, bob
 
 
 def load(client: Client, row: Model) -> Form:
