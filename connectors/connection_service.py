@@ -79,9 +79,10 @@ def _require_types(connector: BaseConnector, changes: Mapping[str, Any]) -> None
             raise ConfigError(f"The config field {name!r} is wrong: it is a text or a number.", field=name)
 
 
+@transaction.atomic
 def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -> ERPConnection:
     """Create or change a connection; an edit releases a block. Raises `ConfigError`, nothing is saved then."""
-    before = None if connection._state.adding else ERPConnection.objects.filter(pk=connection.pk).first()
+    before = _brought_up_to_date(connection)
     for name in ("name", "status", "is_default"):
         value = getattr(changes, name)
         if value is not None:
@@ -96,6 +97,22 @@ def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -
         raise ConfigError(f"There is a connection named {connection.name!r} already.", field="name") from error
     connection.refresh_from_db()
     return connection
+
+
+def _brought_up_to_date(connection: ERPConnection) -> ERPConnection | None:
+    """The row as it is stored, locked; None for a new one. `connection` was read earlier and takes what others have
+    saved since, so that the changes are laid over that."""
+    if connection._state.adding:
+        return None
+    stored = ERPConnection.objects.select_for_update(no_key=True).filter(pk=connection.pk).first()
+    if stored is None:
+        return None
+    for name in ("name", "status", "is_default"):
+        setattr(connection, name, getattr(stored, name))
+    # Emptied by who enters the config anew.
+    if connection.config_encrypted:
+        connection.config_encrypted = stored.config_encrypted
+    return stored
 
 
 @transaction.atomic

@@ -1,7 +1,8 @@
 """Rows that keep a secret: encrypted for this very row, and brought under a new key by the rotation."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.apps import apps
 from django.conf import settings
@@ -51,6 +52,14 @@ class Sealed(models.Model):
             missing = error.key_id if isinstance(error, UnknownKeyError) else ""
             text = f"The {self.sealed_as} {self.name!r} cannot be decrypted. {error}"
             raise ConfigError(text if missing else f"{text} {self.sealed_remedy}", missing_key=missing) from error
+
+
+def sealed_values(row: Sealed, values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` of the row's columns with the secret in place of its envelope, which every encryption makes anew."""
+    try:
+        return {**values, row.sealed_column: row.unseal()}
+    except ConfigError:
+        return dict(values)
 
 
 def sealed_models() -> list[type[Sealed]]:

@@ -43,6 +43,8 @@ class ApiTokenAdmin(PageAdmin):
     organization_path = "user__membership__organization"
     needed_to_add = needed_to_change = Action.EDIT_MEMBERS
     actions = ("revoke",)
+    # Every call sets it.
+    seen_without = frozenset({"last_used_at"})
     list_display = ("name", "member", "role", "prefix", "state", "created", "expiry", "last_used_at", "organization")
     search_fields = ("name", "token_key", "user__username")
     search_help_text = "Name, user name or how the token begins"

@@ -47,6 +47,7 @@ class DraftOrderLineInline(ScopedTabularInline):
     # More would pass the number of fields that a request may have.
     per_page = 50
     hide_title = True
+    known_by = "line_no"
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A cell has its column's head for a label, which is not read out for it."""
@@ -69,6 +70,7 @@ class DraftOrderLineInline(ScopedTabularInline):
 class DraftOrderAdmin(PageAdmin):
     needed_to_add = Action.EDIT_ORDERS
     form = DraftOrderForm
+    seen_related = ("customer",)
     inlines = (DraftOrderLineInline,)
     actions: ClassVar[tuple[str, ...]] = ("approve", "reject")
     autocomplete_fields = ("customer",)

@@ -184,7 +184,8 @@ def test_only_so_many_are_taken_at_once(
     page = client.get("/admin/orders/draftorder/all/push/").content.decode()
     assert "Push 4 orders" in page
     assert "The oldest 4 go now; ask again for the rest." in page
-    client.post("/admin/orders/draftorder/all/push/", {"as_of": timezone.now().isoformat()})
+    url = "/admin/orders/draftorder/all/push/"
+    client.post(url, dict(client.get(url).context["hidden"]))
     jobs.run(BulkJob.objects.get().pk)
     pushed = ERPExport.objects.values_list("draft_order", flat=True)
     assert set(pushed) == {order.pk for order in orders[:4]}
