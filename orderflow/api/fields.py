@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from orderflow.api.zoned_time import EXAMPLE, zoned_time
+from orderflow.tenancy.identifiers import NotAnIdentifier, identifier, normalised
 
 
 class OptionalText(serializers.CharField):
@@ -22,6 +23,23 @@ class OptionalText(serializers.CharField):
 
     def to_representation(self, value: str) -> str | None:  # type: ignore[override]  # null is the point
         return super().to_representation(value) or None
+
+
+class Identifier(serializers.CharField):
+    """A text that identifies something, as `orderflow.tenancy.identifiers` has it."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return super().run_validation(normalised(data) if isinstance(data, str) else data)
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return identifier(super().to_internal_value(data))
+        except NotAnIdentifier as error:
+            raise serializers.ValidationError(str(error)) from error
+
+
+class OptionalIdentifier(OptionalText, Identifier):
+    """An `Identifier` that is empty in the database and null in JSON where there is none."""
 
 
 @extend_schema_field({"type": "number"})

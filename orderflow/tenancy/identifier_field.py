@@ -1,0 +1,59 @@
+"""Identifiers as columns of models and as fields of forms."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from orderflow.tenancy.identifiers import NotAnIdentifier, identifier, normalised
+
+
+class IdentifierFormField(forms.CharField):
+    """Raises `ValidationError` for invisible characters."""
+
+    def to_python(self, value: Any) -> Any:
+        return _valid(super().to_python(value))
+
+
+class IdentifierField(models.CharField):  # type: ignore[type-arg] # Django's class is not generic when run
+    """A `CharField` that stores and looks up identifiers only, whichever way they come to the database.
+
+    A lookup of what cannot be an identifier finds nothing; storing it raises `NotAnIdentifier`.
+    """
+
+    def to_python(self, value: Any) -> Any:
+        return _valid(super().to_python(value))
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        value = super().pre_save(model_instance, add)
+        if isinstance(value, str):
+            # The caller's instance has what is stored.
+            value = normalised(value)
+            setattr(model_instance, self.attname, value)
+        return value
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return normalised(value) if isinstance(value, str) else value
+
+    def get_db_prep_save(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
+        if isinstance(value, str):
+            value = identifier(value)
+        return super().get_db_prep_save(value, connection)
+
+    def formfield(self, **kwargs: Any) -> Any:  # type: ignore[override] # the stubs name every argument
+        return super().formfield(**{"form_class": IdentifierFormField, **kwargs})
+
+    def deconstruct(self) -> Any:
+        """To the database, and so to migrations, it is a `CharField`."""
+        name, _, arguments, keywords = super().deconstruct()
+        return name, "django.db.models.CharField", arguments, keywords
+
+
+def _valid(value: Any) -> Any:
+    try:
+        return identifier(value) if isinstance(value, str) else value
+    except NotAnIdentifier as error:
+        raise ValidationError(str(error), code="invisible") from error
