@@ -1,6 +1,6 @@
 """Identifiers as columns of models and as fields of forms."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -8,6 +8,12 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from orderflow.tenancy.identifiers import NotAnIdentifier, identifier, normalised
+
+if TYPE_CHECKING:
+    TextColumn = models.CharField[str, str]
+else:
+    # Django's class is not generic when run.
+    TextColumn = models.CharField
 
 
 class IdentifierFormField(forms.CharField):
@@ -17,7 +23,7 @@ class IdentifierFormField(forms.CharField):
         return _valid(super().to_python(value))
 
 
-class IdentifierField(models.CharField):  # type: ignore[type-arg] # Django's class is not generic when run
+class IdentifierField(TextColumn):
     """A `CharField` that stores and looks up identifiers only, whichever way they come to the database.
 
     A lookup of what cannot be an identifier finds nothing; storing it raises `NotAnIdentifier`.
@@ -43,7 +49,7 @@ class IdentifierField(models.CharField):  # type: ignore[type-arg] # Django's cl
             value = identifier(value)
         return super().get_db_prep_save(value, connection)
 
-    def formfield(self, **kwargs: Any) -> Any:  # type: ignore[override] # the stubs name every argument
+    def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"form_class": IdentifierFormField, **kwargs})
 
     def deconstruct(self) -> Any:

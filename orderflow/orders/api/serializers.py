@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from orderflow.api.fields import ExactNumber, Id, Identifier, OptionalIdentifier, OptionalText
+from orderflow.api.fields import ExactNumber, Id, Identifier, OptionalIdentifier, OptionalText, WholeNumber
 from orderflow.api.strict_input import StrictSerializer
 from orderflow.orders.api import examples
 from orderflow.orders.editing import CustomerReference
@@ -38,7 +38,7 @@ class CustomerReferenceSerializer(StrictSerializer):
 class LineSerializer(StrictSerializer):
     """Without `line_no` a line is numbered by its place; without `currency` it has the order's own."""
 
-    line_no = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    line_no = WholeNumber(required=False, min_value=1, max_value=2**31 - 1)
     internal_sku = OptionalIdentifier(max_length=80)
     qty = ExactNumber(max_digits=15, decimal_places=3)
     uom = OptionalIdentifier(max_length=10)
