@@ -16,11 +16,19 @@ else:
     TextColumn = models.CharField
 
 
+def require_visible(text: str) -> None:
+    """Raises `ValidationError`."""
+    try:
+        identifier(text)
+    except NotAnIdentifier as error:
+        raise ValidationError(str(error), code="invisible") from error
+
+
 class IdentifierFormField(forms.CharField):
-    """Raises `ValidationError` for invisible characters."""
+    default_validators = [require_visible]
 
     def to_python(self, value: Any) -> Any:
-        return _valid(super().to_python(value))
+        return _normalised(super().to_python(value))
 
 
 class IdentifierField(TextColumn):
@@ -29,20 +37,20 @@ class IdentifierField(TextColumn):
     A lookup of what cannot be an identifier finds nothing; storing it raises `NotAnIdentifier`.
     """
 
+    default_validators = [require_visible]
+
     def to_python(self, value: Any) -> Any:
-        return _valid(super().to_python(value))
+        """Also on the way into a lookup, so that it does not raise."""
+        return _normalised(super().to_python(value))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        value = super().pre_save(model_instance, add)
-        if isinstance(value, str):
-            # The caller's instance has what is stored.
-            value = normalised(value)
-            setattr(model_instance, self.attname, value)
+        value = _normalised(super().pre_save(model_instance, add))
+        # So that the caller's instance has what is stored.
+        setattr(model_instance, self.attname, value)
         return value
 
     def get_prep_value(self, value: Any) -> Any:
-        value = super().get_prep_value(value)
-        return normalised(value) if isinstance(value, str) else value
+        return _normalised(super().get_prep_value(value))
 
     def get_db_prep_save(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
         if isinstance(value, str):
@@ -58,8 +66,5 @@ class IdentifierField(TextColumn):
         return name, "django.db.models.CharField", arguments, keywords
 
 
-def _valid(value: Any) -> Any:
-    try:
-        return identifier(value) if isinstance(value, str) else value
-    except NotAnIdentifier as error:
-        raise ValidationError(str(error), code="invisible") from error
+def _normalised(value: Any) -> Any:
+    return normalised(value) if isinstance(value, str) else value

@@ -63,6 +63,8 @@ def read_strict(text: str) -> Decimal:
 def fitted(value: Decimal, *, places: int, digits: int = 15) -> Decimal:
     """`value` without zeros beyond `places`. Raises `NotANumber` where it does not fit its column."""
     shown = f"{value}"[:_SHOWN]
+    if not value.is_finite():
+        raise NotANumber(f"{shown} is not a number.")
     # Before anything is computed: an exponent may be huge.
     if value and value.adjusted() >= digits - places:
         raise NotANumber(f"{shown} is too large: at most {digits - places} digits before the decimal point.")

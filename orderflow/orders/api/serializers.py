@@ -1,5 +1,6 @@
 """Draft orders in JSON."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
@@ -10,7 +11,7 @@ from orderflow.api.strict_input import StrictSerializer
 from orderflow.orders.api import examples
 from orderflow.orders.editing import CustomerReference
 from orderflow.orders.models import Customer, DraftOrder, currency_code
-from orderflow.orders.ready_check import blocking_reasons
+from orderflow.orders.ready_check import BlockingReason, Remark, blocking_reasons, remarks
 
 MAX_LINES = 10_000
 
@@ -55,6 +56,10 @@ class BlockingReasonSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class RemarkSerializer(BlockingReasonSerializer):
+    """Unusual, but no obstacle: such as a unit price of 0."""
+
+
 class SourceDocumentSerializer(StrictSerializer):
     document_id = OptionalIdentifier(source="source_document_id", max_length=120)
     file_name = OptionalText(source="source_file_name", max_length=255)
@@ -74,6 +79,7 @@ class DraftOrderSerializer(serializers.ModelSerializer[DraftOrder]):
     erp_order_id = OptionalText()
     error_message = OptionalText()
     blocking_reasons = serializers.SerializerMethodField()
+    remarks = serializers.SerializerMethodField()
 
     class Meta:
         model = DraftOrder
@@ -81,6 +87,7 @@ class DraftOrderSerializer(serializers.ModelSerializer[DraftOrder]):
             "id",
             "status",
             "blocking_reasons",
+            "remarks",
             "external_order_number",
             "customer",
             "order_date",
@@ -101,7 +108,11 @@ class DraftOrderSerializer(serializers.ModelSerializer[DraftOrder]):
 
     @extend_schema_field(BlockingReasonSerializer(many=True))
     def get_blocking_reasons(self, order: DraftOrder) -> list[dict[str, str]]:
-        return [{"pointer": f"/{reason.field}", "message": reason.message} for reason in blocking_reasons(order)]
+        return _pointed(blocking_reasons(order))
+
+    @extend_schema_field(RemarkSerializer(many=True))
+    def get_remarks(self, order: DraftOrder) -> list[dict[str, str]]:
+        return _pointed(remarks(order))
 
 
 @extend_schema_serializer(examples=examples.ENTERED)
@@ -127,6 +138,10 @@ class DraftOrderWriteSerializer(StrictSerializer):
         if any(errors):
             raise serializers.ValidationError(errors)
         return numbered
+
+
+def _pointed(findings: Iterable[BlockingReason | Remark]) -> list[dict[str, str]]:
+    return [{"pointer": f"/{finding.field}", "message": finding.message} for finding in findings]
 
 
 def _repeated(line_no: int, seen: set[int]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, ValidationError
 from msgspec.structs import force_setattr
 
 from orderflow.tenancy.identifiers import NotAnIdentifier, identifier
+from orderflow.tenancy.written_numbers import NotANumber, fitted
 
 MAX_DIGITS = 15
 QTY_PLACES = 3
@@ -61,8 +62,8 @@ class ParsedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         _normalise(self, "internal_sku", "uom", "currency", "customer_sku_raw")
         _trim(self, "description")
         _require_currency(self.currency)
-        _require_fitting("qty", self.qty, QTY_PLACES)
-        _require_fitting("unit_price", self.unit_price, PRICE_PLACES)
+        _fit(self, "qty", QTY_PLACES)
+        _fit(self, "unit_price", PRICE_PLACES)
 
 
 class ParsedOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,9 +149,8 @@ def _require_currency(code: str) -> None:
         raise ValueError(f"currency {code!r} is not three capital letters such as EUR")
 
 
-def _require_fitting(name: str, value: Decimal, places: int) -> None:
-    whole = MAX_DIGITS - places
-    if not value.is_finite() or abs(value) >= Decimal(10) ** whole or value != round(value, places):
-        raise ValueError(
-            f"{name} {value} is not a number of at most {whole} digits before the point and {places} behind"
-        )
+def _fit(line: "ParsedLine", name: str, places: int) -> None:
+    try:
+        force_setattr(line, name, fitted(getattr(line, name), places=places, digits=MAX_DIGITS))
+    except NotANumber as error:
+        raise ValueError(f"{name} {str(error).rstrip('.')}") from error

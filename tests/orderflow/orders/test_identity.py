@@ -102,6 +102,13 @@ def test_another_spelling_is_no_other_order_in_the_admin(organization: Organizat
     assert (DraftOrder.objects.count(), Customer.objects.count()) == (1, 1)
 
 
+@pytest.mark.parametrize("name", ["external_order_number", "erp_customer_number"])
+def test_a_lookup_of_what_is_no_identifier_finds_nothing(api: APIClient, name: str) -> None:
+    api.post(ORDERS, body(), format="json")
+    answer = api.get(ORDERS, {name: "PO\u001a1"})
+    assert (answer.status_code, answer.json()["results"]) == (200, [])
+
+
 @pytest.mark.parametrize("field", ["internal_sku", "uom", "currency", "customer_sku_raw"])
 def test_what_a_line_names_is_trimmed_everywhere(api: APIClient, tmp_path: Path, field: str) -> None:
     value = {"uom": "KG", "currency": "CHF"}.get(field, "A 1")
