@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.forms.utils import pretty_name
 from unfold.widgets import (
-    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -31,7 +30,6 @@ CLEAR = "clear_"
 WIDGETS: dict[type[forms.Field], type[forms.Widget]] = {
     forms.BooleanField: UnfoldBooleanSwitchWidget,
     forms.ChoiceField: UnfoldAdminSelectWidget,
-    forms.IntegerField: UnfoldAdminIntegerFieldWidget,
 }
 
 

@@ -10,6 +10,7 @@ from django.db import models
 
 from connectors.encryption import EncryptionError, KeyRing, UnknownKeyError
 from connectors.exceptions import ConfigError
+from orderflow.tenancy.identifier_field import IdentifierField
 from orderflow.tenancy.models import Organization
 
 
@@ -27,7 +28,7 @@ class Sealed(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    name = models.CharField(max_length=120)
+    name = IdentifierField(max_length=120)
 
     class Meta:
         abstract = True

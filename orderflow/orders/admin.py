@@ -10,7 +10,7 @@ from orderflow.orders import approval
 from orderflow.orders.approval import NotPossible
 from orderflow.orders.forms import DraftOrderForm
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
-from orderflow.orders.ready_check import blocking_reasons
+from orderflow.orders.ready_check import blocking_reasons, remarks
 from orderflow.orders.transitions import EDITABLE, OrderStatus
 from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge
 from orderflow.tenancy.date_span import DateSpanFilter
@@ -131,6 +131,7 @@ class DraftOrderAdmin(PageAdmin):
             yield Note(level="error", text=obj.error_message)
         if obj.status in EDITABLE:
             yield from (Note(level="warning", text=reason.message) for reason in blocking_reasons(obj))
+            yield from (Note(level="info", text=remark.message) for remark in remarks(obj))
 
     def buttons(self, request: HttpRequest, obj: DraftOrder) -> Iterator[Button]:
         if obj.status == OrderStatus.READY:

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest
 from unfold.admin import TabularInline
 from unfold.paginator import InfinitePaginator
 
+from orderflow.tenancy.admin_fields import ADMIN_FIELDS
 from orderflow.tenancy.models import record
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, organization_of, scoped
@@ -22,6 +23,7 @@ ORGANIZATION = "organization"
 class ScopedAdmin:
     """For a page and for an inline alike. What no action is named for, nobody may do here."""
 
+    formfield_overrides = ADMIN_FIELDS
     # Leads from a row to its organization.
     organization_path: ClassVar[str] = ORGANIZATION
     needed_to_add: ClassVar[Action | None] = None
