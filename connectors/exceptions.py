@@ -25,6 +25,12 @@ class InDoubtError(TransientError):
     """The request left, its answer never came: it may have been carried out, so look before asking again."""
 
 
+class UndecidedError(ConnectorError):
+    """The order may have arrived, and no later attempt can establish whether it did: a person decides."""
+
+    cause = "UNDECIDED"
+
+
 class RejectedError(ConnectorError):
     """This one order or file cannot go; the others can."""
 

@@ -8,6 +8,7 @@ from django.db import models
 
 from connectors.encryption import EncryptionError
 from connectors.exceptions import ConfigError
+from connectors.fencing import Fence
 from connectors.sealed import Sealed, key_ring
 from orderflow.tenancy.models import AppendOnly, Organization
 from orderflow.tenancy.time_ordered import time_ordered_uuid
@@ -68,14 +69,16 @@ class ERPConnection(Sealed):
         config: dict[str, Any] = json.loads(self.unseal())
         return config
 
-    def runtime_config(self, stored: Mapping[str, Any] | None = None, *, ends_at: float = math.inf) -> dict[str, Any]:
+    def runtime_config(
+        self, stored: Mapping[str, Any] | None = None, *, ends_at: float = math.inf, fence: Fence | None = None
+    ) -> dict[str, Any]:
         """The config as the connector takes it: `root` keeps filesystem mode inside the organization's folder,
         `connection_id` and `revision` say whose sessions may be used again, and `ends_at`, on the monotonic clock,
-        when the job that it is for has to be over whatever the server does."""
+        when the job that it is for has to be over whatever the server does. `fence` is the lease of that job."""
         config = self.stored_config() if stored is None else stored
         root = str(settings.DROPZONE_ROOT / self.organization.slug)
         whose = {"connection_id": self.pk, "revision": self.revision}
-        return {**config, "root": root, **whose, "ends_at": ends_at}
+        return {**config, "root": root, **whose, "ends_at": ends_at, "fence": fence}
 
 
 class ConnectionEvent(AppendOnly):

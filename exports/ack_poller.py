@@ -2,11 +2,13 @@
 
 import logging
 from contextlib import ExitStack
+from functools import partial
 from uuid import UUID
 
 from connectors import health
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.failpoints import Failpoint, reached
+from connectors.fencing import LeaseLost
 from connectors.models import ERPConnection
 from connectors.ports import AckInbox, AckReadingConnector
 from connectors.registry import registry
@@ -29,7 +31,7 @@ def poll(connection_id: UUID) -> int:
         connection = ERPConnection.objects.select_related("organization").get(pk=connection_id)
         try:
             archived = _poll(connection, lease)
-        except lanes.LaneLost as lost:
+        except LeaseLost as lost:
             logger.warning("Polling stops, another worker goes on: %s", lost)
             return 0
         except ConnectorError as error:
@@ -43,14 +45,15 @@ def poll(connection_id: UUID) -> int:
 
 def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
     with ExitStack() as stack:
-        inbox = _open(connection, stack, lease.ends_at)
+        inbox = _open(connection, stack, lease)
         if inbox is None:
             return 0
-        with AnswerReader(connection, inbox, skip=lease.lane.passed) as answers:
+        hold = partial(lanes.held, lease)
+        with AnswerReader(connection, inbox, hold=hold, skip=lease.lane.passed) as answers:
             for batch in answers:
                 reached(Failpoint.ANSWERS_READ)
-                lanes.renew(lease)
-                done, damaged = ledger.enter(connection, batch)
+                with lanes.held(lease):
+                    done, damaged = ledger.enter(connection, batch)
                 reached(Failpoint.LEDGER_ENTERED)
                 answers.put_away(done, damaged)
                 if lease.is_over:
@@ -64,11 +67,11 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
     return answers.archived
 
 
-def _open(connection: ERPConnection, stack: ExitStack, ends_at: float) -> AckInbox | None:
+def _open(connection: ERPConnection, stack: ExitStack, lease: lanes.Lease) -> AckInbox | None:
     """None where this ERP does not answer. Refused credentials block the connection before a next try."""
     connector = registry.create(connection.connector_type)
     try:
-        config = connection.runtime_config(ends_at=ends_at)
+        config = connection.runtime_config(ends_at=lease.ends_at, fence=lease.fence)
         if not isinstance(connector, AckReadingConnector) or connector.answer_due(config) is None:
             return None
         return stack.enter_context(connector.open_inbox(config))

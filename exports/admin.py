@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from exports import export_page, giving_up, search
-from exports.bulk.list_admin import BulkListAdmin
 from exports.bulk.models import SOURCES, BulkJob
+from exports.decision_admin import DecisionAdmin
 from exports.models import ERPExport
 from exports.order_admin import PushableOrderAdmin, status_badge
 from exports.push_service import PushRefused
@@ -31,8 +31,8 @@ admin.site.register(DraftOrder, PushableOrderAdmin)
 
 
 @admin.register(ERPExport)
-class ERPExportAdmin(KnownAsAdmin, BulkListAdmin):
-    actions = ("retry", "give_up")
+class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
+    actions = ("retry", "give_up", "mark_delivered", "mark_not_delivered")
     bulk_offers = ((BulkJob.Kind.RETRY, "Retry all failed of this list"),)
     change_form_outer_before_template = "exports/standing.html"
     change_form_outer_after_template = "exports/answers_and_document.html"
@@ -99,6 +99,7 @@ class ERPExportAdmin(KnownAsAdmin, BulkListAdmin):
             yield Button(action="retry", label="Retry", variant="primary", icon="replay")
         if obj.status == ExportStatus.SENT:
             yield Button(action="give_up", label="Give up", icon="cancel", ask="Why no answer will come")
+        yield from self.decision_buttons(obj)
 
     @admin.action(description="Retry", permissions=["push"])
     def retry(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> HttpResponse | None:

@@ -1,9 +1,9 @@
 """The wire's side of a poll: while the database takes one batch of answers, the next is read and the last moved."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import islice
 from types import TracebackType
 from typing import Self
@@ -30,15 +30,24 @@ class AnswerReader:
     """A context to iterate over: batches of answers, each to be written down and then put away.
 
     An inbox is for one thread at a time. Here that is a thread of its own, which does in turn what it is asked for.
+    `hold` opens a transaction in which only the lane's holder can write.
     `archived` and `errors` are complete when the context has ended. `skip` are files that an earlier poll has passed
     and left there; they do not keep this one from the rest.
     """
 
-    def __init__(self, connection: ERPConnection, inbox: AckInbox, *, skip: int = 0) -> None:
+    def __init__(
+        self,
+        connection: ERPConnection,
+        inbox: AckInbox,
+        *,
+        hold: Callable[[], AbstractContextManager[None]] = nullcontext,
+        skip: int = 0,
+    ) -> None:
         self.archived = 0
         self.errors: list[ConnectorError] = []
         self._connection = connection
         self._inbox = inbox
+        self._hold = hold
         self._entries = inbox.entries()
         self._skip = skip
         self._listed = 0
@@ -106,7 +115,8 @@ class AnswerReader:
             reading = self._wire.submit(self._read, [e for e in batch if e.export_filename in exports], exports)
             listed = self._wire.submit(next, batches, nothing)
             if len(batch) > len(exports):
-                ledger.note_orphans(self._connection, [e for e in batch if e.export_filename not in exports])
+                with self._hold():
+                    ledger.note_orphans(self._connection, [e for e in batch if e.export_filename not in exports])
                 reached(Failpoint.ORPHANS_NOTED)
             yield reading
 
@@ -141,5 +151,6 @@ class AnswerReader:
             self._moving.remove(future)
             self.archived += moved
             self.errors += errors.values()
-            ledger.note_left(self._connection, {name: str(error) for name, error in errors.items()})
+            with self._hold() if errors else nullcontext():
+                ledger.note_left(self._connection, {name: str(error) for name, error in errors.items()})
             reached(Failpoint.MOVES_NOTED)

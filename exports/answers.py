@@ -132,5 +132,13 @@ def _end(
     **fields: str,
 ) -> None:
     ERPExport.objects.move_locked(
-        exports, source, target, own=own, settled_at=now, answer_due_at=None, next_attempt_at=None, **fields
+        exports,
+        source,
+        target,
+        own=own,
+        settled_at=now,
+        answer_due_at=None,
+        next_attempt_at=None,
+        undecided_since=None,
+        **fields,
     )

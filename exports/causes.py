@@ -4,12 +4,14 @@ from django.db import models
 
 
 class Cause(models.TextChoices):
-    """The first four are those of `connectors.exceptions`."""
+    """The first five are those of `connectors.exceptions`."""
 
     UNREACHABLE = "UNREACHABLE", "Server not usable, all tries used up"
     REJECTED = "REJECTED", "Order cannot be sent as it is"
     NAME_TAKEN = "NAME_TAKEN", "Another file has the name"
     LEFT_BEHIND = "LEFT_BEHIND", "An earlier try left it in another place"
+    # The cause of an export that a person has found not to have arrived.
+    UNDECIDED = "UNDECIDED", "In doubt, found not delivered"
     ERP_REFUSED = "ERP_REFUSED", "Refused by the ERP"
     GIVEN_UP = "GIVEN_UP", "Given up, no answer came"
 

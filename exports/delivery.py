@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from connectors import health
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
 from connectors.failpoints import Failpoint, reached
+from connectors.fencing import LeaseLost
 from connectors.models import ERPConnection
 from connectors.ports import AckReadingConnector, ExportAttempt, ExportResult
 from connectors.registry import registry
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 def due() -> QuerySet[ERPExport]:
     return ERPExport.objects.filter(
-        Q(next_attempt_at=None) | Q(next_attempt_at__lte=Now()), status=ExportStatus.PENDING
+        Q(next_attempt_at=None) | Q(next_attempt_at__lte=Now()), status=ExportStatus.PENDING, undecided_since=None
     )
 
 
@@ -41,10 +42,12 @@ def drain(connection_id: UUID) -> None:
         reached(Failpoint.LANE_CLAIMED)
         try:
             more = _drain(lease)
-        except lanes.LaneLost as lost:
-            logger.warning("Delivery stops, another worker goes on: %s", lost)
-            return
-        reached(Failpoint.LANE_DRAINED)
+        except LeaseLost as lost:
+            # What is left may have no holder at all, if this worker was merely too late to renew.
+            logger.warning("Delivery stops, the next worker goes on: %s", lost)
+            more = True
+        else:
+            reached(Failpoint.LANE_DRAINED)
     if more:
         reached(Failpoint.TURN_ENDED)
         wake_ups.wake(connection_id)
@@ -82,12 +85,12 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
     began = time.monotonic()
     try:
         connector = registry.create(connection.connector_type, copies)
-        config = connection.runtime_config(ends_at=lease.ends_at)
+        config = connection.runtime_config(ends_at=lease.ends_at, fence=lease.fence)
         if isinstance(connector, AckReadingConnector):
             answer_due = connector.answer_due(config)
         orders, results = _orders(batch)
         results.extend(connector.export_many(orders, config, journal=journal))
-    except (BatchOutdated, lanes.LaneLost, DatabaseError):
+    except (BatchOutdated, LeaseLost, DatabaseError):
         raise
     except ConnectorError as error:
         failure = error
@@ -101,13 +104,16 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
     rows = {export.pk: export for export in batch}
     settled = {result.export_id for result in results}
     sent, stored = [r for r in results if r.success], copies.stored()
-    record.sent(sent, rows, answer_due, stored, took_ms)
+    with lanes.held(lease):
+        record.sent(sent, rows, answer_due, stored, took_ms)
     reached(Failpoint.SENT_RECORDED)
-    record.failed([r for r in results if not r.success], rows, took_ms)
+    if failed := [r for r in results if not r.success]:
+        with lanes.held(lease):
+            record.failed(failed, rows, took_ms)
     copies.keep(stored.difference(r.storage_key for r in sent))
     if failure:
         lanes.note(lease, failure)
-        _connection_failed(connection, failure, [rows[pk] for pk in rows if pk not in settled], took_ms)
+        _connection_failed(lease, connection, failure, [rows[pk] for pk in rows if pk not in settled], took_ms)
     else:
         _met(connection, results, lease)
 
@@ -137,15 +143,19 @@ def _orders(batch: Sequence[ERPExport]) -> tuple[list[tuple[SalesOrder, ExportAt
 
 
 def _connection_failed(
-    connection: ERPConnection, failure: ConnectorError, unsettled: list[ERPExport], took_ms: int
+    lease: lanes.Lease, connection: ERPConnection, failure: ConnectorError, unsettled: list[ERPExport], took_ms: int
 ) -> None:
     if isinstance(failure, ConfigError):
-        health.block(connection.pk, str(failure), missing_key=failure.missing_key, revision=connection.revision)
+        with lanes.held(lease):
+            health.block(connection.pk, str(failure), missing_key=failure.missing_key, revision=connection.revision)
         reached(Failpoint.BLOCKED)
         health.hang_up(connection.pk)
-        record.blocked(unsettled, str(failure))
+        with lanes.held(lease):
+            record.blocked(unsettled, str(failure))
         return
     if isinstance(failure, TransientError):
-        health.record_failure(connection.pk, str(failure))
+        with lanes.held(lease):
+            health.record_failure(connection.pk, str(failure))
         reached(Failpoint.FAILURE_COUNTED)
-    record.failed([ExportResult.failure(e.pk, failure) for e in unsettled], {e.pk: e for e in unsettled}, took_ms)
+    with lanes.held(lease):
+        record.failed([ExportResult.failure(e.pk, failure) for e in unsettled], {e.pk: e for e in unsettled}, took_ms)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -13,9 +14,10 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from connectors import health
+from connectors import fencing, health
 from connectors.exceptions import ConnectorError
 from connectors.failpoints import Failpoint, reached
+from connectors.fencing import Fence, LeaseLost
 from exports import places, wake_ups
 from exports.database_clock import from_now
 from exports.models import Lane
@@ -23,15 +25,17 @@ from exports.models import Lane
 logger = logging.getLogger(__name__)
 
 
-class LaneLost(Exception):
-    """Another worker holds the lane by now: whatever this one had in hand is no longer its to finish."""
+class LaneLost(LeaseLost):
+    """The lease was taken over. Stop; write nothing."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Lease:
-    """The lane for one run, and what the run came to, which is written when it gives the lane back."""
+    """The lane for one run, and what the run came to, which is written when it gives the lane back. `fence` keeps the
+    run from the dropzone once the lease has ended."""
 
     lane: Lane
+    fence: Fence
     error: ConnectorError | None = None
     # Whether the server was asked for anything; without that, nothing is known of it.
     met: bool = False
@@ -83,8 +87,21 @@ def holding(connection_id: UUID, kind: Lane.Kind) -> Iterator[Lease | None]:
 
 def renew(lease: Lease) -> None:
     """Inside a transaction this also keeps everybody else off the lane until its end. Raises `LaneLost`."""
+    # The database counts from later on: by this clock the lease ends no later than by the database's.
+    asked_at = fencing.now()
     if not _held(lease).update(leased_until=from_now(settings.LEASE_S)):
+        lease.fence.cut()
         raise LaneLost(f"The lane of connection {lease.connection_id} has another holder.")
+    # Not before the commit: a renewal that is rolled back has not taken place.
+    transaction.on_commit(partial(lease.fence.extend, asked_at + settings.LEASE_S))
+
+
+@contextmanager
+def held(lease: Lease) -> Iterator[None]:
+    """A transaction in which only the lane's holder can write. Raises `LaneLost` before the block runs."""
+    with transaction.atomic():
+        renew(lease)
+        yield
 
 
 def note(lease: Lease, error: ConnectorError | None) -> None:
@@ -115,6 +132,7 @@ def _acquire(connection_id: UUID, kind: Lane.Kind) -> Lease | None:
 @transaction.atomic
 def _take(lane: Lane) -> Lease | None:
     """Raises `NoPlace`."""
+    asked_at = fencing.now()
     free = Lane.objects.filter(places.free(), pk=lane.pk)
     taken = free.update(
         token=F("token") + 1,
@@ -128,7 +146,8 @@ def _take(lane: Lane) -> Lease | None:
         return None
     lane = Lane.objects.select_related("connection").get(pk=lane.pk)
     places.require(lane)
-    return Lease(lane=lane)
+    subject = f"the {lane.get_kind_display().lower()} lane of connection {lane.connection_id}"
+    return Lease(lane=lane, fence=Fence(token=lane.token, until=asked_at + settings.LEASE_S, subject=subject))
 
 
 @transaction.atomic
@@ -151,13 +170,25 @@ def _held(lease: Lease) -> "QuerySet[Lane]":
 
 
 def _keep(lease: Lease, done: threading.Event) -> None:
-    """Renew while the work goes on; a worker that is killed or frozen stops renewing, and the lease ends."""
+    """Renew while the work goes on; a worker that is killed or paused stops renewing, and the lease ends.
+
+    When it has ended, the sessions that are in use under it are closed at once.
+    """
     try:
-        while not done.wait(settings.LEASE_S / 3):
-            renew(lease)
+        while not lease.fence.is_over and not done.wait(settings.LEASE_S / 3):
+            _renew_or_warn(lease)
     except LaneLost as lost:
         logger.warning("%s", lost)
+    finally:
+        connection.close()
+        if not done.is_set():
+            lease.fence.cut()
+
+
+def _renew_or_warn(lease: Lease) -> None:
+    """While the database is away the lease runs on until its end. Raises `LaneLost`."""
+    try:
+        renew(lease)
     except DatabaseError as error:
         logger.warning("The lease of connection %s cannot be renewed: %s", lease.connection_id, error)
-    finally:
         connection.close()

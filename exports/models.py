@@ -6,6 +6,7 @@ from django.db import models
 from connectors.models import ERPConnection
 from exports.bulk.models import BulkJob as BulkJob  # noqa: PLC0414 - it is one of the models
 from exports.causes import Cause
+from exports.event_kind import EventKind as EventKind  # noqa: PLC0414 - as above
 from exports.lane import Lane as Lane  # noqa: PLC0414 - as above
 from exports.transitions import ALLOWED, LIVE, ExportStatus
 from exports.webhooks.models import WebhookEndpoint as WebhookEndpoint  # noqa: PLC0414 - as above
@@ -50,6 +51,10 @@ class ERPExport(models.Model):
 
     tries = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
+    # Of a PENDING one that may have arrived: it is never sent again, and a person decides what became of it.
+    undecided_since = models.DateTimeField(null=True)
+    # While a connector without a journal has it; still set when the connector's worker died.
+    handed_over_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     answer_due_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
@@ -70,6 +75,10 @@ class ERPExport(models.Model):
             ),
             models.UniqueConstraint(fields=["draft_order", "idempotency_key"], name="one_export_per_key"),
             models.UniqueConstraint(fields=["connection", "filename"], name="export_filename_once"),
+            models.CheckConstraint(
+                condition=models.Q(undecided_since=None) | models.Q(status=ExportStatus.PENDING),
+                name="undecided_while_pending",
+            ),
         ]
         indexes = [
             models.Index(
@@ -101,25 +110,16 @@ class ERPExport(models.Model):
                 condition=models.Q(status=ExportStatus.FAILED),
                 name="export_failed",
             ),
+            models.Index(
+                fields=["organization", "undecided_since"],
+                condition=models.Q(undecided_since__isnull=False),
+                name="export_undecided",
+            ),
             models.Index(fields=["erp_order_id"], condition=~models.Q(erp_order_id=""), name="export_by_erp_order"),
         ]
 
     def __str__(self) -> str:
         return self.filename
-
-
-class EventKind(models.TextChoices):
-    REQUESTED = "REQUESTED", "Push requested"
-    STAGED = "STAGED", "Staged"
-    SENT = "SENT", "Sent"
-    RETRY = "RETRY", "Try failed, another is planned"
-    BLOCKED = "BLOCKED", "Connection blocked"
-    RELEASED = "RELEASED", "Connection free again, goes now"
-    FAILED = "FAILED", "Failed"
-    ACKED = "ACKED", "Acknowledged"
-    CONFLICT = "CONFLICT", "Contradicting answer"
-    LATE = "LATE", "Late answer"
-    GIVEN_UP = "GIVEN_UP", "Given up"
 
 
 class ExportEvent(AppendOnly):

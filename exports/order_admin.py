@@ -31,6 +31,8 @@ BADGES = {
 
 def status_badge(export: ERPExport) -> SafeString:
     """With the time since when it is so."""
+    if export.undecided_since:
+        return badge("In doubt, decide", "danger", since=export.undecided_since)
     since = {ExportStatus.PENDING: export.created_at, ExportStatus.SENT: export.sent_at}
     state = ExportStatus(export.status)
     return badge(export.get_status_display(), BADGES[state], since=since.get(state, export.settled_at))

@@ -26,7 +26,7 @@ from orderflow.tenancy.transaction_lock import try_lock
 
 class PushRefused(Exception):
     """The push cannot be had. `code` is stable: not_approved, already_pushed, no_connection, connection_disabled,
-    unknown_connection, idempotency_key_reused, still_running, still_alive, not_failed."""
+    unknown_connection, idempotency_key_reused, still_running, still_alive, not_failed, not_sent, not_undecided."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -74,6 +74,12 @@ def retry(request: PushRequest) -> ERPExport:
 def require_no_live_export(order: DraftOrder) -> None:
     """Raises `PushRefused`."""
     live = ERPExport.objects.filter(draft_order=order, status__in=LIVE).first()
+    if live and live.undecided_since:
+        raise PushRefused(
+            "still_alive",
+            f"Export {live} of order {order} is in doubt: the order may have arrived. Check in the ERP, then mark the "
+            "export as delivered or not delivered.",
+        )
     if live:
         raise PushRefused("still_alive", f"Export {live} of order {order} is {live.status}. Wait for its end.")
 

@@ -50,6 +50,8 @@ def sent(
         sent_at=now,
         answer_due_at=now + answer_due if answer_due else None,
         next_attempt_at=None,
+        undecided_since=None,
+        handed_over_at=None,
         error_message="",
     )
     ERPExport.objects.set_each(_keys(overtaken), _columns(overtaken, *DOCUMENT))
@@ -109,9 +111,11 @@ def failed(results: Sequence[ExportResult], rows: Rows, took_ms: int) -> None:
     reached(Failpoint.FAILED_WRITTEN)
 
 
+@transaction.atomic
 def blocked(exports: Sequence[ERPExport], reason: str) -> None:
     """They stay PENDING, and go when somebody has mended the connection."""
     now = timezone.now()
+    ERPExport.objects.filter(pk__any_of=_keys(exports)).exclude(handed_over_at=None).update(handed_over_at=None)
     history.note(Event(export.pk, EventKind.BLOCKED.value, now, reason[:500]) for export in exports)
 
 
@@ -127,7 +131,7 @@ def _locked(exports: Sequence[ERPExport]) -> tuple[list[ERPExport], list[ERPExpo
 
 def _plan(exports: Sequence[ERPExport], now: datetime, took_ms: int) -> None:
     own = _columns(exports, "tries", "next_attempt_at", "error_message")
-    ERPExport.objects.set_each(_keys(exports), own, within=ExportStatus.PENDING)
+    ERPExport.objects.set_each(_keys(exports), own, within=ExportStatus.PENDING, handed_over_at=None)
     details = [
         {
             "try": e.tries,
@@ -147,6 +151,8 @@ def _fail(exports: Sequence[ERPExport], now: datetime, took_ms: int) -> None:
         ExportStatus.FAILED,
         own=own | _columns(exports, "tries", "cause"),
         next_attempt_at=None,
+        undecided_since=None,
+        handed_over_at=None,
         settled_at=now,
     )
     orders = [export.draft_order_id for export in exports]

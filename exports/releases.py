@@ -17,7 +17,7 @@ def put_forward(*, connection_id: UUID, actor: str, cause: str, tested: bool, **
     """Hears `connectors.health.freed`, in the transaction of the change."""
     if tested:
         Lane.objects.filter(connection=connection_id).update(suspect=False)
-    pending = ERPExport.objects.filter(connection=connection_id, status=ExportStatus.PENDING)
+    pending = ERPExport.objects.filter(connection=connection_id, status=ExportStatus.PENDING, undecided_since=None)
     told_to_wait = Exists(ExportEvent.objects.filter(export=OuterRef("pk"), kind=EventKind.BLOCKED))
     waiting = pending.filter(Q(next_attempt_at__isnull=False) | told_to_wait)
     # In one order for all, as wherever exports are locked.

@@ -13,13 +13,14 @@ from django.db.models.functions import Now
 
 from connectors import health
 from connectors.exceptions import ConfigError, ConnectorError
+from connectors.fencing import LeaseLost
 from connectors.inspection import InspectableConnector, Inspection, PlacedFile
 from connectors.models import ERPConnection
 from connectors.registry import registry
 from exports import lanes
 from exports.file_batches import batches
 from exports.models import ERPExport, Lane
-from exports.needless import whose_temporaries_are_needless
+from exports.needless import stale_temporaries
 
 EVERY = timedelta(days=1)
 # So that they do not all come at once when an installation starts.
@@ -41,7 +42,7 @@ def tidy_up(connection_id: UUID) -> int:
             return 0
         try:
             removed = _tidy_up(connection, lease)
-        except lanes.LaneLost:
+        except LeaseLost:
             return 0
         except ConnectorError as error:
             lanes.note(lease, error)
@@ -53,7 +54,7 @@ def tidy_up(connection_id: UUID) -> int:
 def _tidy_up(connection: ERPConnection, lease: lanes.Lease) -> int:
     removed = 0
     with ExitStack() as stack:
-        inspection = _open(connection, stack, lease.ends_at)
+        inspection = _open(connection, stack, lease)
         if inspection is None:
             return 0
         for batch in batches(file for file in inspection.documents() if file.temporary_of):
@@ -66,20 +67,20 @@ def _tidy_up(connection: ERPConnection, lease: lanes.Lease) -> int:
     return removed
 
 
-def _open(connection: ERPConnection, stack: ExitStack, ends_at: float) -> Inspection | None:
+def _open(connection: ERPConnection, stack: ExitStack, lease: lanes.Lease) -> Inspection | None:
     """None where nobody can look. Refused credentials block the connection before a next try; a folder that may be
     written to and not be listed does not."""
     connector = registry.create(connection.connector_type)
     if not isinstance(connector, InspectableConnector):
         return None
     try:
-        return stack.enter_context(connector.open_inspection(connection.runtime_config(ends_at=ends_at)))
+        config = connection.runtime_config(ends_at=lease.ends_at, fence=lease.fence)
+        return stack.enter_context(connector.open_inspection(config))
     except ConfigError as error:
         health.block(connection.pk, str(error), missing_key=error.missing_key, revision=connection.revision)
         raise
 
 
 def _needless(connection: ERPConnection, batch: Sequence[PlacedFile]) -> list[PlacedFile]:
-    exports = ERPExport.objects.filter(connection=connection, filename__in=[file.temporary_of for file in batch])
-    finals = set(whose_temporaries_are_needless(exports).values_list("filename", flat=True))
-    return [file for file in batch if file.temporary_of in finals]
+    exports = ERPExport.objects.filter(connection=connection)
+    return [file for file, _ in stale_temporaries(exports, batch)]

@@ -20,6 +20,7 @@ COLOURS = {
     EventKind.SENT: "warning",
     EventKind.RETRY: "warning",
     EventKind.BLOCKED: "danger",
+    EventKind.UNDECIDED: "danger",
     EventKind.FAILED: "danger",
     EventKind.GIVEN_UP: "danger",
     EventKind.CONFLICT: "danger",
@@ -67,6 +68,9 @@ def standing(export: ERPExport) -> str:
         return f"It failed{_ago(export.settled_at)}. Nothing more happens by itself."
     if export.status == S.SENT:
         return f"It was put where the ERP picks it up{_ago(export.sent_at)}. {_answer(export)}"
+    if export.undecided_since:
+        began = _ago(export.undecided_since)
+        return f"In doubt{began}: it may have arrived. A person decides; it is not sent again."
     return f"It waits, pushed{_ago(export.created_at)}. {_next_try(export.next_attempt_at)}"
 
 

@@ -1,6 +1,8 @@
 """A connection's dropzone, as the code works with it."""
 
 import math
+import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,16 +14,34 @@ from django.conf import settings
 from connectors.dropzones.base import Dropzone
 from connectors.dropzones.local import LocalDropzone
 from connectors.dropzones.sftp import SFTPDropzone
+from connectors.fencing import Fence
 from connectors.sftp.pool import Key, Owner, sessions
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
 from connectors.steps import Steps
 
+# What a fence puts into a temporary name, before the extension of the document's name.
+_MARK = re.compile(r"\.t[0-9]+-[0-9]+(?=\.|\Z)", re.ASCII)
+
+
+def is_marked(temporary: str) -> bool:
+    """Whether only the lease holder that the mark names can have written or removed a file called `temporary`.
+
+    The form of temporary names does not matter: it may have been edited since.
+    """
+    return _MARK.search(temporary) is not None
+
+
+def _unmarked(name: str) -> str:
+    marks = [*_MARK.finditer(name)]
+    return f"{name[: marks[-1].start()]}{name[marks[-1].end() :]}" if marks else name
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DropzoneSettings:
     """`place` names the dropzone for people and for the journal: a file staged in one place is not in another.
-    `owner` is who may use a session again; without one, none is kept. `ends_at` is when every session is cut."""
+    `owner` is who may use a session again; without one, none is kept. `ends_at` is when every session is cut, `fence`
+    the lease under which it is used."""
 
     place: str
     export_path: str
@@ -33,6 +53,7 @@ class DropzoneSettings:
     target: SFTPTarget | None
     owner: Owner | None
     ends_at: float
+    fence: Fence
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "DropzoneSettings":
@@ -51,23 +72,30 @@ class DropzoneSettings:
             target=target,
             owner=_owner(config),
             ends_at=config.get("ends_at", math.inf),
+            fence=config.get("fence") or Fence(),
         )
 
-    def temporary_name(self, filename: str) -> str:
-        return self.temp_name.replace("{name}", filename)
+    def temporary_name(self, filename: str, mark: str) -> str:
+        """Where one batch of one lease holder stages `filename`; `mark` is `Fence.next_mark`'s."""
+        stem, extension = posixpath.splitext(filename)
+        return self._in_form(f"{stem}.t{mark}{extension}")
 
     def final_name(self, temporary: str) -> str | None:
-        """None for what is no temporary name."""
+        """The document's name behind a temporary one, with or without a mark; None for what is no temporary name."""
         before, _, behind = self.temp_name.partition("{name}")
         name = temporary.removeprefix(before).removesuffix(behind)
-        return name if name and self.temporary_name(name) == temporary else None
+        return _unmarked(name) if name and self._in_form(name) == temporary else None
+
+    def _in_form(self, name: str) -> str:
+        return self.temp_name.replace("{name}", name)
 
     @contextmanager
     def open(self) -> Iterator[Dropzone]:
         """A session with the dropzone, one that was kept where there is one. Raises `ConnectorError`."""
         if self.target and self.owner:
             key = Key(owner=self.owner, target=self.target)
-            with sessions.borrowed(key, idle_s=settings.SFTP_IDLE_S, ends_at=self.ends_at) as session:
+            idle_s, ends_at = settings.SFTP_IDLE_S, self.ends_at
+            with sessions.borrowed(key, idle_s=idle_s, ends_at=ends_at, fence=self.fence) as session:
                 yield SFTPDropzone(session)
         else:
             with self.connect() as dropzone:
@@ -76,8 +104,8 @@ class DropzoneSettings:
     def connect(self, steps: Steps | None = None) -> Dropzone:
         """A session that nobody had before and nobody gets afterwards. Raises `ConnectorError`."""
         if self.target is None:
-            return LocalDropzone(self.root)
-        return SFTPDropzone(SFTPSession(self.target, steps=steps, ends_at=self.ends_at))
+            return LocalDropzone(self.root, fence=self.fence)
+        return SFTPDropzone(SFTPSession(self.target, steps=steps, ends_at=self.ends_at, fence=self.fence))
 
 
 def _owner(config: Mapping[str, Any]) -> Owner | None:

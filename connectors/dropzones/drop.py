@@ -5,6 +5,7 @@
 | there, same bytes | gone or there | it was published | sent; remove the temporary |
 | gone | there | it was not published | rename now |
 | gone | gone | it was published, and the ERP took it | sent; never write again |
+| gone | gone, and its name bears no lease's mark | another worker may have removed it | undecided: a person must look |
 | gone | gone, with their folder | nobody can tell from here | the connection needs a person |
 | there, other bytes | any | somebody else's file | failed: a person must look |
 """
@@ -16,8 +17,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
-from connectors.dropzones.config import DropzoneSettings
-from connectors.dropzones.refusals import first_error, left_behind, lost_with_folder, taken
+from connectors.dropzones.config import DropzoneSettings, is_marked
+from connectors.dropzones.refusals import first_error, left_behind, lost_with_folder, taken, unwitnessed
 from connectors.exceptions import ConnectorError, TransientError
 from connectors.failpoints import Failpoint, reached
 from connectors.ports import ExportDocument, Journal, Staged
@@ -55,20 +56,20 @@ class Drop:
         self._dropzone = dropzone
         self._settings = settings
         self._journal = journal
+        self._mark = settings.fence.next_mark()
         self._outcomes: dict[UUID, Outcome] = {}
 
     def deliver(self, parcels: Sequence[Parcel]) -> dict[UUID, Outcome]:
-        """One outcome per parcel. Raises what the journal raises; nothing of this batch is published then."""
+        """One outcome per parcel. Raises what the journal raises, and `LeaseLost`; nothing more of this batch is
+        published then."""
         if not self._settings.atomic_write:
             return self._write_directly(parcels)
         found = [self._found_again(parcel, parcel.earlier) for parcel in parcels if parcel.earlier]
         complete, damaged = self._settle([placed for placed in found if placed])
         fresh = [self._place(parcel) for parcel in parcels if not parcel.earlier]
         if damaged:
-            # Or a temporary that is lost while it is written anew would look as if the ERP had taken the file.
-            self._journal.discarded([p.parcel.export_id for p in damaged])
-            reached(Failpoint.JOURNAL_DISCARDED)
-        staged = self._stage([*damaged, *fresh])
+            fresh += self._given_up(damaged)
+        staged = self._stage(fresh)
         if complete or staged:
             self._commit(complete, staged)
             reached(Failpoint.JOURNALED)
@@ -87,7 +88,7 @@ class Drop:
         folder, name = self._settings.export_path, parcel.document.filename
         return _Placed(
             parcel=parcel,
-            temporary=posixpath.join(folder, self._settings.temporary_name(name)),
+            temporary=posixpath.join(folder, self._settings.temporary_name(name, self._mark)),
             final=posixpath.join(folder, name),
         )
 
@@ -106,6 +107,20 @@ class Drop:
         final = posixpath.join(posixpath.dirname(temporary), parcel.document.filename)
         return _Placed(parcel=parcel, temporary=temporary, final=final)
 
+    def _given_up(self, damaged: Sequence[_Placed]) -> list[_Placed]:
+        """Forget and remove temporaries that lost bytes; what comes back is to be staged anew, under another name."""
+        # First the journal: it must never name a file that its holder removes, or the ERP would seem to have taken it.
+        self._journal.discarded([p.parcel.export_id for p in damaged])
+        reached(Failpoint.JOURNAL_DISCARDED)
+        again = []
+        # A rename that a former holder sent may still arrive; without the file it cannot publish the damaged bytes.
+        for p, error in zip(damaged, self._dropzone.remove([p.temporary for p in damaged]), strict=True):
+            if error:
+                self._outcomes[p.parcel.export_id] = error
+            else:
+                again.append(self._place(p.parcel))
+        return again
+
     def _stage(self, placed: Sequence[_Placed]) -> list[_Placed]:
         """Write; what comes back is complete."""
         staged = []
@@ -120,7 +135,7 @@ class Drop:
 
     def _commit(self, complete: Sequence[_Placed], staged: Sequence[_Placed]) -> None:
         """What an earlier try journaled is journaled again: it may go only while this one may publish."""
-        # A lost lane is no ConnectorError: its new holder works with the same temporary names. An earlier try's stay.
+        # After a lost lease nothing is removed. What an earlier attempt journaled stays in any case.
         try:
             self._journal.staged({p.parcel.export_id: self._witness(p) for p in [*complete, *staged]})
         except ConnectorError:
@@ -157,7 +172,7 @@ class Drop:
         finals = self._dropzone.stat([p.final for p in placed])
         temporaries = self._dropzone.stat([p.temporary for p in placed])
         gone = [p.temporary for p, *found in zip(placed, finals, temporaries, strict=True) if found == [None, None]]
-        lost = self._lost_with_folder(gone)
+        lost = self._untold(gone)
         complete: list[_Placed] = []
         damaged: list[_Placed] = []
         published: list[_Placed] = []
@@ -179,9 +194,11 @@ class Drop:
             reached(Failpoint.CLEARED)
         return complete, damaged
 
-    def _lost_with_folder(self, gone: Sequence[str]) -> dict[str, ConnectorError]:
+    def _untold(self, gone: Sequence[str]) -> dict[str, ConnectorError]:
+        """Those whose absence does not show that the ERP took them."""
         place, export_path = self._settings.place, self._settings.export_path
-        return lost_with_folder(self._dropzone, gone, place=place, export_path=export_path)
+        unmarked = {path: unwitnessed(path) for path in gone if not is_marked(posixpath.basename(path))}
+        return unmarked | lost_with_folder(self._dropzone, gone, place=place, export_path=export_path)
 
     def _is_ours(self, placed: _Placed, final: Entry) -> bool:
         content = placed.parcel.document.content

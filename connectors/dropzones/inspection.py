@@ -37,9 +37,9 @@ class DropzoneInspection:
 
     def find(self, documents: Sequence[Sought]) -> list[Found | ConnectorError | None]:
         names = [self._names(document) for document in documents]
-        paths = [path for pair in names if pair for path in pair]
-        found = iter(self._dropzone.stat(paths))
-        return [self._found(*pair, next(found), next(found)) if pair else None for pair in names]
+        paths = [path for pair in names if pair for path in pair if path]
+        found = dict(zip(paths, self._dropzone.stat(paths), strict=True))
+        return [self._found(*pair, found[pair[0]], found.get(pair[1])) if pair else None for pair in names]
 
     def read(self, files: Sequence[PlacedFile]) -> list[bytes | ConnectorError | None]:
         if not files:
@@ -71,10 +71,11 @@ class DropzoneInspection:
                 yield posixpath.join(folder, entry.name), answer
 
     def _names(self, document: Sought) -> tuple[str, str] | None:
-        """The final and the temporary path, in the folder that the last try used."""
+        """The final and the temporary path, in the folder that the last attempt used; the latter is empty where no
+        attempt journaled one."""
         folder, name = self._settings.export_path, document.filename
         if not document.staged_path:
-            return posixpath.join(folder, name), posixpath.join(folder, self._settings.temporary_name(name))
+            return posixpath.join(folder, name), ""
         prefix = f"{self._settings.place}/"
         if not document.staged_path.startswith(prefix):
             return None

@@ -20,17 +20,22 @@ from connectors.exceptions import (
     TransientError,
 )
 from connectors.failpoints import Failpoint, reached
+from connectors.fencing import Fence
 from connectors.hostile_text import tame
 
 T = TypeVar("T")
 
 
 class LocalDropzone(Dropzone):
-    """Every path is below `root`, with or without a slash in front; neither `..` nor a link leads out of it."""
+    """Every path is below `root`, with or without a slash in front; neither `..` nor a link leads out of it.
 
-    def __init__(self, root: str | Path) -> None:
+    Every call may raise `LeaseLost` when the lease behind `fence` is lost.
+    """
+
+    def __init__(self, root: str | Path, *, fence: Fence | None = None) -> None:
         """Raises `ConfigError` when there is no such folder."""
         self._root = ConfinedRoot(root)
+        self._fence = fence or Fence()
 
     def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
         outcomes = [_outcome(partial(self._write, file), "write", file.path) for file in files]
@@ -71,6 +76,7 @@ class LocalDropzone(Dropzone):
 
     def _write(self, file: OutgoingFile) -> None:
         with self._root.parent(file.path) as (folder, name):
+            self._fence.check()
             fd = create(folder, name)
             reached(Failpoint.LOCAL_FILE_CREATED)
             try:
@@ -83,6 +89,7 @@ class LocalDropzone(Dropzone):
     def _rename(self, move: Move) -> None:
         with self._root.parent(move.source) as source, self._root.parent(move.target) as target:
             _require_file(source, move)
+            self._fence.check()
             try:
                 rename_without_replacing(Place(*source), Place(*target))
             except FileExistsError:
@@ -109,6 +116,7 @@ class LocalDropzone(Dropzone):
     def _remove(self, path: str) -> None:
         try:
             with self._root.parent(path) as (folder, name):
+                self._fence.check()
                 os.unlink(name, dir_fd=folder)
         except FileNotFoundError:
             return

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterable
 
 from connectors.dropzones.base import Dropzone, Entry
-from connectors.exceptions import ConfigError, ConnectorError, LeftBehindError, TargetExistsError
+from connectors.exceptions import ConfigError, ConnectorError, LeftBehindError, TargetExistsError, UndecidedError
 
 
 def first_error(*found: Entry | ConnectorError | None) -> ConnectorError:
@@ -19,6 +19,13 @@ def left_behind(path: str, change: str) -> ConnectorError:
     return LeftBehindError(
         f"An earlier try left it at {path}, and {change}. "
         "Look there whether the ERP has the order before you push it again."
+    )
+
+
+def unwitnessed(path: str) -> ConnectorError:
+    return UndecidedError(
+        f"{path} was staged by an earlier version of OrderFlow and is gone. The ERP may have collected the order, or "
+        "another worker may have removed the file. Check in the ERP whether it has the order, then record the result."
     )
 
 

@@ -3,6 +3,7 @@
 import logging
 import select
 import socket
+import struct
 from contextlib import suppress
 
 from paramiko import Transport
@@ -46,6 +47,14 @@ class Link:
             # The transport has met the end, and closed the socket.
             return False
         return not look.poll(0) and self.transport.is_active()
+
+    def abort(self) -> None:
+        """End the connection at once, from any thread: whatever waits for it wakes. What was written and not sent yet
+        is discarded when it is closed. Never raises."""
+        with suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Idempotent, never raises; leaves no thread and no socket behind."""

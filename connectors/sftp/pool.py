@@ -11,6 +11,7 @@ from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
+from connectors.fencing import Fence
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
 
@@ -64,13 +65,16 @@ class SessionPool:
         self._left_to_parent: list[_Idle] = []
 
     @contextmanager
-    def borrowed(self, key: Key, *, idle_s: float, ends_at: float = math.inf) -> Iterator[SFTPSession]:
+    def borrowed(
+        self, key: Key, *, idle_s: float, ends_at: float = math.inf, fence: Fence | None = None
+    ) -> Iterator[SFTPSession]:
         """A session, fresh where none waits; kept for `idle_s` afterwards unless there is any doubt about it. It is
-        cut at `ends_at` if it is still in use then.
+        cut at `ends_at` if it is still in use then, and earlier when the lease behind `fence` is lost.
 
         Raises `ConnectorError`.
         """
-        session = self._take(key, ends_at) or SFTPSession(key.target, ends_at=ends_at)
+        fence = fence or Fence()
+        session = self._take(key, ends_at, fence) or SFTPSession(key.target, ends_at=ends_at, fence=fence)
         kept = False
         try:
             yield session
@@ -100,12 +104,12 @@ class SessionPool:
         self._changed = threading.Condition()
         self._closer = None
 
-    def _take(self, key: Key, ends_at: float) -> SFTPSession | None:
+    def _take(self, key: Key, ends_at: float, fence: Fence) -> SFTPSession | None:
         """The first that is alive, the one used last before the others. What is left of an older edit is closed."""
         self._close_where(lambda idle: idle.key.owner.connection_id == key.owner.connection_id and idle.key != key)
         while idle := self._pop(key):
             # Before it is asked: the job that it was used for last has had its end.
-            idle.session.ends_at = ends_at
+            idle.session.ends_at, idle.session.fence = ends_at, fence
             if idle.is_alive():
                 return idle.session
             idle.session.close()

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TypeVar
 
 from connectors.exceptions import ConnectorError, TransientError
+from connectors.fencing import Fence
 from connectors.sftp.batch import Batch
 from connectors.sftp.connect import connect
 from connectors.sftp.conversations import Conversation, lstat
@@ -25,11 +26,20 @@ _PATIENCE_S = 5
 class SFTPSession:
     """For one thread at a time. Once the connection is lost, the session is closed and stays so."""
 
-    def __init__(self, target: SFTPTarget, *, steps: Steps | None = None, ends_at: float = math.inf) -> None:
+    def __init__(
+        self,
+        target: SFTPTarget,
+        *,
+        steps: Steps | None = None,
+        ends_at: float = math.inf,
+        fence: Fence | None = None,
+    ) -> None:
         """Connects. Raises `ConnectorError`."""
         self._target = target
         # When the job that it is used for has to be over, whatever the server does.
         self.ends_at = ends_at
+        # The lease of its present user: without it, nothing more is sent.
+        self.fence = fence or Fence()
         self._link, self._wire, self.manners = connect(target, steps or Steps(), ends_at)
         self._window = Window()
         self._ids = count(1)
@@ -43,7 +53,7 @@ class SFTPSession:
         self, conversations: Sequence[Conversation[T]], *, silence_s: float | None = None
     ) -> list[T | ConnectorError]:
         """One outcome each, in order; one that fails does not stop the others. `silence_s` replaces the target's
-        timeout. Raises `TransientError` when closed."""
+        timeout. Raises `TransientError` when closed, `LeaseLost` when the user's lease is lost."""
         if not conversations:
             # Also when the session has ended over what came before: that has told why.
             return []
@@ -52,19 +62,22 @@ class SFTPSession:
         batch = Batch(self._wire, self._window, self._ids, conversations)
         lost = None
         self._link.watchdog.allow_batch(len(conversations), silence_s or self._target.timeout_s, self.ends_at)
+        self._wire.permit = self.fence.check
         try:
-            batch.run()
+            with self.fence.guarding(self._link.abort):
+                batch.run()
         except ConnectionLost as error:
             lost = str(error)
         except ProtocolError as error:
             lost = f"{self._target.peer} broke the SFTP protocol with {error}."
         except BaseException:
             # Whatever interrupted it, answers are still on their way: nobody could tell them from later ones.
-            self.close()
+            self._abort()
             raise
         self._link.watchdog.rest()
         if lost:
-            self.close()
+            self._abort()
+            self.fence.check()
         outcomes = batch.outcomes(lost)
         self._doubtful |= any(isinstance(outcome, TransientError) for outcome in outcomes)
         return outcomes
@@ -81,6 +94,11 @@ class SFTPSession:
         if not self._closed:
             self._closed = True
             self._link.close()
+
+    def _abort(self) -> None:
+        """Close without sending what the kernel still holds: it must not reach the server after a later session."""
+        self._link.abort()
+        self.close()
 
     @property
     def is_closed(self) -> bool:

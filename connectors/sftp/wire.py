@@ -1,5 +1,7 @@
 """A channel on which nothing waits for ever."""
 
+from collections.abc import Callable
+
 from paramiko import Channel, SSHException
 
 from connectors.sftp.link import Link
@@ -12,18 +14,25 @@ class ConnectionLost(Exception):
     """The channel is of no further use; the text is a sentence that says what happened."""
 
 
+def _permitted() -> None:
+    """No lease to lose."""
+
+
 class Wire:
     def __init__(self, channel: Channel, link: Link) -> None:
         self._channel = channel
         self._link = link
         self._watchdog = link.watchdog
         self._rest = b""
+        # Raises what forbids to send; asked before each packet, for the process may be paused between two.
+        self.permit: Callable[[], None] = _permitted
 
     def send(self, data: bytes) -> None:
-        """Raises `ConnectionLost`."""
+        """Raises `ConnectionLost`, and what `permit` raises."""
         # Cut here, for `sendall` copies all that remains once for every packet.
         for start in range(0, len(data), SSH_PAYLOAD):
             packet = data[start : start + SSH_PAYLOAD]
+            self.permit()
             try:
                 self._channel.sendall(packet)
             except (OSError, EOFError, SSHException) as error:

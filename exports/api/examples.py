@@ -22,6 +22,7 @@ EXPORT = {
     "document_stored": True,
     "tries": 1,
     "next_attempt_at": None,
+    "undecided_since": None,
     "sent_at": "2026-11-23T10:00:03.412233Z",
     "answer_due_at": None,
     "settled_at": "2026-11-23T10:01:07.001823Z",
@@ -75,6 +76,10 @@ SHOWN = [OpenApiExample("An export with its answer", EXPORT, response_only=True)
 PUSHED_OVER = [
     OpenApiExample("Over the default connection", {}, request_only=True),
     OpenApiExample("Over a connection by its id", {"connection": CONNECTION_ID}, request_only=True),
+]
+DECIDED = [
+    OpenApiExample("It arrived", {"delivered": True, "reason": "SO-2026-000123 is there."}, request_only=True),
+    OpenApiExample("It did not", {"delivered": False, "reason": "The ERP has no such order."}, request_only=True),
 ]
 PUSHED = [
     OpenApiExample(

@@ -1,5 +1,5 @@
 from django.db.models import F, QuerySet
-from django_filters import CharFilter, FilterSet, MultipleChoiceFilter, UUIDFilter
+from django_filters import BooleanFilter, CharFilter, FilterSet, MultipleChoiceFilter, UUIDFilter
 
 from exports.models import AckFile, ERPExport, Verdict
 from exports.transitions import ExportStatus
@@ -17,6 +17,9 @@ class ERPExportFilter(CreatedFilter):
     customer = UUIDFilter(field_name="draft_order__customer_id")
     erp_customer_number = CharFilter(method="of_customer")
     external_order_number = CharFilter(method="of_order")
+    undecided = BooleanFilter(
+        field_name="undecided_since", lookup_expr="isnull", exclude=True, help_text="Whether a person has to decide."
+    )
 
     def of_customer(self, exports: QuerySet[ERPExport], name: str, value: str) -> QuerySet[ERPExport]:  # noqa: ARG002
         return exports.filter(draft_order__customer_id__in=customers_numbered(value, self.request.user))

@@ -42,6 +42,12 @@ declare(
     example="Export sales_order_0d9f….json of order PO-10258 is PENDING. Wait for its end.",
 )
 declare(
+    "not_undecided",
+    HTTPStatus.CONFLICT,
+    "The export is not in doubt, so there is nothing to decide. `status` and `undecided_since` say where it stands.",
+    example="Export sales_order_0d9f….json is SENT and not in doubt; there is nothing to decide.",
+)
+declare(
     "no_connection",
     HTTPStatus.CONFLICT,
     "The organization has no default connection. Name one, or make one the default.",

@@ -27,7 +27,8 @@ class ExportEventSerializer(serializers.ModelSerializer[ExportEvent]):
 
 @extend_schema_serializer(examples=examples.SHOWN)
 class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
-    """`draft_order`, `connection`, `supersedes` are ids. `next_attempt_at` null while PENDING: as soon as possible."""
+    """`draft_order`, `connection`, `supersedes` are ids. `next_attempt_at` null while PENDING: as soon as possible,
+    unless `undecided_since` is set: then it is never sent again, and a person decides."""
 
     requested_by = OptionalText()
     document_sha256 = OptionalText()
@@ -52,6 +53,7 @@ class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
             "document_stored",
             "tries",
             "next_attempt_at",
+            "undecided_since",
             "sent_at",
             "answer_due_at",
             "settled_at",
@@ -96,6 +98,14 @@ class PushRequestSerializer(StrictSerializer):
     """Without `connection`, the id of one, the order goes over the organization's default."""
 
     connection = Id(required=False, allow_null=True)
+
+
+@extend_schema_serializer(examples=examples.DECIDED)
+class DecisionSerializer(StrictSerializer):
+    """`delivered` says whether the order is in the ERP; `reason` how that was established, for the history."""
+
+    delivered = serializers.BooleanField()
+    reason = serializers.CharField(max_length=300)
 
 
 @extend_schema_serializer(examples=examples.PUSHED)

@@ -15,10 +15,11 @@ from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
-from exports import copies, push_service
+from exports import copies, deciding, push_service
 from exports.api.filters import ERPExportFilter
 from exports.api.push_request import push_request
 from exports.api.serializers import (
+    DecisionSerializer,
     ERPExportDetailSerializer,
     ERPExportSerializer,
     PushAnswerSerializer,
@@ -83,14 +84,25 @@ class ERPExportViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ERPExp
     queryset = ERPExport.objects.all()
     filterset_class = ERPExportFilter
     lookup_value_converter = "uuid"
-    needs = {"list": Action.READ, "retrieve": Action.READ, "document": Action.READ}
-    problems = {"document": ["document_not_stored"]}
+    needs = {"list": Action.READ, "retrieve": Action.READ, "document": Action.READ, "decide": Action.PUSH}
+    problems = {"document": ["document_not_stored"], "decide": ["not_undecided"]}
 
     def get_queryset(self) -> QuerySet[ERPExport]:
         return scoped(super().get_queryset(), self.request.user)
 
     def get_serializer_class(self) -> type[BaseSerializer[ERPExport]]:
         return ERPExportDetailSerializer if self.action == "retrieve" else ERPExportSerializer
+
+    @extend_schema(request=DecisionSerializer, responses=ERPExportSerializer)
+    @action(detail=True, methods=["post"])
+    def decide(self, request: Request, **_: Any) -> Response:
+        """Says of an export in doubt whether it was delivered: it becomes SENT, or FAILED and its order can be
+        retried."""
+        export = self.get_object()
+        entered = DecisionSerializer(data=request.data)
+        entered.is_valid(raise_exception=True)
+        decided = deciding.decide(export, actor=request.user.get_username(), **entered.validated_data)
+        return Response(ERPExportSerializer(decided).data)
 
     @extend_schema(responses={(200, "application/json"): OpenApiTypes.BINARY})
     @action(detail=True)

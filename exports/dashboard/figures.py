@@ -38,6 +38,7 @@ HOURS = 24
 COUNTED = 50_000
 # Of so many, the newest, the times are taken.
 TIMED = 1_000
+UNDECIDED_COUNTED = 100
 GROUPS_SHOWN = 10
 INCIDENTS_SHOWN = 10
 
@@ -76,6 +77,8 @@ class Figures:
     ways: tuple[Way, ...]
     failures: tuple[Failures, ...]
     incidents: tuple[Incident, ...]
+    # However old they are.
+    undecided: int
 
     @property
     def is_cut(self) -> bool:
@@ -109,7 +112,14 @@ def of(user: User) -> Figures:
         ways=_ways(scoped(ERPConnection.objects.all(), user), now),
         failures=tuple(failures.grouped(exports, GROUPS_SHOWN)),
         incidents=tuple(incidents[:INCIDENTS_SHOWN]),
+        undecided=_undecided(exports),
     )
+
+
+def _undecided(exports: QuerySet[ERPExport]) -> int:
+    """From their index, as far as `UNDECIDED_COUNTED`."""
+    rows = exports.filter(undecided_since__isnull=False).order_by()
+    return len(rows.values_list("pk")[:UNDECIDED_COUNTED])
 
 
 def _hours(exports: QuerySet[ERPExport], now: datetime) -> tuple[Hour, ...]:

@@ -77,6 +77,8 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "failures": [(each, _failed_url(each.group), _retry_url(each.group)) for each in found.failures],
         "ways": [(way, _health(way.connection), _pending_url(way), _overdue_url(way)) for way in ways[:WAYS_SHOWN]],
         "ways_left": max(len(ways) - WAYS_SHOWN, 0),
+        "undecided": found.undecided,
+        "undecided_url": _list_url(undecided_since__isnull=False),
         "incidents": [(incident, incident_url(incident)) for incident in found.incidents],
         "may_retry": may(request.user, Action.PUSH),
         "may_connect": may(request.user, Action.EDIT_CONNECTIONS),

@@ -40,6 +40,8 @@ def _judged(export: ERPExport, found: Found) -> Kind | None:
     """A file that is gone is what a dropzone is for; one that stays is how some ERPs work."""
     if found.final and not _is_same_size(export, found.final):
         return Kind.DIFFERENT
+    if export.undecided_since:
+        return Kind.UNDECIDED
     if export.status == ExportStatus.PENDING:
         return Kind.ARRIVED if found.final else Kind.IN_DOUBT if export.staged_path else None
     if export.status == ExportStatus.SENT:
@@ -87,5 +89,6 @@ def _finding(export: ERPExport, kind: Kind, found: Found) -> Finding:
 def _settled(findings: Sequence[Finding]) -> list[Finding]:
     """Their next try is due at once, and the lane is woken in the end: what it finds is the state."""
     doubtful = {f.export_id for f in findings if f.export_id and f.kind.repair == Repair.STATES}
-    ERPExport.objects.filter(pk__in=doubtful, status=ExportStatus.PENDING).update(next_attempt_at=None)
+    pending = ERPExport.objects.filter(pk__in=doubtful, status=ExportStatus.PENDING, undecided_since=None)
+    pending.update(next_attempt_at=None)
     return [replace(finding, repaired=finding.export_id in doubtful) for finding in findings]

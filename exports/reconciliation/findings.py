@@ -19,6 +19,7 @@ class Repair(StrEnum):
 class Kind(StrEnum):
     ARRIVED = "arrived"
     IN_DOUBT = "in_doubt"
+    UNDECIDED = "undecided"
     MISSING = "missing"
     FAILED_BUT_THERE = "failed_but_there"
     DIFFERENT = "different"
@@ -50,6 +51,10 @@ _DOES = {
 _MEANINGS = {
     Kind.ARRIVED: "The export is PENDING, and its file has its final name: it arrived, and that was not recorded.",
     Kind.IN_DOUBT: "The export is PENDING, and a try staged its file: it may have been published. The next try tells.",
+    Kind.UNDECIDED: (
+        "The export is in doubt and is not sent again. Check in the ERP whether the order arrived, then mark the "
+        "export as delivered or not delivered."
+    ),
     Kind.MISSING: (
         "The export is SENT, its file is gone and its answer is overdue: the ERP took the file and does not answer, "
         "or somebody removed it. Ask the ERP's operator."

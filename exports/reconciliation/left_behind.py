@@ -6,7 +6,7 @@ from uuid import UUID
 from connectors.inspection import Inspection, PlacedFile
 from exports.file_batches import batches
 from exports.models import ERPExport
-from exports.needless import whose_temporaries_are_needless
+from exports.needless import stale_temporaries
 from exports.reconciliation.findings import Finding, Kind, Repair
 from exports.reconciliation.run import Run, mended
 
@@ -28,15 +28,13 @@ def _sorted(run: Run, batch: Sequence[PlacedFile]) -> tuple[list[Orphan], list[P
     has is looked at with that export."""
     exports = ERPExport.objects.filter(connection=run.connection, filename__in=_final_names(batch))
     known = set(exports.values_list("filename", flat=True))
-    needless = dict(whose_temporaries_are_needless(exports).values_list("filename", "pk"))
-    orphans: list[Orphan] = []
+    orphans: list[Orphan] = [(file, pk) for file, pk in stale_temporaries(exports, batch) if file.name not in known]
+    stale = {file.path for file, _ in orphans}
     unknown: list[PlacedFile] = []
     for file in batch:
-        if file.name in known:
+        if file.name in known or file.path in stale:
             continue
-        if file.temporary_of in needless:
-            orphans.append((file, needless[file.temporary_of]))
-        elif file.is_ours and file.temporary_of not in known:
+        if file.is_ours and file.temporary_of not in known:
             unknown.append(file)
     neighbours = _known_to_neighbours(run, _final_names(unknown)) if unknown else set()
     return orphans, [file for file in unknown if not neighbours & _final_names([file])]

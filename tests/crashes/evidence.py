@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tests.crashes.erp import Arrival, answer_to
 from tests.crashes.scene import Case, OrderSeen, Seen
 from tests.crashes.table import Job, Left
+from tests.temporaries import unmarked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ def _left_of_order(case: Case, order: OrderSeen, files: Mapping[str, int]) -> Le
         return Left.NOT_PUSHED
     if order.export in {"SENT", "ACKED"}:
         return Left.SENT
-    published, staged = order.filename in files, f"{order.filename}.tmp" in files
+    published, staged = order.filename in files, f"{order.filename}.tmp" in unmarked(files)
     if case.row.job == Job.DRAIN_IN_PLACE:
         return Left.IN_PLACE if published else Left.WAITING
     if order.journaled:

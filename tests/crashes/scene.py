@@ -66,6 +66,8 @@ class OrderSeen:
     export: str = ""
     filename: str = ""
     journaled: bool = False
+    # The name that the journal gives the temporary file.
+    staged: str = ""
     exports: int = 0
     pushes: int = 0
     events: Mapping[str, int] = field(default_factory=dict)

@@ -29,6 +29,7 @@ def _order(scene: Scene, order: DraftOrder) -> OrderSeen:
         export=export.status,
         filename=export.filename,
         journaled=bool(export.staged_path),
+        staged=export.staged_path.rpartition("/")[2],
         exports=len(exports),
         pushes=pushes,
         events=Counter(export.events.values_list("kind", flat=True)),

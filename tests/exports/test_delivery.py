@@ -21,6 +21,7 @@ from orderflow.keys import fresh_keys
 from orderflow.orders.transitions import OrderStatus
 from tests.conftest import MakeOrder
 from tests.exports.conftest import Push, names
+from tests.temporaries import temporary_name, unmarked
 
 
 def test_pushed_orders_lie_in_the_dropzone_once_under_their_names(
@@ -52,7 +53,7 @@ def test_orders_leave_in_the_order_of_their_push(push: Push, connection: ERPConn
 
 def journaled(export: ERPExport, folder: Path, content: bytes) -> Path:
     """As a worker leaves it that died between the journal and the commit of SENT."""
-    temporary = folder / "in" / f"{export.filename}.tmp"
+    temporary = folder / "in" / temporary_name(export.filename)
     ERPExport.objects.filter(pk=export.pk).update(
         staged_path=f"file://{folder}/in/{temporary.name}",
         document_sha256=hashlib.sha256(content).hexdigest(),
@@ -311,7 +312,7 @@ def test_a_holder_that_lost_its_lane_publishes_nothing(push: Push, connection: E
             delivery._drain(lease)
     export.refresh_from_db()
     assert (export.status, export.staged_path) == ("PENDING", "")
-    assert names(folder / "in") == [f"{export.filename}.tmp"]
+    assert unmarked(names(folder / "in")) == [f"{export.filename}.tmp"]
 
 
 def test_an_expired_lease_is_taken_over(push: Push, connection: ERPConnection, folder: Path) -> None:

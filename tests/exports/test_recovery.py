@@ -18,6 +18,7 @@ from connectors.models import ERPConnection
 from exports import delivery
 from exports.models import ERPExport
 from tests.exports.conftest import Push, names
+from tests.temporaries import unmarked
 
 
 class Died(BaseException):
@@ -38,7 +39,7 @@ def staged(push: Push, connection: ERPConnection, folder: Path, monkeypatch: pyt
         delivery.drain(connection.pk)
     monkeypatch.undo()
     export.refresh_from_db()
-    assert (export.status, names(folder / "in")) == ("PENDING", [f"{export.filename}.tmp"])
+    assert (export.status, unmarked(names(folder / "in"))) == ("PENDING", [f"{export.filename}.tmp"])
     assert export.staged_path
     return export
 
@@ -101,13 +102,13 @@ def test_a_temporary_that_is_lost_while_it_is_written_anew_is_not_taken_for_a_de
     staged: ERPExport, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch, fails_by: str
 ) -> None:
     """F1, F10, F12: its place had lost bytes of it."""
-    temporary = folder / "in" / f"{staged.filename}.tmp"
+    temporary = folder / "in" / staged.staged_path.rpartition("/")[2]
     content = temporary.read_bytes()
     os.truncate(temporary, 10)
 
     class FullDisk(LocalDropzone):
         def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)
             if fails_by == "death":
                 raise Died
             return [TransientError("The disk is full.") for _ in files]
@@ -127,7 +128,7 @@ def test_an_edit_while_a_damaged_temporary_is_written_anew_does_not_lose_the_ord
     staged: ERPExport, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F26."""
-    os.truncate(folder / "in" / f"{staged.filename}.tmp", 10)
+    os.truncate(folder / "in" / staged.staged_path.rpartition("/")[2], 10)
     edits = [lambda: connection_service.save(connection, ConnectionChanges(name="Edited"), actor="test")]
 
     class EditedMeanwhile(LocalDropzone):
@@ -156,5 +157,5 @@ def test_a_connection_that_is_disabled_while_the_second_try_looks_publishes_noth
     monkeypatch.setattr(config, "LocalDropzone", DisabledMeanwhile)
     delivery.drain(connection.pk)
     staged.refresh_from_db()
-    assert (staged.status, names(folder / "in")) == ("PENDING", [f"{staged.filename}.tmp"])
+    assert (staged.status, unmarked(names(folder / "in"))) == ("PENDING", [f"{staged.filename}.tmp"])
     assert staged.staged_path

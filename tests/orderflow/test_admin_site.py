@@ -49,6 +49,8 @@ MAY_RUN = {
     (ERPConnection, "resume"): {Role.ADMIN, Role.INTEGRATOR},
     (ERPExport, "retry"): {Role.ADMIN, Role.OPS},
     (ERPExport, "give_up"): {Role.ADMIN, Role.OPS},
+    (ERPExport, "mark_delivered"): {Role.ADMIN, Role.OPS},
+    (ERPExport, "mark_not_delivered"): {Role.ADMIN, Role.OPS},
     (AckFile, "read_again"): {Role.ADMIN, Role.OPS},
     (BulkJob, "stop"): {Role.ADMIN, Role.OPS},
     (ApiToken, "revoke"): {Role.ADMIN},

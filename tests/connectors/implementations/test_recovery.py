@@ -14,6 +14,7 @@ from connectors.ports import ExportAttempt, ExportResult, Staged
 from tests.connectors.contract import Notebook, attempt
 from tests.connectors.implementations.conftest import Ground
 from tests.connectors.sales_orders import ORDER
+from tests.temporaries import temporary_name
 
 
 class Killed(Exception):
@@ -37,13 +38,14 @@ class Try:
         self.first = attempt()
         document = connector.render(ORDER, self.first)
         self.name, self.content = document.filename, document.content
-        self.final, self.temporary = ground.orders / self.name, ground.orders / f"{self.name}.tmp"
+        self.final, self.temporary = ground.orders / self.name, ground.orders / "not staged"
 
     def die_after_staging(self) -> None:
         journal = LastWords()
         with pytest.raises(Killed):
             list(self.connector.export_many([(ORDER, self.first)], self.ground.config, journal=journal))
         self.first = replace(self.first, staged=journal.files[self.first.export_id])
+        self.temporary = self.ground.orders / journal.files[self.first.export_id].path.rpartition("/")[2]
         assert self.ground.arrived() == {self.temporary.name: self.content}
 
     def run(self) -> ExportResult:
@@ -145,11 +147,14 @@ def test_a_missing_folder_needs_a_person(connector: DropzoneJsonV1Connector, gro
     assert not ground.orders.exists()
 
 
-def test_a_try_that_did_not_journal_starts_over(connector: DropzoneJsonV1Connector, ground: Ground) -> None:
-    """F1, F14: the temporary that it left is used up."""
+def test_an_attempt_that_did_not_journal_starts_over_beside_the_temporary_of_the_former_holder(
+    connector: DropzoneJsonV1Connector, ground: Ground
+) -> None:
+    """F1, F14, F30: that file is another's, who may still be writing it."""
     first = ExportAttempt(export_id=uuid4(), created_at=attempt().created_at)
     document = connector.render(ORDER, first)
-    (ground.orders / f"{document.filename}.tmp").write_bytes(document.content[:10])
+    former = ground.orders / temporary_name(document.filename, "99-1")
+    former.write_bytes(document.content[:10])
     (result,) = connector.export_many([(ORDER, first)], ground.config, journal=Notebook())
     assert result.success, result.error_message
-    assert ground.arrived() == {document.filename: document.content}
+    assert ground.arrived() == {document.filename: document.content, former.name: document.content[:10]}

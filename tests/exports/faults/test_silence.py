@@ -13,6 +13,7 @@ from tests.exports.faults.zone import Zone
 from tests.servers.faulty.faults import Freezes
 from tests.servers.faulty.server import silent_subsystem
 from tests.servers.raw import Talk, drip, greet_only, raw_server, say_nothing
+from tests.temporaries import unmarked
 
 # The connection's timeout, and what a loaded machine may add; without a deadline these would take for ever.
 WITHIN_S = 1 + 9
@@ -71,7 +72,8 @@ def test_a_server_that_freezes_in_the_middle_of_a_file_ends_the_delivery(
     waits(export, zone, "did not answer within 1 s")
     zone.drain_later()
     export.refresh_from_db()
-    assert (export.status, zone.names) == ("SENT", [export.filename])
+    # The server may still carry out what the first attempt asked for: that file has another name.
+    assert (export.status, [n for n in zone.names if n.endswith(".json")]) == ("SENT", [export.filename])
 
 
 def test_a_server_that_freezes_at_the_rename_leaves_the_export_in_doubt(push: Push, zone: Zone) -> None:
@@ -82,8 +84,8 @@ def test_a_server_that_freezes_at_the_rename_leaves_the_export_in_doubt(push: Pu
         zone.drain()
     export.refresh_from_db()
     assert export.status == "PENDING"
-    assert export.staged_path.endswith(f"{export.filename}.tmp")
-    assert zone.names == [f"{export.filename}.tmp"]
+    assert zone.names == [export.staged_path.rpartition("/")[2]]
+    assert unmarked(zone.names) == [f"{export.filename}.tmp"]
     zone.drain_later()
     export.refresh_from_db()
     assert (export.status, zone.names) == ("SENT", [export.filename])

@@ -18,6 +18,7 @@ from exports import ack_poller, giving_up
 from exports.models import AckFile, ERPExport, ExportEvent, Lane
 from exports.reconciliation.findings import Kind, Repair
 from exports.reconciliation.run import Run
+from exports.undecided import mark as mark_undecided
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import AuditEntry
 
@@ -87,6 +88,12 @@ def in_doubt(export: ERPExport, place: Path, storage: Path) -> tuple[str, bool]:
     unrecorded(export)
     (place / "in" / export.filename).unlink()
     return export.staged_path, True
+
+
+def undecided(export: ERPExport, place: Path, storage: Path) -> tuple[str, bool]:
+    unrecorded(export)
+    mark_undecided({export.pk: "The connector gave no result."}, 0)
+    return f"in/{export.filename}", True
 
 
 def missing(export: ERPExport, place: Path, storage: Path) -> tuple[str, bool]:
@@ -168,6 +175,7 @@ def answer_not_recorded(export: ERPExport, place: Path, storage: Path) -> tuple[
 DIFFERENCES: dict[Differ, tuple[Kind, Repair | None]] = {
     arrived: (Kind.ARRIVED, Repair.STATES),
     in_doubt: (Kind.IN_DOUBT, Repair.STATES),
+    undecided: (Kind.UNDECIDED, None),
     missing: (Kind.MISSING, None),
     failed_but_there: (Kind.FAILED_BUT_THERE, None),
     of_another_size: (Kind.DIFFERENT, None),

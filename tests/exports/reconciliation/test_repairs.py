@@ -70,7 +70,7 @@ def test_needed_and_foreign_temporaries_stay(sent: ERPExport, push: Push, place:
     exports = {
         "pending": push(),
         "not answered": sent,
-        "failed and staged": _failed(push(), staged_path=f"file://{place}/in/x.tmp"),
+        "failed and staged": _journaled(_failed(push()), place),
         "failed just now": _failed(push(), settled_at=timezone.now()),
     }
     names = [*(export.filename for export in exports.values()), UNKNOWN, "invoice.json"]
@@ -79,6 +79,11 @@ def test_needed_and_foreign_temporaries_stay(sent: ERPExport, push: Push, place:
     reconcile("--repair", "temporaries")
     assert all(path.exists() for path in kept)
     assert not gone.exists()
+
+
+def _journaled(export: ERPExport, place: Path) -> ERPExport:
+    ERPExport.objects.filter(pk=export.pk).update(staged_path=f"file://{place}/in/{export.filename}.tmp")
+    return export
 
 
 def _failed(export: ERPExport, **fields: Any) -> ERPExport:

@@ -24,6 +24,7 @@ NEEDS: dict[Call, Action] = {
     ("get", "exports/"): Action.READ,
     ("get", "exports/<uuid:pk>/"): Action.READ,
     ("get", "exports/<uuid:pk>/document/"): Action.READ,
+    ("post", "exports/<uuid:pk>/decide/"): Action.PUSH,
     ("get", "ack-files/"): Action.READ,
     ("get", "ack-files/<int:pk>/"): Action.READ,
     ("get", "erp-connections/"): Action.READ,

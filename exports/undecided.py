@@ -1,0 +1,38 @@
+"""Exports in doubt for a person: the order may have arrived, and nothing automatic can establish whether it did."""
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from exports import history
+from exports.history import Event
+from exports.models import ERPExport, EventKind
+from exports.transitions import ExportStatus
+
+WHAT_TO_DO = (
+    "It is not sent again. Check in the ERP whether the order arrived, then mark this export as delivered or not "
+    "delivered."
+)
+# What is left of the message's column.
+REASON_LENGTH = 320
+
+
+@transaction.atomic
+def mark(reasons: Mapping[UUID, str], took_ms: int) -> None:
+    """Those of the exports that are still PENDING stay so and are never sent again by themselves; `reasons` say why,
+    by export id."""
+    rows = ERPExport.objects.locked(reasons).filter(status=ExportStatus.PENDING, undecided_since=None)
+    pending = dict(rows.values_list("pk", "tries"))
+    messages = [f"{reasons[pk][:REASON_LENGTH].strip()} {WHAT_TO_DO}" for pk in pending]
+    tries = [count + 1 for count in pending.values()]
+    now = timezone.now()
+    own = {"tries": tries, "error_message": messages}
+    state = {"undecided_since": now, "next_attempt_at": None, "handed_over_at": None}
+    ERPExport.objects.set_each(list(pending), own, within=ExportStatus.PENDING, **state)
+    details: Iterable[dict[str, int]] = ({"try": number, "duration_ms": took_ms} for number in tries)
+    history.note(
+        Event(pk, EventKind.UNDECIDED.value, now, message, detail)
+        for pk, message, detail in zip(pending, messages, details, strict=True)
+    )

@@ -1,0 +1,182 @@
+"""Workers that resume after their lease has ended: they neither change what their successor staged nor record it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from connectors import connection_service, fencing
+from connectors.connection_service import ConnectionChanges
+from connectors.dropzones import config
+from connectors.dropzones.base import Move, OutgoingFile
+from connectors.dropzones.local import LocalDropzone
+from connectors.exceptions import ConnectorError, RejectedError
+from connectors.models import ERPConnection
+from exports import delivery, lanes
+from exports.models import Lane
+from tests.exports.conftest import Push, names
+from tests.temporaries import unmarked
+
+
+class Died(BaseException):
+    """The worker, as far as the product can tell."""
+
+
+class ERP:
+    """Collects every order the moment that it is called for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.collected: Counter[bytes] = Counter()
+
+    def collect(self) -> None:
+        for path in self.folder.glob("*.json"):
+            self.collected[path.read_bytes()] += 1
+            path.unlink()
+
+
+class Takeover:
+    """The lease ends; a successor delivers everything, and the ERP collects it."""
+
+    def __init__(self, connection: ERPConnection, erp: ERP, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.connection, self.erp, self.monkeypatch = connection, erp, monkeypatch
+
+    def __call__(self) -> None:
+        self.monkeypatch.undo()
+        Lane.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+        delivery.drain(self.connection.pk)
+        self.erp.collect()
+
+
+@pytest.fixture
+def take_over(connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Takeover:
+    return Takeover(connection, ERP(folder / "in"), monkeypatch)
+
+
+def rename_connection(connection: ERPConnection) -> None:
+    connection_service.save(connection, ConnectionChanges(name="Renamed"), actor="test")
+
+
+@pytest.mark.parametrize("edited", [False, True])
+@pytest.mark.parametrize("before", [True, False], ids=["before writing", "after writing"])
+def test_a_worker_that_resumes_while_it_stages_leaves_its_successors_files_alone(
+    push: Push,
+    connection: ERPConnection,
+    take_over: Takeover,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    before: bool,
+    edited: bool,
+) -> None:
+    """F30, F31."""
+
+    class Paused(LocalDropzone):
+        def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+            outcomes = [] if before else super().write(files)
+            if edited:
+                rename_connection(connection)
+            take_over()
+            return super().write(files) if before else outcomes
+
+    exports = [push() for _ in range(3)]
+    monkeypatch.setattr(config, "LocalDropzone", Paused)
+    delivery.drain(connection.pk)
+    erp = take_over.erp
+    erp.collect()
+    assert [*erp.collected.values()] == [1, 1, 1]
+    assert {len(content) > 0 for content in erp.collected} == {True}
+    for export in exports:
+        export.refresh_from_db()
+        assert (export.status, export.tries) == ("SENT", 1)
+        assert [event.kind for event in export.events.all()] == ["REQUESTED", "STAGED", "SENT"]
+
+
+def test_a_worker_that_resumes_after_a_successor_that_died_does_not_remove_its_staged_files(
+    push: Push, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F31: the successor journaled, and the next worker would take their absence for a delivery."""
+
+    class Dying(LocalDropzone):
+        def rename(self, _moves: Sequence[Move]) -> list[ConnectorError | None]:
+            raise Died
+
+    class Paused(LocalDropzone):
+        def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+            outcomes = super().write(files)
+            rename_connection(connection)
+            monkeypatch.setattr(config, "LocalDropzone", Dying)
+            Lane.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+            with pytest.raises(Died):
+                delivery.drain(connection.pk)
+            return outcomes
+
+    export = push()
+    monkeypatch.setattr(config, "LocalDropzone", Paused)
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert export.staged_path.rpartition("/")[2] in names(folder / "in")
+    monkeypatch.undo()
+    Lane.objects.update(leased_until=None)
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert export.status == "SENT"
+    assert [name for name in names(folder / "in") if name.endswith(".json")] == [export.filename]
+
+
+def test_a_worker_that_lost_its_lease_records_no_failure(
+    push: Push, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F30: the order would be pushed again while the successor still delivers it."""
+
+    class Refusing(LocalDropzone):
+        def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+            Lane.objects.update(token=99, leased_until=timezone.now() + timedelta(minutes=1))
+            return [RejectedError("The name is too long.") for _ in files]
+
+    export = push()
+    monkeypatch.setattr(config, "LocalDropzone", Refusing)
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert (export.status, export.tries, export.draft_order.status) == ("PENDING", 0, "PUSHING")
+    assert Lane.objects.get(kind="DELIVERY").token == 99
+
+
+@pytest.mark.parametrize("step", ["write", "rename"])
+def test_a_worker_whose_clock_says_that_the_lease_is_over_stops_before_its_next_step(
+    push: Push, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """F30: a machine that was suspended, with no successor yet."""
+    real = fencing.now
+
+    class Suspended(LocalDropzone):
+        def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+            if step == "write":
+                monkeypatch.setattr(fencing, "now", lambda: real() + 3600)
+            return super().write(files)
+
+        def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
+            monkeypatch.setattr(fencing, "now", lambda: real() + 3600)
+            return super().rename(moves)
+
+    export = push()
+    monkeypatch.setattr(config, "LocalDropzone", Suspended)
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert (export.status, export.tries) == ("PENDING", 0)
+    assert unmarked(names(folder / "in")) == ([] if step == "write" else [f"{export.filename}.tmp"])
+    monkeypatch.undo()
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert (export.status, names(folder / "in")) == ("SENT", [export.filename])
+
+
+def test_a_renewal_that_is_rolled_back_does_not_extend_the_fence(connection: ERPConnection) -> None:
+    with lanes.holding(connection.pk, Lane.Kind.DELIVERY) as lease:
+        assert lease
+        until = vars(lease.fence)["_until"]
+        with pytest.raises(ZeroDivisionError), lanes.held(lease):
+            raise ZeroDivisionError
+        assert vars(lease.fence)["_until"] == until
