@@ -25,18 +25,7 @@ def wrongs(case: PauseCase, evidence: PauseEvidence) -> Iterator[str]:
     """In words; nothing when all is well."""
     for number, order in enumerate(evidence.after.orders):
         contents = [content for name, content in evidence.appearances if name == order.filename]
-        if case.case.row.job == Job.POLL:
-            found = _answered(number, order)
-        elif case.case.row.job == Job.DRAIN_ONE_REFUSED and number == NOT_RENDERED:
-            found = _refused(order, contents)
-        elif case.case.row.job == Job.DRAIN_IN_PLACE:
-            # No witness, no promise of once.
-            found = _delivered(order, contents[-1:])
-        elif case.edit == Edit.PLACE and order.export == "FAILED":
-            found = _left_behind(order, contents)
-        else:
-            found = _delivered(order, contents)
-        for wrong in [*found, *_kept(order)]:
+        for wrong in [*_order(case, number, order, contents), *_kept(order)]:
             yield f"order {number + 1}: {wrong}"
     strange = {name for name, _ in evidence.appearances} - {order.filename for order in evidence.after.orders}
     if strange:
@@ -46,6 +35,20 @@ def wrongs(case: PauseCase, evidence: PauseEvidence) -> Iterator[str]:
         yield f"left at the dropzone: {sorted(finals)}"
     if case.case.row.job == Job.POLL:
         yield from _answers(case, evidence)
+
+
+def _order(case: PauseCase, number: int, order: OrderSeen, contents: Sequence[bytes]) -> Iterator[str]:
+    job = case.case.row.job
+    if job == Job.POLL:
+        return _answered(number, order)
+    if job == Job.DRAIN_ONE_REFUSED and number == NOT_RENDERED:
+        return _refused(order, contents)
+    if job == Job.DRAIN_IN_PLACE:
+        # No witness, no promise of once.
+        return _delivered(order, contents[-1:])
+    if case.edit == Edit.PLACE and order.export != "SENT":
+        return _left_behind(order, contents)
+    return _delivered(order, contents)
 
 
 def _delivered(order: OrderSeen, contents: Sequence[bytes]) -> Iterator[str]:
@@ -63,7 +66,7 @@ def _left_behind(order: OrderSeen, contents: Sequence[bytes]) -> Iterator[str]:
     """It may have been published at the place that the connection left: a person is told to look."""
     if len(contents) > 1:
         yield f"the ERP saw it {len(contents)} times"
-    if "look" not in order.error or not order.journaled:
+    if "Look there" not in order.error or not order.journaled:
         yield f"FAILED for no good reason: {order.error}"
     if any(sha256(content).hexdigest() != order.sha256 for content in contents):
         yield "the ERP got other bytes than were recorded"

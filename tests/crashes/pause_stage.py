@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -18,19 +18,38 @@ from tests.crashes.scene import Scene, Seen, scene
 from tests.crashes.stage import ENDS_WITHIN_S, NotAsPlanned, Stage, answers_in, ended, files, killed, processes, told
 from tests.crashes.table import ERP
 
-# For a successor that may have to wait for the stopped worker's transaction.
-WAITS_S = 0.5
+# For a successor to finish, or come halfway. It may have to wait for a transaction of the stopped worker: always at
+# steps inside of one, and by chance on SQLite, where the thread that renews the lease may have been writing.
+WAITS_S = 6.0
+WAITS_FOR_COMMIT_S = 0.5
 LOOKS_EVERY_S = 0.01
+
+
+# On a loaded machine the first worker may lose its short lease before it comes to the step.
+ATTEMPTS = 3
+
+
+class _NotReached(NotAsPlanned):
+    """The first worker ended before it came to the step."""
 
 
 def play(stage: Stage, case: PauseCase) -> list[str]:
     """What is wrong with how it ended, in words; nothing when every order arrived once and is known to have."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(_NotReached):
+            return _play(stage, case)
+    return _play(stage, case)
+
+
+def _play(stage: Stage, case: PauseCase) -> list[str]:
     slug = f"scene-{token_hex(4)}"
     server, folder = stage.servers[case.case.server], stage.folder / slug
     own = scene(case.case, server=server, database=stage.database, folder=folder, slug=slug)
     erp = StandInERP(dropzone=own.dropzone, others=_other_inboxes(own))
     try:
         return list(wrongs(case, _played(case, own, erp)))
+    except _NotReached:
+        raise
     except NotAsPlanned as error:
         return [str(error)]
 
@@ -50,10 +69,10 @@ def _played(case: PauseCase, scene: Scene, erp: StandInERP) -> PauseEvidence:
         life = stop_after_a_death if case.case.row.after else stop
         with _process(life, scene, case.again) as first:
             if not _halted(first, ENDS_WITHIN_S):
-                raise NotAsPlanned("the step was not reached")
+                raise _NotReached("The step was not reached.")
             time.sleep(STALE_LEASE_S)
             with _process(succeed, scene, case.edit, case.halfway) as successor:
-                _halted(successor, WAITS_S if case.case.row.point in UNCOMMITTED else ENDS_WITHIN_S)
+                _halted(successor, WAITS_FOR_COMMIT_S if case.case.row.point in UNCOMMITTED else WAITS_S)
                 if case.case.erp == ERP.REPEATING:
                     answer_anew(scene.dropzone)
                 _continue(first)

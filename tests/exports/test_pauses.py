@@ -1,7 +1,8 @@
 """F30, F31: a worker stops at a step until its lease has ended, its successor continues, the worker resumes.
 
 Each step in a folder or at OpenSSH, in turn, others on PostgreSQL than on SQLite; with another edit of the connection
-and another moment of the successor's from step to step. The trial `paused_steps` plays each combination at every server.
+and another moment of the successor's from step to step. The trial `paused_steps` plays
+each combination at every server.
 """
 
 from collections.abc import Callable
