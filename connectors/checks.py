@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.utils import DatabaseError
 
 from connectors.encryption import EncryptionError, load_key
-from connectors.failpoints import VARIABLE, armed
+from connectors.failpoints import VARIABLE, armed, pauses
 from connectors.registry import registry
 from connectors.rotation import Unreadable, unreadable
 from connectors.sealed import sealed_models
@@ -51,7 +51,8 @@ def failpoints(**_kwargs: Any) -> list[CheckMessage]:
     if point is None:
         return []
     hint = f"Take {VARIABLE} out of the environment. It is for tests of what a crash leaves."
-    return [Error(f"{VARIABLE} is set: a worker kills itself at {point}.", hint=hint, id="connectors.E003")]
+    does = "stops" if pauses() else "kills"
+    return [Error(f"{VARIABLE} is set: a worker {does} itself at {point}.", hint=hint, id="connectors.E003")]
 
 
 @register(Tags.database)

@@ -1,6 +1,7 @@
 """Steps at which a test kills the process, to see what the next process makes of what is left.
 
 `FAILPOINT=journaled` in the environment arms one of them, `FAILPOINT=journaled:3` its third time. Nothing else does.
+`FAILPOINT=journaled:3:pause` stops the process there instead (SIGSTOP), until it receives SIGCONT.
 """
 
 import os
@@ -62,30 +63,39 @@ class Failpoint(StrEnum):
 class _Trap:
     point: Failpoint | None = None
     times = 0
+    signal = signal.SIGKILL
 
 
 _trap = _Trap()
 
 
 def reached(point: Failpoint) -> None:
-    """Dies here, if this is where a test wants it."""
+    """Dies or stops here, if this is where a test wants it."""
     if point is _trap.point:
         _trap.times -= 1
         if not _trap.times:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), _trap.signal)
 
 
 def arm(text: str) -> None:
     """`text` as in the environment; empty for none. Raises `ValueError`."""
-    read = re.fullmatch(r"(?:([a-z-]+)(?::([1-9][0-9]*))?)?", text)
+    read = re.fullmatch(r"(?:([a-z-]+)(?::([1-9][0-9]*)(:pause)?)?)?", text)
     if not read or read[1] not in [None, *Failpoint]:
-        steps = ", ".join(Failpoint)
-        raise ValueError(f"{VARIABLE} is {text!r}, but reads '<step>' or '<step>:<time>'. The steps are {steps}.")
+        raise ValueError(
+            f"{VARIABLE} is {text!r}, but reads '<step>', '<step>:<time>' or '<step>:<time>:pause'. "
+            f"The steps are {', '.join(Failpoint)}."
+        )
     _trap.point, _trap.times = Failpoint(read[1]) if read[1] else None, int(read[2] or 1)
+    _trap.signal = signal.SIGSTOP if read[3] else signal.SIGKILL
 
 
 def armed() -> Failpoint | None:
     return _trap.point
+
+
+def pauses() -> bool:
+    """Whether the armed step stops the process rather than kills it."""
+    return _trap.signal is signal.SIGSTOP
 
 
 arm(os.environ.get(VARIABLE, ""))

@@ -57,7 +57,19 @@ def test_the_environment_names_the_step_to_die_at(text: str, lives_through: int)
     assert process.stdout.split() == ["staged", "journaled", "journaled"][:lives_through]
 
 
-@pytest.mark.parametrize("text", ["jornaled", "journaled:", "journaled:0", ":2", "journaled:2:3"])
+def test_a_process_stops_at_the_step_and_goes_on_when_it_is_continued() -> None:
+    with _start("journaled:2:pause") as process:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        process.send_signal(signal.SIGCONT)
+        output, _ = process.communicate(timeout=30)
+    assert (output.split(), process.returncode) == (["staged", "journaled", "journaled"], 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["jornaled", "journaled:", "journaled:0", ":2", "journaled:2:3", "journaled:pause", "journaled:1:stop", ":1:pause"],
+)
 def test_what_names_no_step_is_refused_with_the_steps_that_there_are(text: str) -> None:
     process = _run(text)
     assert process.returncode == 1
@@ -65,15 +77,26 @@ def test_what_names_no_step_is_refused_with_the_steps_that_there_are(text: str) 
     assert "journaled, " in process.stderr
 
 
-def _run(text: str) -> "subprocess.CompletedProcess[str]":
+def _start(text: str) -> "subprocess.Popen[str]":
     command, environment = [sys.executable, "-c", SCRIPT], {**os.environ, "FAILPOINT": text}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def _run(text: str) -> "subprocess.CompletedProcess[str]":
+    with _start(text) as process:
+        output, errors = process.communicate(timeout=30)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def test_production_is_told_of_one_that_is_armed(armed: None) -> None:
     (message,) = [m for m in run_checks(include_deployment_checks=True) if m.id == "connectors.E003"]
     assert "kills itself at journaled" in message.msg
     assert "FAILPOINT" in str(message.hint)
+    failpoints.arm("journaled:1000000:pause")
+    (message,) = [m for m in run_checks(include_deployment_checks=True) if m.id == "connectors.E003"]
+    assert "stops itself at journaled" in message.msg
 
 
 def test_nothing_is_armed_otherwise() -> None:

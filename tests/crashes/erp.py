@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 LOOKS_EVERY_S = 0.002
@@ -25,16 +26,22 @@ class Arrival:
 
 @dataclass(kw_only=True)
 class StandInERP:
+    """`others` are further folders that it takes orders from. `appearances` has every file that it ever took."""
+
     dropzone: Path
     answers: bool = False
+    others: Sequence[Path] = ()
     arrived: Counter[str] = field(default_factory=Counter)
     arrivals: dict[str, Arrival] = field(default_factory=dict)
+    appearances: list[tuple[str, bytes]] = field(default_factory=list)
 
     def take(self) -> None:
-        for path in sorted((self.dropzone / "in").glob("*.json")):
+        inboxes = (self.dropzone / "in", *self.others)
+        for path in sorted(chain.from_iterable(inbox.glob("*.json") for inbox in inboxes)):
             self.arrivals[path.name] = Arrival(content=path.read_bytes(), written_ns=path.stat().st_mtime_ns)
             path.unlink()
             self.arrived[path.name] += 1
+            self.appearances.append((path.name, self.arrivals[path.name].content))
             if self.answers:
                 _put(self.dropzone, f"ack_{path.name}", status="ACKED", erp_order_id=f"SO-{path.name[-13:-5]}")
 
@@ -74,6 +81,12 @@ def answer_all(dropzone: Path, filenames: Sequence[str]) -> None:
             _put(dropzone, name, status="ACKED", erp_order_id=f"SO-{number}")
     _put(dropzone, ORPHAN, status="ACKED")
     (dropzone / "acks" / half_of(filenames[0])).write_bytes(b'{"status": "ACK')
+
+
+def answer_anew(dropzone: Path) -> None:
+    """Once more under the name of the first answer that was moved away, with other bytes."""
+    moved = sorted((dropzone / "acks" / "processed").glob("ack_*.json"))
+    _put(dropzone, moved[0].name, status="ACKED", erp_order_id="SO-anew")
 
 
 def _put(dropzone: Path, name: str, **body: str) -> None:

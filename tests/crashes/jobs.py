@@ -26,7 +26,7 @@ ORDERS = 3
 
 
 def connection_of(scene: Scene) -> ERPConnection:
-    return ERPConnection.objects.get(organization__slug=scene.slug, name="ERP")
+    return ERPConnection.objects.get(organization__slug=scene.slug, is_default=True)
 
 
 def orders_of(scene: Scene) -> list[DraftOrder]:

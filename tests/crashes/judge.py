@@ -2,13 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from connectors.failpoints import Failpoint
 from tests.crashes import erp
 from tests.crashes.evidence import Evidence, left
-from tests.crashes.scene import AnswerSeen, Case, OrderSeen
+from tests.crashes.scene import AnswerSeen, Case, OrderSeen, Seen
 from tests.crashes.table import ERP, Job, Left
 from tests.temporaries import unmarked
 
@@ -41,7 +41,9 @@ def wrongs(case: Case, evidence: Evidence) -> Iterator[str]:
     if evidence.copies != copies:
         yield f"{evidence.copies} files in the storage for {copies} copies"
     if case.row.job == Job.POLL:
-        yield from _answers(case, found, evidence)
+        # What had been moved before the ERP answered once more lies there twice.
+        again = found.count(Left.MOVED) if case.erp == ERP.REPEATING else 0
+        yield from answers_wrong(evidence.after, evidence.answers_after, again)
 
 
 def _end(case: Case, number: int, found: Left | None) -> End:
@@ -105,20 +107,18 @@ def _file(order: OrderSeen, found: Left | None, evidence: Evidence) -> Iterator[
         yield "it was not uploaded anew"
 
 
-def _answers(case: Case, found: list[Left | None], evidence: Evidence) -> Iterator[str]:
-    filenames = [order.filename for order in evidence.after.orders]
+def answers_wrong(after: Seen, folders: Mapping[str, frozenset[str]], again: int) -> Iterator[str]:
+    """`again` of the answers have been moved twice."""
+    filenames = [order.filename for order in after.orders]
     answers = [erp.answer_to(name, number) for number, name in enumerate(filenames)]
     half = erp.half_of(filenames[0])
     rows = {AnswerSeen(name=name, verdict="MATCHED") for name in answers} | {
         AnswerSeen(name=erp.ORPHAN, verdict="ORPHAN"),
         AnswerSeen(name=half, verdict="MALFORMED"),
     }
-    if sorted(map(str, evidence.after.answers)) != sorted(map(str, rows)):
-        yield f"the ledger has {evidence.after.answers}"
-    folders = evidence.answers_after
+    if sorted(map(str, after.answers)) != sorted(map(str, rows)):
+        yield f"the ledger has {after.answers}"
     if folders["acks"] != {erp.ORPHAN} or folders["error"] != {half}:
         yield f"answers lie in {dict(folders)}"
-    # What had been moved before the ERP answered once more lies there twice.
-    again = found.count(Left.MOVED) if case.erp == ERP.REPEATING else 0
     if not folders["processed"] >= set(answers) or len(folders["processed"]) != len(answers) + again:
         yield f"processed are {sorted(folders['processed'])}, and {again} again"

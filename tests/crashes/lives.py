@@ -14,7 +14,7 @@ from kombu import Connection as Broker
 from connectors import failpoints
 from connectors.models import ERPConnection
 from connectors.sftp.pool import sessions
-from exports import ack_poller, tasks
+from exports import ack_poller, delivery, tasks
 from exports.models import ERPExport, Lane
 from orderflow.celery import app
 from tests.crashes.erp import ORPHAN, answer_all
@@ -30,7 +30,7 @@ BEATS_EVERY_S = 0.05
 
 def die(scene: Scene) -> None:
     """At the step; or at the earlier one that the step comes after."""
-    _enter(scene)
+    enter(scene)
     set_up(scene)
     prepare(scene)
     row = scene.case.row
@@ -40,30 +40,30 @@ def die(scene: Scene) -> None:
 
 def die_again(scene: Scene) -> None:
     """At the step, in finding out what the first death left."""
-    _enter(scene)
+    enter(scene)
     if scene.case.row.job == Job.DRAIN_DAMAGED:
         damage(scene)
     failpoints.arm(f"{scene.case.row.point}:{scene.case.row.times}")
-    _work(scene, reads_answers=False)
+    work(scene, reads_answers=False)
 
 
 def recover(scene: Scene, line: "Line[Seen, None]") -> None:
     """Tells what was left, makes all good as beat and a worker do, and tells what there is then."""
-    _enter(scene)
+    enter(scene)
     line.send(look(scene))
     mend(scene)
     if scene.case.erp == ERP.REPEATING:
         answer_all(scene.dropzone, filenames(scene))
     if scene.case.erp == ERP.ANSWERING:
         ack_poller.poll(connection_of(scene).pk)
-    _work(scene, reads_answers=scene.case.row.job == Job.POLL or scene.case.erp == ERP.ANSWERING)
+    work(scene, reads_answers=scene.case.row.job == Job.POLL or scene.case.erp == ERP.ANSWERING)
     line.send(look(scene))
-    _retire(scene)
+    retire(scene)
     sessions.close_all()
     connections.close_all()
 
 
-def _enter(scene: Scene) -> None:
+def enter(scene: Scene) -> None:
     """The settings of this scene, in a process that was forked with those of all."""
     connections.settings["default"] = dict(scene.database)
     with suppress(AttributeError):
@@ -86,7 +86,7 @@ def _enter(scene: Scene) -> None:
     ).enable()
 
 
-def _work(scene: Scene, *, reads_answers: bool) -> None:
+def work(scene: Scene, *, reads_answers: bool) -> None:
     """Beat and a worker, until nothing is left to do, or for as long as is reasonable."""
     end = time.monotonic() + RECOVERS_WITHIN_S
     while time.monotonic() < end and not (_is_delivered(scene) and not (reads_answers and _answers_left(scene))):
@@ -97,6 +97,13 @@ def _work(scene: Scene, *, reads_answers: bool) -> None:
             tasks.poll_due()
         _heed_wake_ups(scene)
         time.sleep(BEATS_EVERY_S)
+
+
+def drain_once(scene: Scene) -> None:
+    """As soon as the lease of a dead worker has ended."""
+    time.sleep(LEASE_S)
+    _let_time_pass(scene)
+    delivery.drain(connection_of(scene).pk)
 
 
 def _let_time_pass(scene: Scene) -> None:
@@ -129,7 +136,7 @@ def _answers_left(scene: Scene) -> set[str]:
     return {path.name for path in (scene.dropzone / "acks").iterdir() if path.is_file()} - {ORPHAN}
 
 
-def _retire(scene: Scene) -> None:
+def retire(scene: Scene) -> None:
     """Another scene's beat has nothing to look for here."""
     ERPConnection.objects.filter(organization__slug=scene.slug).update(status=ERPConnection.Status.DISABLED)
     ERPExport.objects.filter(organization__slug=scene.slug).update(answer_due_at=None)

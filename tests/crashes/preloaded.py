@@ -5,4 +5,4 @@ import pytest  # noqa: F401 - a child imports its parent's main module, and that
 
 django.setup()
 
-from tests.crashes import lives  # noqa: E402, F401 - behind Django's setup
+from tests.crashes import lives, pause_lives  # noqa: E402, F401 - behind Django's setup

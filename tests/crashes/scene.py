@@ -72,6 +72,7 @@ class OrderSeen:
     pushes: int = 0
     events: Mapping[str, int] = field(default_factory=dict)
     sha256: str = ""
+    error: str = ""
     copy: bytes | None = None
 
 

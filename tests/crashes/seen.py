@@ -34,5 +34,6 @@ def _order(scene: Scene, order: DraftOrder) -> OrderSeen:
         pushes=pushes,
         events=Counter(export.events.values_list("kind", flat=True)),
         sha256=export.document_sha256,
+        error=export.error_message,
         copy=(scene.storage / export.storage_key).read_bytes() if export.storage_key else None,
     )

@@ -42,11 +42,11 @@ class Stage:
         )
         try:
             return list(wrongs(case, _played(set_up)))
-        except _NotAsPlanned as error:
+        except NotAsPlanned as error:
             return [str(error)]
 
 
-class _NotAsPlanned(Exception):
+class NotAsPlanned(Exception):
     """A process did not die, or did."""
 
 
@@ -54,17 +54,17 @@ def _played(scene: Scene) -> Evidence:
     erp = StandInERP(dropzone=scene.dropzone, answers=scene.case.erp == ERP.ANSWERING)
     is_quick = scene.case.erp in {ERP.QUICK, ERP.ANSWERING}
     with erp.watching() if is_quick else nullcontext():
-        _killed(die, scene)
+        killed(die, scene)
         if scene.case.row.after:
-            _killed(die_again, scene)
+            killed(die_again, scene)
         # The dead one's lease ends, and its session's last requests are carried out.
         time.sleep(LEASE_S)
     if is_quick:
         erp.take()
     orders_before = {name: arrival.written_ns for name, arrival in erp.arrivals.items()} | {
-        path.name: path.stat().st_mtime_ns for path in _files(scene.dropzone / "in")
+        path.name: path.stat().st_mtime_ns for path in files(scene.dropzone / "in")
     }
-    answers_before = frozenset(path.name for path in _files(scene.dropzone / "acks"))
+    answers_before = frozenset(path.name for path in files(scene.dropzone / "acks"))
     with erp.watching() if is_quick else nullcontext():
         before, after = _recovered(scene)
     erp.take()
@@ -72,28 +72,33 @@ def _played(scene: Scene) -> Evidence:
         before=before,
         after=after,
         orders_before=orders_before,
-        orders_after=frozenset(path.name for path in _files(scene.dropzone / "in")),
+        orders_after=frozenset(path.name for path in files(scene.dropzone / "in")),
         answers_before=answers_before,
-        answers_after={
-            folder: frozenset(path.name for path in _files(scene.dropzone / "acks" / inner))
-            for folder, inner in {"acks": ".", "processed": "processed", "error": "error"}.items()
-        },
+        answers_after=answers_in(scene),
         arrived=erp.arrived,
         arrivals=erp.arrivals,
         copies=sum(path.is_file() for path in scene.storage.rglob("*")),
     )
 
 
-def _files(folder: Path) -> list[Path]:
+def answers_in(scene: Scene) -> dict[str, frozenset[str]]:
+    """The answers' names, by what became of them."""
+    return {
+        folder: frozenset(path.name for path in files(scene.dropzone / "acks" / inner))
+        for folder, inner in {"acks": ".", "processed": "processed", "error": "error"}.items()
+    }
+
+
+def files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
 
-def _killed(life: Callable[[Scene], None], scene: Scene) -> None:
+def killed(life: Callable[[Scene], None], scene: Scene) -> None:
     process = processes.Process(target=life, args=(scene,), daemon=True)
     process.start()
-    code = _ended(process)
+    code = ended(process)
     if code != -signal.SIGKILL:
-        raise _NotAsPlanned(f"{life.__name__} ended with {code}: the step was not reached")
+        raise NotAsPlanned(f"{life.__name__} ended with {code}: the step was not reached")
 
 
 def _recovered(scene: Scene) -> tuple[Seen, Seen]:
@@ -102,20 +107,20 @@ def _recovered(scene: Scene) -> tuple[Seen, Seen]:
     process.start()
     theirs.close()
     with ours:
-        seen = list(_told(ours))
-    code = _ended(process)
+        seen = list(told(ours))
+    code = ended(process)
     if len(seen) != 2:
-        raise _NotAsPlanned(f"the recovery ended with {code}")
+        raise NotAsPlanned(f"the recovery ended with {code}")
     return seen[0], seen[1]
 
 
-def _told(line: "Line[None, Seen]") -> Iterator[Seen]:
+def told(line: "Line[None, Seen]") -> Iterator[Seen]:
     with suppress(EOFError):
         while line.poll(ENDS_WITHIN_S):
             yield line.recv()
 
 
-def _ended(process: Any) -> int | None:
+def ended(process: Any) -> int | None:
     """Its exit code; None when it had to be killed."""
     process.join(ENDS_WITHIN_S)
     if process.is_alive():

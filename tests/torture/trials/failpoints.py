@@ -1,30 +1,17 @@
 """A process killed at every step of a push, a delivery and a poll, at every server, on both databases."""
 
-import os
 import random
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
-from dataclasses import fields, replace
-from typing import Any
 
-import environ
-from django.db import connection as database
-
-from tests.bench.bench import ROOT
 from tests.bench.results import Bar, Result, Table
-from tests.crashes.scene import LOCAL, Case
+from tests.crashes.scene import Case
 from tests.crashes.stage import Stage, processes
 from tests.crashes.table import TABLE
-from tests.servers import every
-from tests.servers.postgres import postgres
-from tests.servers.sftp_server import SFTPServer
+from tests.torture.stages import SERVERS, stages_of
 from tests.torture.torture import Torture
 
-SERVERS = (LOCAL, *every.NAMES)
 # Each case with what is wrong with how it ended.
 Ends = Sequence[tuple[Case, Sequence[str]]]
 
@@ -33,21 +20,9 @@ def run(torture: Torture) -> Result:
     cases = [*_cases()]
     if torture.quick:
         cases = random.Random(torture.seed).sample(cases, 6)
-    with ExitStack() as running:
-        servers = {name: running.enter_context(every.start(name, torture.folder / name)) for name in every.NAMES}
-        url = running.enter_context(postgres())
-        stage = Stage(
-            folder=torture.folder / "sqlite",
-            database=database.settings_dict,
-            servers={LOCAL: None} | {name: _told(server) for name, server in servers.items()},
-        )
-        stages = {
-            "SQLite": stage,
-            "PostgreSQL": replace(stage, folder=torture.folder / "postgresql", database=_migrated(url)),
-        }
+    with stages_of(torture) as stages, ProcessPoolExecutor(len(stages), processes) as pool:
         # A process each: killing and being told of it is for one thread.
-        with ProcessPoolExecutor(len(stages), processes) as pool:
-            ends = dict(zip(stages, pool.map(_play, stages.values(), [cases] * len(stages)), strict=True))
+        ends = dict(zip(stages, pool.map(_play, stages.values(), [cases] * len(stages)), strict=True))
     return _result(ends)
 
 
@@ -55,18 +30,6 @@ def _cases() -> Iterator[Case]:
     for row in TABLE:
         for server in filter(row.happens_at, SERVERS):
             yield from (Case(row=row, server=server, erp=erp) for erp in row.erps)
-
-
-def _told(server: SFTPServer) -> SFTPServer:
-    """What there is to know of it in another process than the one that runs it."""
-    return SFTPServer(**{field.name: getattr(server, field.name) for field in fields(SFTPServer)})
-
-
-def _migrated(url: str) -> Mapping[str, Any]:
-    environment = {**os.environ, "DATABASE_URL": url}
-    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
-    return {**database.settings_dict, "OPTIONS": {}, **environ.Env.db_url_config(url)}
 
 
 def _play(stage: Stage, cases: Sequence[Case]) -> Ends:

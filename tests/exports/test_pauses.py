@@ -1,0 +1,36 @@
+"""F30, F31: a worker stops at a step until its lease has ended, its successor continues, the worker resumes.
+
+Each step in a folder or at OpenSSH, in turn, others on PostgreSQL than on SQLite; with another edit of the connection
+and another moment of the successor's from step to step. The trial `paused_steps` plays
+each combination at every server.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection as database
+
+from connectors.failpoints import Failpoint
+from tests.crashes.pause_stage import play
+from tests.crashes.pauses import PauseCase, slice_of_cases
+from tests.crashes.scene import LOCAL
+from tests.crashes.stage import Stage
+from tests.servers.sftp_server import SFTPServer
+
+CASES = [*slice_of_cases(turn=3 if "postgresql" in settings.DATABASES["default"]["ENGINE"] else 0)]
+
+
+def test_a_worker_is_stopped_at_each_step() -> None:
+    assert {case.case.row.point for case in CASES} == set(Failpoint)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_worker_that_was_stopped_does_no_harm(
+    case: PauseCase, transactional_db: None, tmp_path: Path, shared_server: Callable[[str], SFTPServer]
+) -> None:
+    """F30, F31."""
+    name = case.case.server
+    servers = {name: None if name == LOCAL else shared_server(name)}
+    assert play(Stage(folder=tmp_path, database=database.settings_dict, servers=servers), case) == []
