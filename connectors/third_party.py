@@ -32,6 +32,20 @@ def guarded(connector_type: str) -> Iterator[None]:
         raise fault(connector_type, error) from error
 
 
+@contextmanager
+def configuring(connector_type: str) -> Iterator[None]:
+    """Around calls of a connector that check a config. Raises `ConfigError`, in place of any other exception."""
+    try:
+        with guarded(connector_type):
+            yield
+    except ConfigError as error:
+        if isinstance(error.field, str):
+            raise
+        raise ConfigError(words(error)) from error
+    except ConnectorError as error:
+        raise ConfigError(words(error)) from error
+
+
 def fault(connector_type: str, error: BaseException) -> ConnectorFault:
     """`error` is logged with its traceback; its text may hold secrets, so that the message has only its type."""
     logger.error("Connector %s failed unexpectedly", connector_type, exc_info=error)

@@ -16,6 +16,7 @@ from connectors.exceptions import ConfigError, ConnectorError
 from connectors.inspection import InspectableConnector, Inspection, PlacedFile
 from connectors.models import ERPConnection
 from connectors.registry import registry
+from connectors.third_party import guarded
 from exports import lanes
 from exports.file_batches import batches
 from exports.models import ERPExport, Lane
@@ -69,11 +70,12 @@ def _tidy_up(connection: ERPConnection, lease: lanes.Lease) -> int:
 def _open(connection: ERPConnection, stack: ExitStack, ends_at: float) -> Inspection | None:
     """None where nobody can look. Refused credentials block the connection before a next try; a folder that may be
     written to and not be listed does not."""
-    connector = registry.create(connection.connector_type)
-    if not isinstance(connector, InspectableConnector):
-        return None
     try:
-        return stack.enter_context(connector.open_inspection(connection.runtime_config(ends_at=ends_at)))
+        with guarded(connection.connector_type):
+            connector = registry.create(connection.connector_type)
+            if not isinstance(connector, InspectableConnector):
+                return None
+            return stack.enter_context(connector.open_inspection(connection.runtime_config(ends_at=ends_at)))
     except ConfigError as error:
         health.block(connection.pk, str(error), missing_key=error.missing_key, revision=connection.revision)
         raise

@@ -49,7 +49,10 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
         "partial_update": Action.EDIT_CONNECTIONS,
         "test": Action.EDIT_CONNECTIONS,
     }
-    problems = {"create": ["no_organization"]}
+    problems = {
+        "create": ["no_organization", "connector_unusable"],
+        "partial_update": ["connector_unusable"],
+    }
 
     def get_queryset(self) -> QuerySet[ERPConnection]:
         return scoped(super().get_queryset(), self.request.user)
