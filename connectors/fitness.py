@@ -18,6 +18,11 @@ def unfit(connector: Any) -> str:
 
 
 def _reasons(connector: Any) -> Iterator[str]:
+    wrong = [*_reasons_of_attributes(connector)]
+    yield from wrong or _reasons_of_form(connector)
+
+
+def _reasons_of_attributes(connector: Any) -> Iterator[str]:
     missing = sorted(getattr(connector, "__abstractmethods__", ()))
     if missing:
         yield f"It lacks the method{'s' if len(missing) > 1 else ''} {', '.join(missing)}."
@@ -27,14 +32,13 @@ def _reasons(connector: Any) -> Iterator[str]:
         yield "Its attribute secret_fields is no frozenset of texts."
     if not isinstance(connector.server_fields, tuple):
         yield "Its attribute server_fields is no tuple."
-    yield from _reasons_of_form(connector)
-
-
-def _reasons_of_form(connector: Any) -> Iterator[str]:
     form = getattr(connector, "config_form", None)
     if not isinstance(form, type) or not issubclass(form, ConfigForm):
         yield "Its attribute config_form is missing or no subclass of connectors.config_form.ConfigForm."
-        return
+
+
+def _reasons_of_form(connector: Any) -> Iterator[str]:
+    form = connector.config_form
     try:
         form()
     except Exception as error:  # noqa: BLE001 - as above
