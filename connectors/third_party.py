@@ -12,6 +12,7 @@ from connectors.exceptions import (
     TransientError,
     UndecidedError,
 )
+from connectors.fencing import LeaseLost
 from connectors.hostile_text import tame
 
 logger = logging.getLogger(__name__)
@@ -23,13 +24,28 @@ class ConnectorFault(ConfigError):
 
 @contextmanager
 def guarded(connector_type: str) -> Iterator[None]:
-    """Around calls of a connector that send nothing. Raises `ConnectorError`, also in place of any other exception."""
+    """Around calls of a connector that send nothing. Raises `ConnectorError`, also in place of any other exception, and
+    `LeaseLost`."""
     try:
         yield
-    except ConnectorError:
+    except (ConnectorError, LeaseLost):
         raise
     except Exception as error:
         raise fault(connector_type, error) from error
+
+
+@contextmanager
+def configuring(connector_type: str) -> Iterator[None]:
+    """Around calls of a connector that check a config. Raises `ConfigError`, in place of any other exception."""
+    try:
+        with guarded(connector_type):
+            yield
+    except ConfigError as error:
+        if isinstance(error.field, str):
+            raise
+        raise ConfigError(words(error)) from error
+    except ConnectorError as error:
+        raise ConfigError(words(error)) from error
 
 
 def fault(connector_type: str, error: BaseException) -> ConnectorFault:

@@ -9,9 +9,11 @@ from connectors import health
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.failpoints import Failpoint, reached
 from connectors.fencing import LeaseLost
+from connectors.guarded_inbox import GuardedInbox
 from connectors.models import ERPConnection
 from connectors.ports import AckInbox, AckReadingConnector
 from connectors.registry import registry
+from connectors.third_party import guarded
 from exports import lanes, ledger, wake_ups
 from exports.answer_reader import AnswerReader
 from exports.models import Lane
@@ -69,12 +71,14 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
 
 def _open(connection: ERPConnection, stack: ExitStack, lease: lanes.Lease) -> AckInbox | None:
     """None where this ERP does not answer. Refused credentials block the connection before a next try."""
-    connector = registry.create(connection.connector_type)
     try:
-        config = connection.runtime_config(ends_at=lease.ends_at, fence=lease.fence)
-        if not isinstance(connector, AckReadingConnector) or connector.answer_due(config) is None:
-            return None
-        return stack.enter_context(connector.open_inbox(config))
+        with guarded(connection.connector_type):
+            connector = registry.create(connection.connector_type)
+            config = connection.runtime_config(ends_at=lease.ends_at, fence=lease.fence)
+            if not isinstance(connector, AckReadingConnector) or connector.answer_due(config) is None:
+                return None
+            inbox = stack.enter_context(connector.open_inbox(config))
+        return GuardedInbox(inbox, connection.connector_type)
     except ConfigError as error:
         health.block(connection.pk, str(error), missing_key=error.missing_key, revision=connection.revision)
         raise

@@ -1,6 +1,6 @@
 """Exports in doubt for a person: the order may have arrived, and nothing automatic can establish whether it did."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -42,7 +42,7 @@ def mark(reasons: Mapping[UUID, str], took_ms: int) -> None:
     messages = [f"{reasons[pk][:REASON_LENGTH].strip()} {WHAT_TO_DO}" for pk in pending]
     tries = [count + 1 for count in pending.values()]
     now = timezone.now()
-    own = {"tries": tries, "error_message": messages}
+    own: dict[str, Sequence[object]] = {"tries": tries, "error_message": messages}
     state = {"undecided_since": now, "next_attempt_at": None, "handed_over_at": None}
     ERPExport.objects.set_each(list(pending), own, within=ExportStatus.PENDING, **state)
     details: Iterable[dict[str, int]] = ({"try": number, "duration_ms": took_ms} for number in tries)

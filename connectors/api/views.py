@@ -53,9 +53,9 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
         "test": Action.EDIT_CONNECTIONS,
     }
     problems = {
-        "create": ["no_organization"],
+        "create": ["no_organization", "connector_unusable"],
         "retrieve": ["changed_meanwhile"],
-        "partial_update": ["changed_meanwhile"],
+        "partial_update": ["changed_meanwhile", "connector_unusable"],
     }
 
     def get_queryset(self) -> QuerySet[ERPConnection]:

@@ -36,7 +36,14 @@ from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import scoped
 
-OF_A_PUSH = (*OF_KEYS, "changed_meanwhile", "no_connection", "unknown_connection", "connection_disabled")
+OF_A_PUSH = (
+    *OF_KEYS,
+    "changed_meanwhile",
+    "no_connection",
+    "unknown_connection",
+    "connection_disabled",
+    "connector_unusable",
+)
 
 
 @extend_schema(tags=["draft orders"], request=PushRequestSerializer, parameters=[IDEMPOTENCY_KEY, IF_MATCH])
