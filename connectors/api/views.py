@@ -24,6 +24,7 @@ from connectors.api.serializers import (
     UnsavedConfigSerializer,
 )
 from connectors.models import ERPConnection
+from orderflow.api.bodies import entered
 from orderflow.api.pagination import NEWEST_FIRST
 from orderflow.api.scope import require_organization
 from orderflow.api.throttles import ConnectionTestThrottle
@@ -49,7 +50,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
         "partial_update": Action.EDIT_CONNECTIONS,
         "test": Action.EDIT_CONNECTIONS,
     }
-    problems = {"create": ["no_organization"]}
+    problems = {"create": ["body_required", "no_organization"], "partial_update": ["body_required"]}
 
     def get_queryset(self) -> QuerySet[ERPConnection]:
         return scoped(super().get_queryset(), self.request.user)
@@ -64,10 +65,9 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     def create(self, request: Request) -> Response:
         """Sets a connection up. The config is checked, and not yet tried: test it next."""
         organization = require_organization(request.user)
-        entered = NewConnectionSerializer(data=request.data)
-        entered.is_valid(raise_exception=True)
-        connection = ERPConnection(organization=organization, connector_type=entered.validated_data["connector_type"])
-        connection_service.save(connection, entered.changes(), actor=request.user.get_username())
+        new = entered(request, NewConnectionSerializer)
+        connection = ERPConnection(organization=organization, connector_type=new.validated_data["connector_type"])
+        connection_service.save(connection, new.changes(), actor=request.user.get_username())
         location = reverse("erp-connection-detail", [connection.pk], request=request)
         return Response(self.get_serializer(connection).data, status=201, headers={"Location": location})
 
@@ -75,9 +75,8 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     def partial_update(self, request: Request, **_: Any) -> Response:
         """Changes what the body names. An edit releases a connection that is blocked or paused."""
         connection = self.get_object()
-        entered = ConnectionChangesSerializer(data=request.data)
-        entered.is_valid(raise_exception=True)
-        connection = connection_service.save(connection, entered.changes(), actor=request.user.get_username())
+        edit = entered(request, ConnectionChangesSerializer)
+        connection = connection_service.save(connection, edit.changes(), actor=request.user.get_username())
         return Response(self.get_serializer(connection).data)
 
     @extend_schema(request=UnsavedConfigSerializer, responses=TestResultSerializer)
@@ -85,11 +84,8 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     def test(self, request: Request, **_: Any) -> Response:
         """Tries the connection step by step. A failed test is an answer too: 200, with `success` false."""
         connection = self.get_object()
-        entered = UnsavedConfigSerializer(data=request.data)
-        entered.is_valid(raise_exception=True)
-        result = connection_service.test(
-            connection, actor=request.user.get_username(), unsaved=entered.validated_data.get("config")
-        )
+        unsaved = entered(request, UnsavedConfigSerializer, optional=True).validated_data.get("config")
+        result = connection_service.test(connection, actor=request.user.get_username(), unsaved=unsaved)
         return Response(asdict(result))
 
 

@@ -1,17 +1,16 @@
 from django.db.models import F, QuerySet
-from django_filters import CharFilter, FilterSet, MultipleChoiceFilter, UUIDFilter
+from django_filters import CharFilter, FilterSet, UUIDFilter
 
 from exports.models import AckFile, ERPExport, Verdict
 from exports.transitions import ExportStatus
-from orderflow.api.filters import CreatedFilter, TimeFilter
+from orderflow.api.filters import AnyOf, CreatedFilter, TimeFilter
 from orderflow.orders.api.filters import customers_numbered
 
 
 class ERPExportFilter(CreatedFilter):
     """`status` may be repeated; `draft_order`, `connection` and `customer` are ids."""
 
-    # DISTINCT would sort all of an organization's rows for one page.
-    status = MultipleChoiceFilter(choices=ExportStatus.choices, distinct=False)
+    status = AnyOf(choices=ExportStatus.choices)
     draft_order = UUIDFilter(field_name="draft_order_id")
     connection = UUIDFilter(field_name="connection_id")
     customer = UUIDFilter(field_name="draft_order__customer_id")
@@ -29,7 +28,7 @@ class ERPExportFilter(CreatedFilter):
 class AckFileFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types
     """`verdict` may be repeated; `connection` and `export` are ids; `name` is a whole file name."""
 
-    verdict = MultipleChoiceFilter(choices=Verdict.choices, distinct=False)
+    verdict = AnyOf(choices=Verdict.choices)
     connection = UUIDFilter(field_name="connection_id")
     export = UUIDFilter(field_name="export_id")
     name = CharFilter(method="of_name")

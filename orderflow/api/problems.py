@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.http import Http404, JsonResponse, UnreadablePostError
-from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
+from rest_framework.exceptions import APIException, ErrorDetail, NotAcceptable, ValidationError
 from rest_framework.exceptions import PermissionDenied as Forbidden
 
 from orderflow.api.problem_codes import CODES
@@ -81,6 +81,12 @@ def _(error: UnreadablePostError) -> Problem:  # noqa: ARG001
 @as_problem.register
 def _(error: PermissionDenied) -> Problem:
     return _from_drf(Forbidden(*error.args))
+
+
+@as_problem.register
+def _(error: NotAcceptable) -> Problem:
+    available = " or ".join(dict.fromkeys(renderer.media_type for renderer in error.available_renderers or ()))
+    return Problem("not_acceptable", f"Only {available} is available, and the Accept header excludes it.")
 
 
 @as_problem.register
