@@ -6,4 +6,4 @@ from orderflow.api.filters import OneOf
 
 class ERPConnectionFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types
     status = OneOf(choices=ERPConnection.Status.choices)
-    connector_type = CharFilter()
+    connector_type = CharFilter(max_length=60)

@@ -42,7 +42,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     serializer_class = ERPConnectionSerializer
     filterset_class = ERPConnectionFilter
     orderings = (*NEWEST_FIRST, "name", "-name")
-    lookup_value_converter = "uuid"
+    lookup_value_converter = "any_case_uuid"
     needs = {
         "list": Action.READ,
         "retrieve": Action.READ,

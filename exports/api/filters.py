@@ -14,8 +14,8 @@ class ERPExportFilter(CreatedFilter):
     draft_order = UUIDFilter(field_name="draft_order_id")
     connection = UUIDFilter(field_name="connection_id")
     customer = UUIDFilter(field_name="draft_order__customer_id")
-    erp_customer_number = CharFilter(method="of_customer")
-    external_order_number = CharFilter(method="of_order")
+    erp_customer_number = CharFilter(max_length=60, method="of_customer")
+    external_order_number = CharFilter(max_length=80, method="of_order")
 
     def of_customer(self, exports: QuerySet[ERPExport], name: str, value: str) -> QuerySet[ERPExport]:  # noqa: ARG002
         return exports.filter(draft_order__customer_id__in=customers_numbered(value, self.request.user))
@@ -31,7 +31,7 @@ class AckFileFilter(FilterSet):  # type: ignore[misc]  # django-filter has no ty
     verdict = AnyOf(choices=Verdict.choices)
     connection = UUIDFilter(field_name="connection_id")
     export = UUIDFilter(field_name="export_id")
-    name = CharFilter(method="of_name")
+    name = CharFilter(max_length=255, method="of_name")
     seen_after = TimeFilter(field_name="seen_at", lookup_expr="gte", help_text="At this time or later.")
     seen_before = TimeFilter(field_name="seen_at", lookup_expr="lt", help_text="Earlier than this time.")
 

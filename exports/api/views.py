@@ -43,7 +43,7 @@ class PushViewSet(GenericViewSet[DraftOrder]):
     """The calls on a draft order that make exports."""
 
     queryset = DraftOrder.objects.select_related("organization")
-    lookup_value_converter = "uuid"
+    lookup_value_converter = "any_case_uuid"
     throttle_classes = [PushThrottle]
     needs = {"push": Action.PUSH, "retry_push": Action.PUSH}
     problems = {
@@ -82,7 +82,7 @@ class PushViewSet(GenericViewSet[DraftOrder]):
 class ERPExportViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ERPExport]):
     queryset = ERPExport.objects.all()
     filterset_class = ERPExportFilter
-    lookup_value_converter = "uuid"
+    lookup_value_converter = "any_case_uuid"
     needs = {"list": Action.READ, "retrieve": Action.READ, "document": Action.READ}
     problems = {"document": ["document_not_stored"]}
 

@@ -22,8 +22,7 @@ def no_such_call(request: HttpRequest) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not is_for_api(request):
         return defaults.bad_request(request, exception)
-    text = "The request is not one that OrderFlow can read. Check its address, headers and size."
-    return rendered(Problem("bad_request", text))
+    return rendered(problems.unreadable())
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

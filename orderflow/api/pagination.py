@@ -57,8 +57,8 @@ class NewestFirst(CursorPagination):
         # Whatever is not base64, and names that no cursor has, would be skipped: the first page again, without an end.
         if cursor is None:
             return False
-        ours = parse_qs(urlsplit(self.encode_cursor(cursor)).query)[self.cursor_query_param]
-        if ours != [encoded]:
+        ours = parse_qs(urlsplit(self.encode_cursor(cursor)).query)
+        if ours.get(self.cursor_query_param) != [encoded]:
             return False
         return cursor.position is None or _could_be(self.ordered_by, str(cursor.position))
 

@@ -57,9 +57,12 @@ def _text(body: bytes) -> str:
     if not encoding.startswith("utf-8"):
         raise ValueError(f"it is encoded in {encoding[:6].upper()}. Send it in UTF-8")
     try:
-        return body.decode("utf-8-sig")
+        text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start + 1} (0x{body[error.start]:02x}) is not UTF-8") from error
+        raise ValueError(f"byte {error.start + 1} (0x{error.object[error.start]:02x}) is not UTF-8") from error
+    if text.startswith("\ufeff"):
+        raise ValueError("it begins with more than one byte order mark")
+    return text
 
 
 def _integer(text: str) -> int:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.http import Http404, JsonResponse, UnreadablePostError
 from rest_framework.exceptions import APIException, ErrorDetail, NotAcceptable, ValidationError
@@ -65,6 +65,11 @@ def _(error: Problem) -> Problem:
 @as_problem.register
 def _(error: Http404) -> Problem:  # noqa: ARG001 - says which errors it is for
     return not_found()
+
+
+@as_problem.register
+def _(error: SuspiciousOperation) -> Problem:  # noqa: ARG001
+    return unreadable()
 
 
 @as_problem.register
@@ -136,6 +141,11 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> JsonRespon
 def not_found() -> Problem:
     text = "There is nothing at this address, or it is not yours to see."
     return Problem("not_found", text)
+
+
+def unreadable() -> Problem:
+    text = "The request is not one that OrderFlow can read. Check its address, headers and size."
+    return Problem("bad_request", text)
 
 
 def internal_error() -> Problem:

@@ -14,8 +14,8 @@ class DraftOrderFilter(CreatedFilter):
 
     status = AnyOf(choices=OrderStatus.choices)
     customer = UUIDFilter(field_name="customer_id")
-    erp_customer_number = CharFilter(method="of_customer")
-    external_order_number = CharFilter()
+    erp_customer_number = CharFilter(max_length=60, method="of_customer")
+    external_order_number = CharFilter(max_length=80)
 
     def of_customer(self, orders: QuerySet[DraftOrder], name: str, value: str) -> QuerySet[DraftOrder]:  # noqa: ARG002
         return orders.filter(customer_id__in=customers_numbered(value, self.request.user))

@@ -37,7 +37,7 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
     queryset = DraftOrder.objects.select_related("customer").prefetch_related("lines")
     serializer_class = DraftOrderSerializer
     filterset_class = DraftOrderFilter
-    lookup_value_converter = "uuid"
+    lookup_value_converter = "any_case_uuid"
     needs = {
         "list": Action.READ,
         "retrieve": Action.READ,

@@ -6,12 +6,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
@@ -25,8 +25,7 @@ from orderflow.tenancy.models import AuditEntry, Membership, Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import MakeOrder
 from tests.orderflow.api.calls import NEEDS, PUBLIC, Call
-from tests.other_processes import database_url
-from tests.servers.web import Response, chunks, exchange, head, serving
+from tests.servers.web import Response, chunks, exchange, head
 
 LIMIT = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 PASSWORD = "correct horse battery"
@@ -207,16 +206,8 @@ BODIES: dict[str, tuple[Callable[[bytes], Sent], Rejection | None]] = {
 SIZES = {"valid": [1], "BOM": [1, 2, 3], "gzip": [7], "UTF-16": [1], "half a gzip": [3]}
 
 
-@pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: Any) -> Iterator[int]:
-    folder = tmp_path_factory.mktemp("web")
-    with django_db_blocker.unblock():
-        url = database_url()
-    with serving(url, folder, DROPZONE_ROOT=str(folder / "dropzones")) as port:
-        yield port
-
-
-def furnished(slug: str) -> tuple[Organization, str, list[ERPConnection]]:
+def furnished(slug: str, write: Write, make_order: MakeOrder) -> Iterator[Target]:
+    """A target for each of the bodies."""
     organization = Organization.objects.create(name=slug, slug=slug)
     user = User.objects.create_user(f"user-{slug}", password=PASSWORD)
     Membership.objects.create(user=user, organization=organization, role=Role.ADMIN)
@@ -226,7 +217,10 @@ def furnished(slug: str) -> tuple[Organization, str, list[ERPConnection]]:
         config = {"mode": "filesystem", "export_path": "in"}
         changes = ConnectionChanges(name=name, is_default=name == "First", config=config)
         rows.append(connection_service.save(row, changes, actor="test"))
-    return organization, str(ApiToken.objects.create(user, name="Test")[1]), rows
+    token = str(ApiToken.objects.create(user, name="Test")[1])
+    for number in range(len(BODIES)):
+        order = make_order(tenant=organization, status=write.needs, external_order_number=f"PO-{number}")
+        yield Target(organization=organization, token=token, order=order, first=rows[0], second=rows[1])
 
 
 def request(write: Write, target: Target, sent: Sent, *, sizes: list[int] | None, key: str = "") -> bytes:
@@ -265,15 +259,14 @@ def test_every_call_that_takes_a_body_is_here() -> None:
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: " ".join(write.call))
 def test_chunked_is_as_with_a_length(write: Write, web: int, make_order: MakeOrder) -> None:
     """F: a push went to the default connection, because its chunked body was dropped."""
-    tenants = [furnished(slug) for slug in ("length", "chunked")]
+    with transaction.atomic():
+        targets = [list(furnished(slug, write, make_order)) for slug in ("length", "chunked")]
     for number, (name, (make, expected)) in enumerate(BODIES.items()):
         seen: list[tuple[Response, Any, Any]] = []
-        for organization, token, (first, second) in tenants:
-            order = make_order(tenant=organization, status=write.needs, external_order_number=f"PO-{number}")
-            of = Target(organization=organization, token=token, order=order, first=first, second=second)
+        for of in (of_one[number] for of_one in targets):
             sent = make(json.dumps(write.valid(of)).encode())
-            before = effect(of)
-            sizes = SIZES.get(name, [65_536]) if organization.slug == "chunked" else None
+            before = None if seen else effect(of)
+            sizes = SIZES.get(name, [65_536]) if of.organization.slug == "chunked" else None
             response = exchange(web, request(write, of, sent, sizes=sizes, key=f"k-{number}"))
             seen.append((response, before, effect(of)))
         (length, before, after), (chunked, _, after_chunks) = seen
