@@ -27,6 +27,7 @@ from connectors.api.serializers import (
 )
 from connectors.models import ERPConnection
 from orderflow.api.as_seen import held_as_seen
+from orderflow.api.bodies import entered
 from orderflow.api.etags import ETAG, IF_MATCH, etag_of, require_match
 from orderflow.api.pagination import NEWEST_FIRST
 from orderflow.api.scope import require_organization
@@ -44,7 +45,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     serializer_class = ERPConnectionSerializer
     filterset_class = ERPConnectionFilter
     orderings = (*NEWEST_FIRST, "name", "-name")
-    lookup_value_converter = "uuid"
+    lookup_value_converter = "any_case_uuid"
     needs = {
         "list": Action.READ,
         "retrieve": Action.READ,
@@ -53,9 +54,9 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
         "test": Action.EDIT_CONNECTIONS,
     }
     problems = {
-        "create": ["no_organization", "connector_unusable"],
+        "create": ["body_required", "no_organization", "connector_unusable"],
         "retrieve": ["changed_meanwhile"],
-        "partial_update": ["changed_meanwhile", "connector_unusable"],
+        "partial_update": ["body_required", "changed_meanwhile", "connector_unusable"],
     }
 
     def get_queryset(self) -> QuerySet[ERPConnection]:
@@ -79,10 +80,9 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     def create(self, request: Request) -> Response:
         """Sets a connection up. The config is checked, and not yet tried: test it next."""
         organization = require_organization(request.user)
-        entered = NewConnectionSerializer(data=request.data)
-        entered.is_valid(raise_exception=True)
-        connection = ERPConnection(organization=organization, connector_type=entered.validated_data["connector_type"])
-        connection_service.save(connection, entered.changes(), actor=request.user.get_username())
+        new = entered(request, NewConnectionSerializer)
+        connection = ERPConnection(organization=organization, connector_type=new.validated_data["connector_type"])
+        connection_service.save(connection, new.changes(), actor=request.user.get_username())
         location = reverse("erp-connection-detail", [connection.pk], request=request)
         return self._shown(connection, status=HTTPStatus.CREATED, headers={"Location": location})
 
@@ -90,10 +90,9 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     def partial_update(self, request: Request, **_: Any) -> Response:
         """Changes what the body names. An edit releases a connection that is blocked or paused."""
         connection = self.get_object()
-        entered = ConnectionChangesSerializer(data=request.data)
-        entered.is_valid(raise_exception=True)
+        edit = entered(request, ConnectionChangesSerializer)
         with held_as_seen(request, connection, ERPConnection.objects.all(), _shown):
-            connection = connection_service.save(connection, entered.changes(), actor=request.user.get_username())
+            connection = connection_service.save(connection, edit.changes(), actor=request.user.get_username())
         return self._shown(connection)
 
     def _shown(
@@ -111,11 +110,8 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     def test(self, request: Request, **_: Any) -> Response:
         """Tries the connection step by step. A failed test is an answer too: 200, with `success` false."""
         connection = self.get_object()
-        entered = UnsavedConfigSerializer(data=request.data)
-        entered.is_valid(raise_exception=True)
-        result = connection_service.test(
-            connection, actor=request.user.get_username(), unsaved=entered.validated_data.get("config")
-        )
+        unsaved = entered(request, UnsavedConfigSerializer, optional=True).validated_data.get("config")
+        result = connection_service.test(connection, actor=request.user.get_username(), unsaved=unsaved)
         return Response(asdict(result))
 
 
