@@ -175,3 +175,15 @@ def test_a_post_needs_its_token_and_a_person(organization: Organization, fail: F
 def test_a_link_that_is_none_leads_to_the_dashboard(organization: Organization, broken: dict[str, str]) -> None:
     answer = log_in(organization, Role.OPS).get(reverse("retry_failures"), broken)
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_a_group_of_more_than_one_job_takes_is_retried_the_oldest_first(
+    organization: Organization, fail: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST", 2)
+    exports = [fail() for _ in range(3)]
+    job = retried(organization, exports[0])
+    assert (job.total, job.done) == (2, 2)
+    assert [successors(export) for export in exports] == [1, 1, 0]
+    assert retried(organization, exports[2]).done == 1
+    assert successors(*exports) == 3
