@@ -27,7 +27,7 @@ from tests.exports.conftest import Push, connect_to, names
 from tests.exports.faults.test_answers import answer, sent, states
 from tests.exports.faults.zone import Zone
 from tests.servers.asyncssh_server import AsyncSSHServer
-from tests.servers.faulty.faults import BARE_FAILURE, DENIED, Fails, Meanwhile
+from tests.servers.faulty.faults import BARE_FAILURE, DENIED, Fails, ListsAlso, Meanwhile
 from tests.servers.faulty.server import Call
 from tests.threads import at_once
 
@@ -199,7 +199,9 @@ def test_a_connection_without_acks_is_not_listed(push: Push, zone: Zone) -> None
     zone.edit(ack_path="")
     (export,) = sent(push, zone)
     assert export.answer_due_at is None
-    (zone.folder / f"ack_{export.filename}").write_text('{"status": "ACKED"}')
+    # An empty path would be the folder that a session begins in.
+    for folder in (zone.server.root, zone.folder, zone.acks):
+        (folder / f"ack_{export.filename}").write_text('{"status": "ACKED"}')
     assert ack_poller.poll(zone.connection.pk) == 0
     assert states() == {export.filename: "SENT"}
 
@@ -347,3 +349,32 @@ def test_the_folder_that_acks_are_in_is_this_connections(push: Push, zone: Zone)
     assert ack_poller.poll(zone.connection.pk) == 0
     assert path.exists()
     assert ERPConnection.objects.get().blocked_at is None
+
+
+def test_a_name_that_is_listed_again_in_the_next_batch_is_read_once(
+    push: Push, zone: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A7: it is under way, and would be missed when it is moved a second time."""
+    (export,) = sent(push, zone)
+    path = answer(zone, export)
+    monkeypatch.setattr(file_batches, "BATCH", 1)
+    monkeypatch.setattr(answer_reader, "FIRST", 1)
+    zone.faults.append(ListsAlso(names=lambda: [path.name.encode()], size=path.stat().st_size))
+    assert ack_poller.poll(zone.connection.pk) == 1
+    assert Lane.objects.get(kind="ACKS").last_error == ""
+    assert names(zone.acks / "processed") == [path.name]
+
+
+def test_a_poll_that_is_cut_off_counts_what_it_could_not_move_as_passed(
+    push: Push, zone: Zone, queue: list[UUID], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A13, A14: it stays in front of the rest."""
+    for export in sent(push, zone, 6):
+        answer(zone, export)
+    settings.DELIVERY_SLICE_S = -1
+    monkeypatch.setattr(file_batches, "BATCH", 1)
+    monkeypatch.setattr(answer_reader, "FIRST", 1)
+    zone.faults.append(Fails(operations=frozenset({"rename"}), error=DENIED))
+    with pytest.raises(ConfigError, match="permission denied"):
+        ack_poller.poll(zone.connection.pk)
+    assert 0 < Lane.objects.get(kind="ACKS").passed == AckFile.objects.count() < 6
