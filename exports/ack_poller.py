@@ -31,6 +31,7 @@ def poll(connection_id: UUID) -> int:
             return 0
         reached(Failpoint.POLL_CLAIMED)
         connection = ERPConnection.objects.select_related("organization").get(pk=connection_id)
+        _require_unblocked(connection)
         try:
             archived = _poll(connection, lease)
         except LeaseLost as lost:
@@ -43,6 +44,12 @@ def poll(connection_id: UUID) -> int:
     if lease.lane.passed:
         wake_ups.wake(connection_id, Lane.Kind.ACKS)
     return archived
+
+
+def _require_unblocked(connection: ERPConnection) -> None:
+    """Raises `ConfigError`. The message may be older than the block, and a refused password is not sent again."""
+    if connection.blocked_at:
+        raise ConfigError(f"Connection {connection.name!r} is blocked: {connection.blocked_reason} Fix it and test it.")
 
 
 def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:

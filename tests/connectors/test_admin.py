@@ -507,3 +507,13 @@ def test_the_page_tells_who_changed_what(sftp: ERPConnection, organization: Orga
         assert "edit connection" in found
         assert "→" not in found
     assert "→ out" not in page
+
+
+def test_a_superusers_form_moves_no_connection_to_another_organization(
+    sftp: ERPConnection, organization: Organization
+) -> None:
+    """S1, S2: its secrets are encrypted for the row and its organization."""
+    globex = Organization.objects.create(name="Globex", slug="globex")
+    save(log_in_superuser(), sftp, sftp_form(name="Renamed", organization=globex.pk))
+    assert (sftp.name, sftp.organization) == ("Renamed", organization)
+    assert sftp.stored_config()["password"] == CANARIES["password"]

@@ -208,3 +208,15 @@ def test_a_post_that_says_nothing_of_what_was_shown_asks_again(organization: Org
     )
     assert "Yes, retry 1" in answer.content.decode()
     assert not BulkJob.objects.exists()
+
+
+def test_a_group_of_more_than_one_job_takes_is_retried_the_oldest_first(
+    organization: Organization, fail: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST", 2)
+    exports = [fail() for _ in range(3)]
+    job = retried(organization, exports[0])
+    assert (job.total, job.done) == (2, 2)
+    assert [successors(export) for export in exports] == [1, 1, 0]
+    assert retried(organization, exports[2]).done == 1
+    assert successors(*exports) == 3
