@@ -23,7 +23,7 @@ def children(installation: Installation) -> list[int]:
 @pytest.mark.timeout(240)
 def test_children_of_a_worker_are_killed_and_everything_is_sent(one_machine: Site) -> None:
     """F33: idle children too, and what a dead child had been given is found again."""
-    installation, dice = one_machine.installation, random.Random(33)
+    installation, dice = one_machine.installation, random.Random(33)  # noqa: S311 - chance that can be drawn again
     one_machine.connect()
     inbox = one_machine.dropzone / "in"
     # Celery ends with an error when a child dies while it starts.

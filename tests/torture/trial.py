@@ -1,5 +1,5 @@
-"""`python -m tests.torture.trial name result.json --seed N [--quick] [--database sqlite]`: one trial, in a process of its
-own."""
+"""`python -m tests.torture.trial name result.json --seed N [--quick] [--database sqlite]`: one trial, in a process of
+its own."""
 
 import argparse
 import importlib

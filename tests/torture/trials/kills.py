@@ -70,8 +70,8 @@ def run(torture: Torture) -> Result:
     return Result(
         told=(
             f"{count:,} pushes over {len(place.connections)} connections, {sum(kills.values())} kills among "
-            f"{len(WORKERS)} `celery worker` processes, {_described(pools)}; {torture.setup}. After the last kill it took "
-            f"{settled_s:.0f} s until every order was answered: {len(place.erp.said):,} answers, "
+            f"{len(WORKERS)} `celery worker` processes, {_described(pools)}; {torture.setup}. After the last kill it "
+            f"took {settled_s:.0f} s until every order was answered: {len(place.erp.said):,} answers, "
             f"{sum(said.status == 'FAILED' for said in place.erp.said.values())} of them refusals."
         ),
         tables=[

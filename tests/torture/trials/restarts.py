@@ -1,5 +1,5 @@
-"""Redis killed and flushed, PostgreSQL crashed and started again, while orders are pushed, delivered and answered. With
-the embedded broker and SQLite, which are no processes, it is web, beat and workers that go, and the broker's messages."""
+"""Redis killed and flushed, PostgreSQL crashed and started again, while orders are pushed, delivered and answered. On
+SQLite with the embedded broker, which are no processes, web, beat and workers are killed, and the messages deleted."""
 
 import random
 import shutil
@@ -45,8 +45,8 @@ def run(torture: Torture) -> Result:
         ended = [name for name, process in installation.processes.items() if process.poll() is not None]
     return Result(
         told=(
-            f"{count:,} pushes over {len(place.connections)} connections; {torture.setup}. What goes stays away for up to "
-            f"{DOWN_S:g} s. {len(set(place.repeated)):,} pushes were answered with a fault of the server's, or not at "
+            f"{count:,} pushes over {len(place.connections)} connections; {torture.setup}. What goes stays away for up "
+            f"to {DOWN_S:g} s. {len(set(place.repeated)):,} pushes were answered with a fault of the server's, or not at "
             f"all, and came again with the same key. After the last restart it took {drained_s:.0f} s until every "
             "order was answered."
         ),
