@@ -41,6 +41,12 @@ def connected(server: AsyncSSHServer | OpenSSHServer, **config: object) -> ERPCo
 
 def push(connection: ERPConnection, count: int, *, lines: Sequence[int] = (1,), first: int = 0) -> None:
     """`lines` are how many each order has, in turn; `first` numbers them on."""
+    for order in approved(connection, count, lines=lines, first=first):
+        push_service.push(PushRequest(order=order, actor="torture", connection=connection))
+
+
+def approved(connection: ERPConnection, count: int, *, lines: Sequence[int] = (1,), first: int = 0) -> list[DraftOrder]:
+    """As `push`, but not pushed."""
     customer = Customer.objects.get()
     orders = [
         DraftOrder(
@@ -59,5 +65,4 @@ def push(connection: ERPConnection, count: int, *, lines: Sequence[int] = (1,), 
         for order, many in zip(orders, cycle(lines), strict=False)
         for n in range(1, many + 1)
     )
-    for order in orders:
-        push_service.push(PushRequest(order=order, actor="torture", connection=connection))
+    return orders

@@ -41,9 +41,9 @@ def _result(ends: Mapping[str, Ends]) -> Result:
         tables.append(Table(title="What ended otherwise", columns=("case", "what was wrong"), rows=wrong))
     steps = len({case.case.row.point for _, case, _ in played})
     return Result(
-        told=f"{steps} steps at {len(SERVERS)} kinds of dropzone. A worker stops at the step until its lease has ended. "
-        "Its successor has finished, or stands halfway, when the worker resumes. In between, the connection is left "
-        "alone, renamed, or led to another folder or place.",
+        told=f"{steps} steps at {len(SERVERS)} kinds of dropzone. A worker stops at the step until its lease has "
+        "ended. Its successor has finished, or stands halfway, when the worker resumes. In between, the connection is "
+        "left alone, renamed, or led to another folder or place.",
         tables=tables,
         bars=[
             Bar(

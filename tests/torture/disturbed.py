@@ -1,0 +1,239 @@
+"""Workers that deliver while they are paused, or while the network between them and their servers is split."""
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.db import OperationalError, connections
+from django.db.models.functions import Now
+
+from connectors import connection_service, health
+from connectors.connection_service import ConnectionChanges
+from connectors.models import ERPConnection
+from exports import bulk_push
+from exports.bulk_push import BulkPush
+from exports.models import ERPExport, Lane
+from exports.transitions import LIVE
+from orderflow.orders.models import Customer
+from orderflow.orders.transitions import OrderStatus
+from orderflow.tenancy.models import Organization
+from tests.acceptance.installation import Installation
+from tests.bench.bench import until
+from tests.bench.delay_proxy import delay_proxy
+from tests.bench.processes import family
+from tests.crashes.erp import StandInERP
+from tests.exports.conftest import connect_to
+from tests.servers import every
+from tests.servers.split_proxy import SplitProxy, split_proxy
+from tests.torture.ends import end_of
+from tests.torture.legs import LOCAL, Disturbance, End, Leg
+from tests.torture.pushes import approved
+
+WORKERS = ("worker-1", "worker-2")
+# So that a batch is on its way for some time: a pause shall meet it there.
+ROUND_TRIP_S = 0.02
+STARTS_WITHIN_S = 90
+SETTLED_WITHIN_S = 90
+LOOKS_EVERY_S = 0.5
+AT_WORK_WITHIN_S = 10
+# About what a batch takes.
+WORK_S = 0.15
+LEASES = (0.5, 3.0)
+LOG_TOLD = 4000
+
+
+@dataclass(kw_only=True)
+class Scene:
+    leg: Leg
+    dice: random.Random
+    installation: Installation
+    connection: ERPConnection
+    proxy: SplitProxy | None
+    erp: StandInERP
+    while_held: int = 0
+    late: int = 0
+    edits: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+
+
+def play(leg: Leg, folder: Path, dice: random.Random) -> End:
+    """Raises what goes wrong, after it has shown the ends of the processes' logs."""
+    with _scene(leg, folder, dice) as scene, scene.erp.watching():
+        orders = [order.pk for order in approved(scene.connection, leg.orders)]
+        try:
+            _push(scene, orders[:1])
+            until(lambda: not _is_live(), within_s=STARTS_WITHIN_S, every_s=LOOKS_EVERY_S)
+            orders = orders[1:]
+            for turn in range(leg.times):
+                _push(scene, orders[turn :: leg.times])
+                _disturb(scene)
+            _settle(scene)
+        except Exception:
+            _tell_logs(scene)
+            raise
+    scene.erp.take()
+    end = end_of(scene.erp, times=leg.times, while_held=scene.while_held, late=scene.late)
+    if end.lost or end.contradicted:
+        _tell_logs(scene)
+    return end
+
+
+@contextmanager
+def _scene(leg: Leg, folder: Path, dice: random.Random) -> Iterator[Scene]:
+    with ExitStack() as stack:
+        database = {}
+        proxy = None
+        if leg.disturbance == Disturbance.DATABASE_SPLIT:
+            port = urlsplit(settings.DATABASE_URL).port
+            proxy = stack.enter_context(split_proxy(int(port or 0)))
+            database["DATABASE_URL"] = settings.DATABASE_URL.replace(f":{port}/", f":{proxy.port}/")
+        organization = Organization.objects.create(name="Acme", slug="acme")
+        Customer.objects.create(organization=organization, erp_customer_number="TOMSP", name="Toms Spezialitäten")
+        if leg.place == LOCAL:
+            root = Path(settings.DROPZONE_ROOT) / organization.slug
+            _make_folders(root)
+            connection = _connected_to_folder(organization)
+        else:
+            server = stack.enter_context(every.start(leg.place, folder / "server"))
+            root = server.root
+            _make_folders(root)
+            if leg.disturbance == Disturbance.SPLIT:
+                proxy = stack.enter_context(split_proxy(server.port))
+                server.port = proxy.port
+            else:
+                server.port = stack.enter_context(delay_proxy(server.port, ROUND_TRIP_S)).port
+            connection = connect_to(server, organization, timeout_s=leg.timeout_s)
+        of_leg = {"DATA_DIR": str(settings.DATA_DIR), "LEASE_S": str(leg.lease_s), "DELIVERY_BATCH_SIZE": "100"}
+        installation = Installation(folder=folder / "site", settings=of_leg | database)
+        installation.folder.mkdir()
+        stack.callback(installation.stop)
+        for name in (*WORKERS, "beat"):
+            installation.start(name)
+        erp = StandInERP(dropzone=root, answers=True, others=[root / "in-2"])
+        yield Scene(leg=leg, dice=dice, installation=installation, connection=connection, proxy=proxy, erp=erp)
+
+
+def _make_folders(root: Path) -> None:
+    for name in ("in", "in-2", "acks"):
+        (root / name).mkdir(parents=True)
+
+
+def _connected_to_folder(organization: Organization) -> ERPConnection:
+    config = {"mode": "filesystem", "export_path": "in", "ack_path": "acks"}
+    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
+    return connection_service.save(
+        row, ConnectionChanges(name="Folder", is_default=True, config=config), actor="torture"
+    )
+
+
+def _push(scene: Scene, orders: Sequence[UUID]) -> None:
+    connection = ERPConnection.objects.select_related("organization").get(pk=scene.connection.pk)
+    bulk = BulkPush(
+        organization=connection.organization, actor="torture", source=OrderStatus.APPROVED, connection=connection
+    )
+    refused = [outcome.refusal for outcome in bulk_push.push_each(bulk, orders) if outcome.refusal]
+    if refused:
+        raise RuntimeError(f"{len(refused)} pushes were refused: {refused[0]}")
+
+
+def _disturb(scene: Scene) -> None:
+    """At a moment at which a lane is held, if one comes; for a part of a lease, or for some leases."""
+    with suppress(TimeoutError):
+        until(_is_at_work, within_s=AT_WORK_WITHIN_S, every_s=0.002)
+    time.sleep(scene.dice.uniform(0, WORK_S))
+    duration_s = scene.dice.uniform(*LEASES) * scene.leg.lease_s
+    begun = time.monotonic()
+    resume = _pause(scene) if scene.leg.disturbance == Disturbance.PAUSE else _split(scene)
+    scene.while_held += _is_at_work()
+    changing = _change(scene) if scene.leg.edits else None
+    time.sleep(max(0, begun + duration_s - time.monotonic()))
+    resume()
+    if changing:
+        changing.result()
+
+
+def _is_at_work() -> bool:
+    return Lane.objects.filter(kind=Lane.Kind.DELIVERY, leased_until__gte=Now()).exists()
+
+
+def _pause(scene: Scene) -> Callable[[], None]:
+    """One worker with its children, or all: then the lane's lease ends with nobody there to take it over."""
+    names = scene.dice.choice([[WORKERS[0]], [WORKERS[1]], [*WORKERS]])
+    scene.dice.shuffle(names)
+    stopped = [family(scene.installation.processes[name].pid) for name in names]
+    for process in chain.from_iterable(stopped):
+        _signal(process, signal.SIGSTOP)
+
+    def resume() -> None:
+        for number, processes in enumerate(stopped):
+            time.sleep(scene.dice.uniform(0, scene.leg.lease_s) if number else 0)
+            for process in processes:
+                _signal(process, signal.SIGCONT)
+
+    return resume
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _split(scene: Scene) -> Callable[[], None]:
+    assert scene.proxy
+    proxy = scene.proxy
+    proxy.split()
+
+    def heal() -> None:
+        scene.late += proxy.heal()
+
+    return heal
+
+
+def _change(scene: Scene) -> Future[None]:
+    """The connection's name, its export path or its timeout; in a thread, for a stopped worker may hold a lock."""
+    changes = scene.dice.choice(
+        [
+            ConnectionChanges(name=f"Way {scene.dice.randrange(10**6)}"),
+            ConnectionChanges(config={"export_path": scene.dice.choice(["in", "in-2"])}),
+            ConnectionChanges(config={"timeout_s": scene.leg.timeout_s + scene.dice.randrange(1, 4)}),
+        ]
+    )
+
+    def change() -> None:
+        try:
+            # SQLite's lock is the stopped worker's for longer than an edit waits.
+            with suppress(OperationalError):
+                connection_service.save(ERPConnection.objects.get(pk=scene.connection.pk), changes, actor="torture")
+        finally:
+            connections.close_all()
+
+    return scene.edits.submit(change)
+
+
+def _settle(scene: Scene) -> None:
+    """Until every export has its answer, as soon as a person would have it who resumes the connection."""
+    end = time.monotonic() + SETTLED_WITHIN_S + 3 * scene.leg.lease_s
+    while _is_live() and time.monotonic() < end:
+        with suppress(OperationalError):
+            ERPExport.objects.filter(status="PENDING").update(next_attempt_at=None)
+            health.resume(scene.connection.pk, actor="torture", cause="The trial waits for it.")
+        time.sleep(LOOKS_EVERY_S)
+
+
+def _is_live() -> bool:
+    return ERPExport.objects.filter(status__in=LIVE).exists()
+
+
+def _tell_logs(scene: Scene) -> None:
+    for log in sorted(scene.installation.folder.glob("*.log")):
+        sys.stderr.write(f"--- the end of {log.name}\n{log.read_text(errors='replace')[-LOG_TOLD:]}\n")

@@ -1,0 +1,63 @@
+"""Workers paused with SIGSTOP for a part of a lease, or for some leases, while they deliver."""
+
+from itertools import product
+
+from tests.bench.results import Result
+from tests.torture.legs import LOCAL, Disturbance, Leg, result, run_legs
+from tests.torture.torture import Torture
+
+PLACES = ("openssh", "proftpd", LOCAL)
+# With the longest timeout no watchdog ends a session before the lease does.
+TIMEOUTS_S = (5, 120, 300)
+
+
+def run(torture: Torture) -> Result:
+    legs = _quick() if torture.quick else _full()
+    ends = run_legs(torture, legs)
+    times = sum(end.times for _, end in ends)
+    return result(
+        "pauses",
+        ends,
+        at_work=times // 3,
+        told=f"{sum(end.orders for _, end in ends):,} orders pushed in portions, {times} pauses of 0.5 to 3 leases: of "
+        "one of two workers with its children, or of both, at a moment at which a lane was held, if there was one. The "
+        "connection is renamed or gets another folder or timeout during a pause where the table says so. The ERP takes "
+        "each file within 2 ms, keeps its bytes and answers.",
+    )
+
+
+def _leg(place: str, *, lease_s: float, timeout_s: int, edits: bool, orders: int, times: int, on_servers: bool) -> Leg:
+    return Leg(
+        place=place,
+        disturbance=Disturbance.PAUSE,
+        lease_s=lease_s,
+        timeout_s=timeout_s,
+        edits=edits,
+        orders=orders,
+        times=times,
+        on_servers=on_servers,
+    )
+
+
+def _full() -> list[Leg]:
+    """12 legs: 3,240 orders, 66 pauses."""
+    return [
+        _leg(
+            place,
+            lease_s=lease_s,
+            timeout_s=TIMEOUTS_S[number % 3],
+            edits=number % 2 == 0,
+            orders=270,
+            times=7 if lease_s == 4 else 4,
+            on_servers=on_servers,
+        )
+        for number, (lease_s, on_servers, place) in enumerate(product((4, 30), (True, False), PLACES))
+    ]
+
+
+def _quick() -> list[Leg]:
+    shared = {"lease_s": 1.0, "orders": 120, "times": 3}
+    return [
+        _leg("openssh", timeout_s=120, edits=True, on_servers=False, **shared),
+        _leg(LOCAL, timeout_s=120, edits=False, on_servers=True, **shared),
+    ]
