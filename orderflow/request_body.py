@@ -128,7 +128,8 @@ def _read(source: _Source, size: int) -> bytes:
         return source.read(size)
     except OSError as error:
         raise BodyFault("broken_off", "The body did not arrive completely. Send it again.") from error
-    except Exception as error:  # noqa: BLE001 - each server has its own exceptions for chunks that it cannot read
+    except Exception as error:
+        # Each server has its own exceptions for chunks that it cannot read.
         raise BodyFault("bad_request", "The body's chunks are malformed. Check the framing of the body.") from error
 
 
