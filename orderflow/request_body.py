@@ -129,6 +129,7 @@ def _read(source: _Source, size: int) -> bytes:
     except OSError as error:
         raise BodyFault("broken_off", "The body did not arrive completely. Send it again.") from error
     except Exception as error:
+        # Each server has its own exceptions for chunks that it cannot read.
         raise BodyFault("bad_request", "The body's chunks are malformed. Check the framing of the body.") from error
 
 

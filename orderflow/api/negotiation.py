@@ -1,6 +1,6 @@
 """Which media types bodies come in and go out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from django.utils.http import parse_header_parameters
@@ -21,7 +21,7 @@ LONGEST = 256
 class JsonNegotiation(DefaultContentNegotiation):
     """JSON in UTF-8 under each of its usual names."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
         """The one parser. Raises `Problem`."""
         accepted = (*JSON, MERGE_PATCH) if request.method == "PATCH" else JSON
         header = request.content_type
@@ -34,11 +34,11 @@ class JsonNegotiation(DefaultContentNegotiation):
             _reject(f"The body is {media_type}", accepted)
         if parameters.get("charset", "utf-8").lower() not in CHARSETS:
             _reject(f"The body's charset is {parameters['charset']}, and only UTF-8 is supported", accepted)
-        return parsers[0]
+        return next(iter(parsers))
 
-    def filter_renderers(self, renderers: Sequence[BaseRenderer], format: str) -> Any:
+    def filter_renderers(self, renderers: Iterable[BaseRenderer], format: str) -> Any:  # noqa: A002 - the framework's name
         """Only the OpenAPI document has a choice of formats; elsewhere the parameter is as unknown as any other."""
-        return renderers if len(renderers) == 1 else super().filter_renderers(renderers, format)
+        return renderers if len(list(renderers)) == 1 else super().filter_renderers(renderers, format)
 
 
 def _reject(fault: str, accepted: Sequence[str]) -> NoReturn:

@@ -57,5 +57,5 @@ def is_of_one_row(route: str) -> bool:
     return "pk>" in route
 
 
-def address(route: str, pk: UUID | int | None = None) -> str:
+def address(route: str, pk: UUID | int | str | None = None) -> str:
     return "/api/v1/" + route.replace("<uuid:pk>", str(pk)).replace("<int:pk>", str(pk))

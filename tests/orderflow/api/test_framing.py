@@ -261,7 +261,7 @@ def test_a_server_that_does_not_decode_chunks_is_asked_for_a_length(db: None) ->
     environ |= {"HTTP_TRANSFER_ENCODING": "chunked"}
     del environ["CONTENT_LENGTH"]
     statuses: list[str] = []
-    body = b"".join(application(environ, lambda status, headers: statuses.append(status)))
+    body = b"".join(application(environ, lambda status, _: statuses.append(status)))
     assert statuses == ["411 Length Required"]
     assert json.loads(body)["code"] == "length_required"
 

@@ -243,9 +243,8 @@ def test_an_id_in_capitals_is_the_same_id(call: Call, api: APIClient, ours: Tena
     method, route = call
     pk = str(ours.id_for(route))
     assert pk != pk.upper()
-    answers = [
-        getattr(api, method)(address(route, id_), {}) for id_ in (pk.upper(), "{" + pk + "}", pk.replace("-", ""))
-    ]  # type: ignore[arg-type]
+    ids = (pk.upper(), "{" + pk + "}", pk.replace("-", ""))
+    answers = [getattr(api, method)(address(route, id_), {}) for id_ in ids]
     assert answers[0].status_code != 404 or answers[0].json()["code"] == "document_not_stored"
     assert [answer.status_code for answer in answers[1:]] == [404, 404]
 
