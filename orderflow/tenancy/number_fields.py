@@ -15,7 +15,7 @@ class DecimalNumberField(forms.DecimalField):
 
     widget = forms.TextInput
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Any:
         if value in EMPTY_VALUES:
             return None
         if isinstance(value, Decimal):

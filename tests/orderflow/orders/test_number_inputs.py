@@ -89,6 +89,15 @@ def test_a_stored_number_survives_showing_and_saving(client: Client, order: Draf
     assert order.lines.values().get() == before
 
 
+def test_a_negative_price_and_a_price_of_0_are_told_on_the_page(client: Client, order: DraftOrder) -> None:
+    page = save(client, order, **{"lines-0-unit_price": "-5,00", "_continue": "1"})
+    assert "Line 1: the unit price is -5; it must not be negative. Correct it." in page
+    assert (order.status, order.lines.get().unit_price) == (OrderStatus.NEEDS_REVIEW, Decimal(-5))
+    page = save(client, order, **{"lines-0-unit_price": "0", "_continue": "1"})
+    assert "Line 1: the unit price is 0." in page
+    assert order.status == OrderStatus.READY
+
+
 def test_no_page_has_an_input_that_drops_a_comma(db: None, dropzone_root: Any) -> None:
     """`type=number` does, in silence, in a browser with another decimal separator."""
     tenant = make_tenant("acme")

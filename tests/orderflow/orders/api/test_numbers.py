@@ -59,3 +59,24 @@ def test_another_notation_is_rejected(api: APIClient, written: str, message: str
 @pytest.mark.parametrize("written", ['"1_0"', '"\uff11"', '" 1"', "1.5"])
 def test_a_line_number_is_digits(api: APIClient, written: str) -> None:
     assert created(api, written, "line_no") == (422, "A valid integer is required.")
+
+
+def test_a_negative_price_blocks_and_a_price_of_0_is_remarked(api: APIClient) -> None:
+    lines = [{"internal_sku": "2", "qty": 1, "uom": "ST", "unit_price": price} for price in (0, -5)]
+    body = {"currency": "EUR", "lines": lines, "customer": {"erp_customer_number": "C1", "name": "X"}}
+    order = api.post(ORDERS, body, format="json").json()
+    assert (order["status"], order["blocking_reasons"]) == (
+        "NEEDS_REVIEW",
+        [
+            {
+                "pointer": "/lines/1/unit_price",
+                "message": "Line 2: the unit price is -5; it must not be negative. Correct it.",
+            }
+        ],
+    )
+    assert order["remarks"] == [{"pointer": "/lines/0/unit_price", "message": "Line 1: the unit price is 0."}]
+    answer = api.post(f"{ORDERS}{order['id']}/approve/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
+    lines[1]["unit_price"] = 5
+    assert api.patch(f"{ORDERS}{order['id']}/", {"lines": lines}, format="json").json()["status"] == "READY"
+    assert api.post(f"{ORDERS}{order['id']}/approve/").json()["status"] == "APPROVED"
