@@ -177,6 +177,6 @@ declare(
 declare(
     "changed_meanwhile",
     HTTPStatus.PRECONDITION_FAILED,
-    "`If-Match` names another version of the order than the one there is. Load it again, and decide anew.",
+    "`If-Match` names another version than the one there is. Load it again, and decide anew.",
     example='If-Match names "5d41402a", and the ETag is "7d793037" now. Load it again, and decide anew.',
 )
