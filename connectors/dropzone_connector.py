@@ -117,7 +117,7 @@ class DropzoneConnector(BaseConnector):
         *,
         journal: Journal,
     ) -> Iterator[ExportResult]:
-        settings = self._settings(config)
+        settings = self.settings(config)
         archive = _Archive(self._store)
         parcels: list[Parcel] = []
         for order, attempt in orders:
@@ -140,14 +140,14 @@ class DropzoneConnector(BaseConnector):
     def test_connection(
         self, config: Mapping[str, Any], *, on_step: Callable[[TestStep], None] | None = None
     ) -> TestResult:
-        return try_dropzone(lambda: self._settings(config), on_step=on_step)
+        return try_dropzone(lambda: self.settings(config), on_step=on_step)
 
     def answer_due(self, config: Mapping[str, Any]) -> timedelta | None:
-        return self._settings(config).answer_due
+        return self.settings(config).answer_due
 
     @contextmanager
     def open_inbox(self, config: Mapping[str, Any]) -> Iterator[AckInbox]:
-        settings = self._settings(config)
+        settings = self.settings(config)
         with settings.open() as dropzone:
             yield DropzoneAckInbox(
                 dropzone, settings.ack_path, export_filename=self.answered_export, parse=self.parse_answer
@@ -155,13 +155,14 @@ class DropzoneConnector(BaseConnector):
 
     @contextmanager
     def open_inspection(self, config: Mapping[str, Any]) -> Iterator[Inspection]:
-        settings = self._settings(config)
+        settings = self.settings(config)
         with settings.open() as dropzone:
             yield DropzoneInspection(
                 dropzone, settings, is_document_name=self.is_document_name, export_filename=self.answered_export
             )
 
-    def _settings(self, config: Mapping[str, Any]) -> DropzoneSettings:
+    def settings(self, config: Mapping[str, Any]) -> DropzoneSettings:
+        """The dropzone that a config names; a subclass can derive it from fields of its own. Raises `ConfigError`."""
         self.validate_required_fields(config, ["mode", "export_path"])
         return DropzoneSettings.from_config({**config, **self.clean_config(config)})
 

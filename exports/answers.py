@@ -80,7 +80,7 @@ class Effects:
 
     def _settle(self, export: Answered, ack: Ack, target: ExportStatus, file_name: str) -> None:
         if target == ExportStatus.ACKED:
-            settled = _Settled(export=export, text=cleaned(tame(ack.erp_order_id or "")))
+            settled = _Settled(export=export, text=cleaned(tame(ack.erp_order_id or ""))[:120])
             self._note(export, EventKind.ACKED, ack, file_name, "")
         else:
             reason = tame(ack.message or "") or NO_REASON
