@@ -19,6 +19,7 @@ from tests.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 RATES = ("LOGIN", "PUSH", "PUSH_ORGANIZATION", "CONNECTION_TEST", "CONNECTION_TEST_ORGANIZATION")
+STARTS_WITHIN_S = 120
 RESPONDS_WITHIN_S = 60
 
 
@@ -60,7 +61,7 @@ def serving(url: str, folder: Path, **settings: str) -> Iterator[int]:
             [sys.executable, "-m", *command, "--no-control-socket"], cwd=folder, env=environment, stdout=log, stderr=log
         )
         try:
-            until(lambda: _is_ready(port))
+            until(lambda: _is_ready(port), within_s=STARTS_WITHIN_S)
             yield port
         finally:
             web.terminate()
