@@ -17,6 +17,7 @@ from orderflow.tenancy.date_span import DateSpanFilter
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
 from orderflow.tenancy.scoped_admin import ScopedModelAdmin, ScopedTabularInline, actor
+from orderflow.tenancy.written_numbers import as_written
 
 BADGES = {
     OrderStatus.NEEDS_REVIEW: "warning",
@@ -42,12 +43,27 @@ class DraftOrderLineInline(ScopedTabularInline):
     model = DraftOrderLine
     organization_path = "order__organization"
     fields = ("line_no", "internal_sku", "description", "qty", "uom", "unit_price", "currency", "customer_sku_raw")
+    shown_instead: ClassVar = {"qty": "quantity", "unit_price": "price"}
+    readonly_fields = tuple(shown_instead.values())
     verbose_name = "line"
     verbose_name_plural = "lines"
     # More would pass the number of fields that a request may have.
     per_page = 50
     hide_title = True
     known_by = "line_no"
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Where nothing can be edited, numbers are shown as the inputs show them: 40.000 may be read as 40000."""
+        instead = {} if editable_by(request, obj) else self.shown_instead
+        return [instead.get(name, name) for name in self.fields]
+
+    @admin.display(description="quantity")
+    def quantity(self, line: DraftOrderLine) -> str:
+        return as_written(line.qty)
+
+    @admin.display(description="unit price")
+    def price(self, line: DraftOrderLine) -> str:
+        return as_written(line.unit_price)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A cell has its column's head for a label, which is not read out for it."""

@@ -1,7 +1,10 @@
 """Reads a JSON file of orders: an array of objects in the shape that the API takes."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -10,6 +13,10 @@ from orderflow.orders.importing.values import BadRow, ParsedOrder, UnusableSourc
 from orderflow.tenancy.written_numbers import NotANumber, read_strict
 
 BOM = b"\xef\xbb\xbf"
+
+
+class _Repetition(Exception):
+    """An object has a name more than once."""
 
 
 class _WrittenLine(Struct):
@@ -46,16 +53,27 @@ def read_json_orders(path: Path) -> Iterator[ParsedOrder | BadRow]:
 def _order(element: bytes, file: str, line: int) -> ParsedOrder | BadRow:
     try:
         _require_strict_numbers(element)
+        # Numbers of any length stay texts here.
+        json.loads(element, object_pairs_hook=_once, parse_int=str, parse_float=str)
         order = msgspec.json.decode(element, type=ParsedOrder)
     except msgspec.ValidationError as error:
         return BadRow(file=file, line=line, reason=in_words(error))
     except UnicodeDecodeError:
         return BadRow(file=file, line=line, reason="the order is not UTF-8. Save the file as UTF-8.")
-    except NotANumber as error:
+    except RecursionError:
+        return BadRow(file=file, line=line, reason="the order is nested too deeply.")
+    except (NotANumber, _Repetition) as error:
         return BadRow(file=file, line=line, reason=str(error))
     if not order.lines:
         return BadRow(file=file, line=line, reason="the order has no lines. It was left out.")
     return order
+
+
+def _once(members: list[tuple[str, Any]]) -> None:
+    """JSON leaves open which of several values of one name counts."""
+    for name, times in Counter(name for name, _ in members).items():
+        if times > 1:
+            raise _Repetition(f"{name!r} occurs more than once in one object. Keep one of them.")
 
 
 def _require_strict_numbers(element: bytes) -> None:

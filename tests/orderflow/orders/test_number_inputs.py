@@ -98,6 +98,18 @@ def test_a_negative_price_and_a_price_of_0_are_told_on_the_page(client: Client, 
     assert order.status == OrderStatus.READY
 
 
+def test_an_order_that_cannot_be_edited_shows_its_numbers_the_same_way(
+    client: Client, organization: Organization
+) -> None:
+    order = make_order(organization, "PO-3", OrderStatus.PUSHED)
+    order.lines.update(qty=Decimal("40.000"), unit_price=Decimal("7.3000"))
+    page = client.get(page_url(order)).content.decode()
+    assert "40.000" not in page
+    assert "7.3000" not in page
+    assert re.search(r">\s*40\s*<", page)
+    assert re.search(r">\s*7\.3\s*<", page)
+
+
 def test_no_page_has_an_input_that_drops_a_comma(db: None, dropzone_root: Any) -> None:
     """`type=number` does, in silence, in a browser with another decimal separator."""
     tenant = make_tenant("acme")

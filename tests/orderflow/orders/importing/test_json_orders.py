@@ -139,6 +139,23 @@ def test_a_file_that_was_cut_off_is_unusable(orders_file: Orders, kept: int) -> 
         read_source(orders_file(raw=whole[:-kept]))
 
 
+@pytest.mark.parametrize("name", ["qty", "uom"])
+def test_an_order_that_names_a_value_twice_is_left_out(orders_file: Orders, name: str) -> None:
+    twice = json.dumps(order()).replace(
+        f'"{name}"', f'"{name}": 1, "{name}"' if name == "qty" else '"uom": "KG", "uom"'
+    )
+    source = read_source(orders_file(raw=f"[{twice}]".encode()))
+    reason = f"'{name}' occurs more than once in one object. Keep one of them."
+    assert (source.orders, [bad.reason for bad in source.bad]) == ([], [reason])
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 900 + "]" * 900])
+def test_an_order_with_a_monstrous_value_costs_itself_only(orders_file: Orders, value: str) -> None:
+    monster = json.dumps(order(notes="IT")).replace('"IT"', value)
+    source = read_source(orders_file(raw=f"[{monster}, {json.dumps(order(external_order_number='PO-2'))}]".encode()))
+    assert ([read.external_order_number for read in source.orders], len(source.bad)) == (["PO-2"], 1)
+
+
 def test_two_orders_of_one_number_on_one_line_are_still_two(orders_file: Orders) -> None:
     source = read_source(orders_file(raw=json.dumps([order(), order()]).encode()))
     assert (len(source.orders), len(source.bad)) == (1, 1)
