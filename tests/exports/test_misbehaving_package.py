@@ -37,7 +37,6 @@ def test_each_order_is_sent_once_and_each_fault_is_shown(
     types: list[str],
     organization: Organization,
     make_order: MakeOrder,
-    queue: list[UUID],
     tmp_path: Path,
     settings: Any,
 ) -> None:
