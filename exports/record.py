@@ -42,25 +42,35 @@ def sent(
     pending, overtaken = _locked([rows[result.export_id] for result in results])
     for result in results:
         _enter_document(rows[result.export_id], result, stored)
-    ERPExport.objects.move_locked(
-        _keys(pending),
-        ExportStatus.PENDING,
-        ExportStatus.SENT,
-        own=_columns(pending, *DOCUMENT, "tries"),
-        sent_at=now,
-        answer_due_at=now + answer_due if answer_due else None,
-        next_attempt_at=None,
-        undecided_since=None,
-        handed_over_at=None,
-        error_message="",
-    )
-    ERPExport.objects.set_each(_keys(overtaken), _columns(overtaken, *DOCUMENT))
+    for exports, columns in _by_document(pending):
+        ERPExport.objects.move_locked(
+            _keys(exports),
+            ExportStatus.PENDING,
+            ExportStatus.SENT,
+            own=_columns(exports, *columns, "tries"),
+            sent_at=now,
+            answer_due_at=now + answer_due if answer_due else None,
+            next_attempt_at=None,
+            undecided_since=None,
+            handed_over_at=None,
+            error_message="",
+        )
+    for exports, columns in _by_document(overtaken):
+        ERPExport.objects.set_each(_keys(exports), _columns(exports, *columns))
     DraftOrder.objects.filter(pk__in=[export.draft_order_id for export in pending]).move(
         OrderStatus.PUSHING, OrderStatus.PUSHED, updated_at=now
     )
     _note_sent(pending, now, took_ms)
     outbox.announce(_keys(pending))
     reached(Failpoint.SENT_WRITTEN)
+
+
+def _by_document(exports: Sequence[ERPExport]) -> list[tuple[list[ERPExport], tuple[str, ...]]]:
+    """With the columns that are known: a connector may have sent what it can render no more, and no column that is
+    written row by row takes None."""
+    known = [export for export in exports if export.document_size is not None]
+    unknown = [export for export in exports if export.document_size is None]
+    return [(known, DOCUMENT), (unknown, ("dropzone_path", "storage_key"))]
 
 
 def _enter_document(export: ERPExport, result: ExportResult, stored: Collection[str]) -> None:

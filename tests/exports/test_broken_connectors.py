@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from io import StringIO
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
@@ -45,7 +45,7 @@ class Whole(BaseConnector):
     """Has everything. The tests break one thing of it."""
 
     label = "Whole"
-    config_form: Any = FolderForm
+    config_form: ClassVar[Any] = FolderForm
 
     def get_connector_type(self) -> str:
         return TYPE

@@ -140,7 +140,7 @@ def test_an_order_that_the_database_refuses_harms_no_other(
     )
     answer = answered(api, call, ids=ids(orders))
     codes = [row["problem"] and row["problem"]["code"] for row in answer["results"]]
-    assert codes == [None, "internal_error", None]
+    assert codes == [None, "connector_unusable", None]
     statuses = [DraftOrder.objects.get(pk=order.pk).status for order in orders]
     assert statuses == ["PUSHING", STATUS[call], "PUSHING"]
     assert not ERPExport.objects.filter(draft_order=orders[1]).exists()
