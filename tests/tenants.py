@@ -122,7 +122,7 @@ class AdminClient(Client):
     """Posts to the admin what a page that was loaded just now would: with the version of each row that it names. A test
     of stale pages sends the version itself."""
 
-    def post(self, path: str, data: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def post(self, path: Any, data: Any = None, *args: Any, **kwargs: Any) -> Any:
         if data is None or isinstance(data, dict):
             data = {**_versions(path, data or {}), **(data or {})}
         return super().post(path, data, *args, **kwargs)

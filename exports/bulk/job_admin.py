@@ -30,6 +30,7 @@ STATES = {
 @admin.register(BulkJob)
 class BulkJobAdmin(PageAdmin):
     actions = ("stop",)
+    seen_without = frozenset({"order_ids"})
     change_form_outer_before_template = "exports/bulk/job.html"
     list_display = ("asked_at", "standing", "kind", "total", "done", "refused", "left", "asked_by", "organization")
     list_display_links = ("asked_at",)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.contrib import messages
 from django.contrib.admin.utils import model_ngettext, unquote
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.defaultfilters import pluralize
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
@@ -18,7 +18,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from orderflow.tenancy.models import AuditEntry
+from orderflow.tenancy.scope import scoped
 from orderflow.tenancy.scoped_admin import ScopedModelAdmin
+from orderflow.tenancy.seen import Changes
 
 # Of so many refusals each is told in words; the rest is counted.
 REFUSALS_TOLD = 10
@@ -64,7 +67,10 @@ class PageAdmin(ScopedModelAdmin):
         """A list action on one row: the same code, the same permission, the same words."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        row = self.get_object(request, unquote(object_id))
+        try:
+            row = self.get_object(request, unquote(object_id))
+        except Http404:
+            return self._gone(request, unquote(object_id))
         allowed = self.get_actions(request)
         if action not in allowed:
             raise PermissionDenied
@@ -72,6 +78,16 @@ class PageAdmin(ScopedModelAdmin):
         rows = self.get_queryset(request).filter(pk=row.pk)
         page = self.run_as_seen(request, row, lambda: run(self, request, rows), action=action)
         return page or HttpResponseRedirect(self.page_url(row))
+
+    def _gone(self, request: HttpRequest, key: str) -> HttpResponse:
+        """For a row that was deleted after its page was loaded. Raises `Http404` for one that never was."""
+        entries = AuditEntry.objects.filter(subject_type=self.opts.model_name, subject_id=key)
+        last = scoped(entries, request.user).order_by("-id")[:1]
+        if not last or self.model._default_manager.filter(pk=key).exists():
+            raise Http404(f"There is no {self.opts.verbose_name} {key}.")
+        changes = Changes(entries=list(last), viewer=request.user.get_username())
+        messages.info(request, f"Nothing was done: this {self.opts.verbose_name} is gone. {changes}")
+        return HttpResponseRedirect(reverse(f"admin:{self._url_name('changelist')}"))
 
     def page_url(self, row: Any) -> str:
         return reverse(f"admin:{self._url_name('change')}", args=[row.pk])

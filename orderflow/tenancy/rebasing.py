@@ -14,16 +14,16 @@ from django.forms.boundfield import BoundField
 from django.forms.models import BaseInlineFormSet
 from django.http import QueryDict
 
-from orderflow.tenancy.sent_fields import Values, in_words, is_echoed, line_ends, rendered, same, sent_fields
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Difference:
-    """`yours` is empty where the person entered nothing."""
-
-    label: str
-    yours: str
-    stored: str
+from orderflow.tenancy.differences import Difference
+from orderflow.tenancy.sent_fields import (
+    Values,
+    in_words,
+    is_echoed,
+    may_be_missing,
+    rendered,
+    same,
+    sent_fields,
+)
 
 
 @dataclass(kw_only=True)
@@ -49,6 +49,9 @@ class Rebased:
         _FormSet(rebased=self, formset=formset, known_by=known_by, name=name).add()
 
     def entered(self, bound: BoundField, name: str) -> bool:
+        if name not in self.posted and not may_be_missing(bound):
+            # The page left it out, for want of a use.
+            return False
         return not same(bound, self.posted.getlist(name), self.base.get(name, rendered(bound)))
 
     def value(self, bound: BoundField, name: str, label: str) -> list[str]:
@@ -74,7 +77,7 @@ class _FormSet:
     name: str
 
     def add(self) -> None:
-        prefix, posted = self.formset.prefix, self.rebased.posted
+        prefix, posted = str(self.formset.prefix), self.rebased.posted
         sent = range(_number(posted, f"{prefix}-INITIAL_FORMS"))
         self.left = {posted.get(f"{prefix}-{i}-{self._key}", ""): i for i in sent}
         extra = [i for i in range(_number(posted, f"{prefix}-TOTAL_FORMS")) if i not in sent]
@@ -92,8 +95,12 @@ class _FormSet:
         self.rebased.data[f"{prefix}-TOTAL_FORMS"] = str(len(stored) + len(new))
 
     @property
+    def _model(self) -> Any:
+        return self.formset.model
+
+    @property
     def _key(self) -> str:
-        return str(self.formset.model._meta.pk.name)
+        return str(self._model._meta.pk.name)
 
     @property
     def _structure(self) -> set[str]:
@@ -137,7 +144,7 @@ class _FormSet:
                 yield i
 
     def _exists(self, key: str) -> bool:
-        rows = self.formset.model._default_manager.filter(**{self.formset.fk.name: self.formset.instance})
+        rows = self._model._default_manager.filter(**{self.formset.fk.name: self.formset.instance})
         try:
             return bool(key) and rows.filter(pk=key).exists()
         except (ValueError, ValidationError):
@@ -156,28 +163,6 @@ class _FormSet:
             if bound.name in self._structure:
                 value = [""] if bound.name == self._key else [str(self.formset.instance.pk)]
             self.rebased.data.setlist(f"{prefix}-{at}-{bound.name}", value)
-
-
-def typed_values(posted: QueryDict, base: Values) -> list[Difference]:
-    """What was entered in a form that the row has no more, by the fields' names."""
-    entered = {name: [line_ends(text) for text in value] for name, value in posted.lists() if _holds_input(name)}
-    return [
-        Difference(label=_words(name), yours=", ".join(value), stored="See below")
-        for name, value in entered.items()
-        if any(value) and value != base.get(name, [])
-    ]
-
-
-def _holds_input(name: str) -> bool:
-    """Not what pages send besides: versions, tokens, and the counts of rows."""
-    besides = name.startswith(("_", "csrf")) or name.endswith(("_FORMS", "-page")) or "__prefix__" in name
-    return not besides
-
-
-def _words(name: str) -> str:
-    """Of the field lines-0-qty: Lines 1 qty."""
-    parts = [str(int(part) + 1) if part.isdecimal() else part.replace("_", " ") for part in name.split("-")]
-    return " ".join(parts).capitalize()
 
 
 def _number(posted: QueryDict, name: str) -> int:

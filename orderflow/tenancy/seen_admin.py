@@ -18,7 +18,8 @@ from django.utils.timezone import localtime
 from unfold.admin import ModelAdmin
 
 from orderflow.tenancy import submissions
-from orderflow.tenancy.rebasing import Difference, Rebased, typed_values
+from orderflow.tenancy.differences import Difference, typed_values
+from orderflow.tenancy.rebasing import Rebased
 from orderflow.tenancy.seen import SEEN, SEEN_VALUES, Changes, Seen, changes_since, column_values, digest_of, parse
 from orderflow.tenancy.sent_fields import Values, rendered_values
 
@@ -50,7 +51,7 @@ class SeenAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         return Seen(digest=self._digest_of_page(row), at=at) if row else None
 
     def _seen_rows(self, keys: Iterable[Any], *, lock: bool) -> list[Any]:
-        rows = self.model._default_manager.filter(pk__in=list(keys)).order_by("pk")
+        rows = self.model._default_manager.filter(pk__in=list(keys)).order_by("pk").defer(*self.seen_without)
         if lock:
             rows = rows.select_for_update(of=("self",), no_key=True)
         try:
@@ -126,7 +127,7 @@ class SeenAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if hasattr(request, _NOT_SAVED):
-            kwargs["form"] = _not_to_be_saved(kwargs.get("form", self.form))
+            kwargs["form"] = _not_to_be_saved(kwargs.get("form") or self.form)
         return super().get_form(request, obj, change, **kwargs)
 
     def render_change_form(

@@ -40,6 +40,12 @@ def is_echoed(bound: BoundField) -> bool:
     return isinstance(widget, forms.CheckboxInput | ChoiceWidget) or bool(widget.format_value("x"))
 
 
+def may_be_missing(bound: BoundField) -> bool:
+    """Whether sending nothing is a choice."""
+    widget = bound.field.widget
+    return isinstance(widget, forms.CheckboxInput) or getattr(widget, "allow_multiple_selected", False)
+
+
 def same(bound: BoundField, one: list[str], other: list[str]) -> bool:
     if isinstance(bound.field.widget, forms.CheckboxInput):
         return bool(one) == bool(other)

@@ -23,7 +23,7 @@ def noted(request: HttpRequest, message: list[Any]) -> list[Any]:
 def earlier(request: HttpRequest, row: models.Model) -> LogEntry | None:
     """The change that this person made to `row` with the same form, sent from the same page."""
     entries = LogEntry.objects.filter(
-        user_id=request.user.pk,
+        user=request.user.pk,
         content_type=ContentType.objects.get_for_model(row, for_concrete_model=False),
         object_id=str(row.pk),
         action_flag=CHANGE,

@@ -39,7 +39,8 @@ class Button:
     label: str
 
     def use(self, page: Page) -> None:
-        page.get_by_role("button", name=self.label, exact=True).click()
+        # Its icon is part of the name.
+        page.get_by_role("button", name=self.label).click()
 
 
 @dataclass(frozen=True)
@@ -144,17 +145,11 @@ SAVES: list[tuple[str, Form, Form, Callable[[Any], Any], Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("what", "first", "second", "read", "both"), SAVES, ids=[save[0] for save in SAVES])
+@pytest.mark.parametrize("save", SAVES, ids=[save[0] for save in SAVES])
 def test_what_was_entered_stays_and_is_saved_by_a_second_click(
-    what: str,
-    first: Form,
-    second: Form,
-    read: Callable[[Any], Any],
-    both: Any,
-    page_as: PageAs,
-    rows: dict[str, Any],
-    gallery: Gallery,
+    save: tuple[str, Form, Form, Callable[[Any], Any], Any], page_as: PageAs, rows: dict[str, Any], gallery: Gallery
 ) -> None:
+    what, first, second, read, both = save
     row = rows[what]
     ada, bob = page_as(), page_as()
     for page in (ada, bob):
@@ -222,7 +217,6 @@ def test_a_double_click_saves_once(page_as: PageAs, rows: dict[str, Any]) -> Non
     page.goto(page_url(order))
     page.locator("#id_notes").fill("call first")
     page.get_by_role("button", name="Save", exact=True).dblclick()
-    expect(page).to_have_url(lambda url: url.endswith("/draftorder/") or "/change/" in url)
-    expect(page.locator("body")).not_to_contain_text("Nothing was")
     expect(page.get_by_text("saved already").or_(page.get_by_text("was changed successfully")).first).to_be_visible()
+    expect(page.locator("body")).not_to_contain_text("Nothing was")
     assert stored(order)["notes"] == "call first"

@@ -215,7 +215,8 @@ def test_repeated_failures_pause_a_connection_and_a_success_ends_it(connection: 
 
 def test_a_config_that_cannot_be_decrypted_can_be_entered_anew(organization: Organization) -> None:
     row = new(organization)
-    row.config_encrypted = b"damaged"
+    ERPConnection.objects.filter(pk=row.pk).update(config_encrypted=b"damaged")
+    row.refresh_from_db()
     with pytest.raises(ConfigError, match="Set a password"):
         connection_service.save(row, ConnectionChanges(config={**SFTP, "password": ""}), actor="ina")
     connection_service.save(row, ConnectionChanges(config=SFTP), actor="ina")

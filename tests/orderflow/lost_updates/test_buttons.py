@@ -149,7 +149,7 @@ MEANWHILE: dict[str, Callable[[DraftOrder], object]] = {
     "somebody writes a line": lambda order: DraftOrderLine.objects.filter(order=order).update(qty=99),
     "somebody deletes a line": lambda order: DraftOrderLine.objects.filter(order=order).delete(),
     "somebody adds a line": lambda order: DraftOrderLine.objects.create(order=order, line_no=2, qty=1),
-    "the customer is renamed": lambda order: Customer.objects.filter(pk=order.customer_id).update(name="New"),
+    "the customer is renamed": lambda order: Customer.objects.filter(draft_orders=order).update(name="New"),
     "somebody rejects it": lambda order: approval.reject(order, "carol"),
 }
 
@@ -173,6 +173,16 @@ def test_a_double_click_does_it_once_and_says_who_did_it(ready: DraftOrder, bob:
     assert "Approve by you at" in page
     assert everything(ready)["status"] == "APPROVED"
     assert AuditEntry.objects.filter(action="approve", subject_id=str(ready.pk)).count() == 1
+
+
+def test_a_token_is_revoked_once_by_a_double_click(acme: Tenant, bob: Client) -> None:
+    seen, url = seen_at(bob, acme.token), page_url(acme.token, "do", "revoke")
+    bob.post(url, {**seen, "reason": "x"})
+    page = bob.post(url, {**seen, "reason": "x"}, follow=True).content.decode()
+    assert "token is gone. Revoke api token by you at" in page
+    stranger = Client()
+    stranger.force_login(make_user(make_tenant("globex").organization, Role.ADMIN, "eve"))
+    assert stranger.post(url, {**seen, "reason": "x"}).status_code == 404
 
 
 def test_a_new_secret_does_not_replace_one_that_was_just_made(acme: Tenant, bob: Client) -> None:
