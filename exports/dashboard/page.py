@@ -21,6 +21,7 @@ from exports.notices.models import Incident
 from exports.order_admin import BADGES
 from exports.transitions import ExportStatus
 from exports.words import in_words
+from orderflow.heartbeats import standstill
 from orderflow.tenancy.admin_page import badge
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, membership_of
@@ -77,6 +78,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "failures": [(each, _failed_url(each.group), _retry_url(each.group)) for each in found.failures],
         "ways": [(way, _health(way.connection), _pending_url(way), _overdue_url(way)) for way in ways[:WAYS_SHOWN]],
         "ways_left": max(len(ways) - WAYS_SHOWN, 0),
+        "standstills": standstill.found(),
         "incidents": [(incident, incident_url(incident)) for incident in found.incidents],
         "may_retry": may(request.user, Action.PUSH),
         "may_connect": may(request.user, Action.EDIT_CONNECTIONS),
