@@ -145,6 +145,7 @@ class Transport(virtual.Transport):
 
     def _deliver_waiting(self) -> None:
         """Delivers as many messages as the consumers take. Raises `OSError`, on which Celery connects again."""
+        assert self.cycle is not None
         with suppress(Empty):
             while True:
                 self.cycle.get(self._deliver)

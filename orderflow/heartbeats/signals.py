@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 logger = logging.getLogger(__name__)
 
 # Beat writes no row more often than this.
-BEAT_WRITES_EVERY_S = 5
+BEAT_WRITES_EVERY_S = 2
 
 
 def connect() -> None:
@@ -40,7 +40,7 @@ def _write_beats(sent: threading.Event) -> None:
     while sent.wait():
         sent.clear()
         try:
-            record.finished(standstill.BEAT, standstill.limit_s(standstill.BEAT))
+            record.finished(standstill.BEAT, standstill.limit_s(standstill.BEAT), grain_s=0)
         except DatabaseError as error:
             logger.warning("Beat cannot record that it runs; it goes on sending: %s", error)
         finally:

@@ -14,7 +14,7 @@ import pytest
 from tests.acceptance.conftest import Site
 from tests.acceptance.installation import ROOT, Installation, eventually
 
-OVERDUE_S = 4
+OVERDUE_S = 10
 
 
 def probe(installation: Installation, path: str) -> tuple[int, dict[str, Any]]:
