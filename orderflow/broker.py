@@ -145,9 +145,10 @@ class Transport(virtual.Transport):
 
     def _deliver_waiting(self) -> None:
         """Delivers as many messages as the consumers take. Raises `OSError`, on which Celery connects again."""
+        channels: Any = self.cycle
         with suppress(Empty):
             while True:
-                self.cycle.get(self._deliver)
+                channels.get(self._deliver)
 
 
 def _require_json(message: dict[str, Any]) -> None:

@@ -1,20 +1,55 @@
-"""For whoever watches the process: does it run, and can it work?"""
+"""For monitoring and load balancers: does the process run, can it serve requests, does the whole installation work?"""
 
 from http import HTTPStatus
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
+from orderflow.heartbeats import standstill
+from orderflow.heartbeats.standstill import Standstill
+
 
 def livez(_request: HttpRequest) -> JsonResponse:
+    """The web process alone."""
     return JsonResponse({"status": "ok"})
 
 
+def web_readyz(_request: HttpRequest) -> JsonResponse:
+    """The web process and its database: whether a load balancer may send requests here."""
+    return _response(_database_down())
+
+
 def readyz(_request: HttpRequest) -> JsonResponse:
+    """The database, beat, the workers and every periodic task."""
+    return _response(_database_down() or _standstills())
+
+
+def _response(problems: list[Standstill]) -> JsonResponse:
+    if not problems:
+        return JsonResponse({"status": "ok"})
+    listed = [
+        {"component": each.component, "reason": each.reason, "next_step": each.next_step, "since": each.since}
+        for each in problems
+    ]
+    body = {"status": problems[0].reason, "problems": listed}
+    return JsonResponse(body, status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _database_down() -> list[Standstill]:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
-        status = "The database does not answer."
-        return JsonResponse({"status": status}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    return JsonResponse({"status": "ok"})
+        return _database("The database does not answer.", "Check DATABASE_URL and that the database runs")
+    return []
+
+
+def _standstills() -> list[Standstill]:
+    try:
+        return standstill.found()
+    except DatabaseError:
+        return _database("The database has no heartbeats.", "Run manage.py migrate")
+
+
+def _database(reason: str, next_step: str) -> list[Standstill]:
+    return [Standstill(component="database", reason=reason, next_step=next_step, since=None)]

@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_structlog",
     "orderflow.tenancy",
+    "orderflow.heartbeats",
     "orderflow.api",
     "orderflow.orders",
     "orderflow.demo",
@@ -201,6 +202,8 @@ DELIVERY_BATCH_SIZE = env.int("DELIVERY_BATCH_SIZE", default=500)
 DELIVERY_BATCH_LINES = env.int("DELIVERY_BATCH_LINES", default=20_000)
 DELIVERY_SLICE_S = env.int("DELIVERY_SLICE_S", default=10)
 SWEEP_INTERVAL_S = env.float("SWEEP_INTERVAL_S", default=15)
+# How long no worker may have swept the queue until `/readyz` and the dashboard report it; at least three intervals.
+SWEEP_OVERDUE_S = env.float("SWEEP_OVERDUE_S", default=60)
 ACK_POLL_INTERVAL_S = env.float("ACK_POLL_INTERVAL_S", default=60)
 ACK_POLL_IDLE_INTERVAL_S = env.float("ACK_POLL_IDLE_INTERVAL_S", default=900)
 
@@ -230,10 +233,12 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
 # Polls, tidying up and webhooks do not stand before deliveries. A worker that is not told otherwise takes from all in
 # turn.
-CELERY_TASK_QUEUES = (Queue("celery"), Queue("polls"), Queue("webhooks"))
+CELERY_TASK_QUEUES = (Queue("celery"), Queue("polls"), Queue("webhooks"), Queue("sweeps"))
 CELERY_TASK_ROUTES = {
     **{f"exports.tasks.{name}": {"queue": "polls"} for name in ("poll_acks", "tidy_up", "run_bulk_job")},
-    "exports.tasks.send_webhooks": {"queue": "webhooks"},
+    **{f"exports.tasks.{name}": {"queue": "webhooks"} for name in ("send_webhooks", "webhooks_due")},
+    # Behind a long queue of deliveries, the sweep would be overdue while every worker does its work.
+    "exports.tasks.sweep": {"queue": "sweeps"},
     "exports.notices.tasks.watch": {"queue": "polls"},
     "orderflow.api.tasks.forget": {"queue": "polls"},
 }
@@ -243,6 +248,8 @@ _REDIS_BROKER = CELERY_BROKER_URL.startswith(("redis://", "rediss://"))
 CELERY_WORKER_DISABLE_PREFETCH = _REDIS_BROKER
 CELERY_TASK_ACKS_LATE = not _REDIS_BROKER
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Each worker has a queue of its own besides, for the ping of `check_worker`.
+CELERY_WORKER_DIRECT = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Every interval is short, so that beat has nothing to remember between two starts.
@@ -330,6 +337,6 @@ LOGGING = logging_config(as_json=env.bool("LOG_JSON", default=not DEBUG), level=
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = env.bool("REQUIRE_TLS", default=False)
 # The probes come from beside the process, without TLS.
-SECURE_REDIRECT_EXEMPT = ["^livez$", "^readyz$"]
+SECURE_REDIRECT_EXEMPT = ["^livez$", "^readyz$", "^readyz/web$"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT

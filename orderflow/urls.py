@@ -13,6 +13,7 @@ urlpatterns = [
     re_path("^api/", error_pages.no_such_call),
     path("livez", probes.livez),
     path("readyz", probes.readyz),
+    path("readyz/web", probes.web_readyz),
 ]
 
 handler400 = error_pages.bad_request

@@ -21,6 +21,7 @@ from exports.notices.models import Incident
 from exports.order_admin import BADGES
 from exports.transitions import ExportStatus
 from exports.words import in_words
+from orderflow.heartbeats import standstill
 from orderflow.tenancy.admin_page import badge
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, membership_of
@@ -79,6 +80,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "ways_left": max(len(ways) - WAYS_SHOWN, 0),
         "undecided": found.undecided,
         "undecided_url": _list_url(undecided_since__isnull=False),
+        "standstills": standstill.found(),
         "incidents": [(incident, incident_url(incident)) for incident in found.incidents],
         "may_retry": may(request.user, Action.PUSH),
         "may_connect": may(request.user, Action.EDIT_CONNECTIONS),

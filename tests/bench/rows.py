@@ -1,5 +1,5 @@
-"""Orders and exports by the thousand, made inside PostgreSQL: as many, and in the states, as a benchmark wants. On SQLite
-there are orders that may be pushed, made one by one."""
+"""Orders and exports by the thousand, made inside PostgreSQL: as many, and in the states, as a benchmark wants. On
+SQLite there are orders that may be pushed, made one by one."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -11,21 +11,26 @@ def test_a_process_that_runs_is_alive() -> None:
 
 
 def test_a_process_with_its_database_is_ready(db: None) -> None:
-    assert Client().get("/readyz").status_code == 200
+    assert Client().get("/readyz/web").json() == {"status": "ok"}
 
 
 def test_a_process_without_its_database_is_not_ready(django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connection.settings_dict, "NAME", "/nowhere/db")
     with django_db_blocker.unblock():
         connection.close()
-        response = Client().get("/readyz")
+        responses = [Client().get(path) for path in ("/readyz", "/readyz/web")]
         connection.close()
-    assert (response.status_code, response.json()) == (503, {"status": "The database does not answer."})
+    for response in responses:
+        assert response.status_code == 503
+        assert response.json()["status"] == "The database does not answer."
+        assert [problem["component"] for problem in response.json()["problems"]] == ["database"]
 
 
-def test_probes_are_not_sent_to_tls(settings: Any) -> None:
+def test_probes_are_not_sent_to_tls(settings: Any, db: None) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/livez").status_code == 200
+    assert Client().get("/readyz").status_code == 503
+    assert Client().get("/readyz/web").status_code == 200
     assert Client().get("/api/v1/exports/").status_code == 301
 
 

@@ -1,5 +1,5 @@
-"""`python -m tests.torture [names…] [--database sqlite] [--quick] [--seed N]`: break what can break, count what became of
-the orders, and keep it in docs/. Ends with 1 when a bar is not met, with 77 when a server is not installed."""
+"""`python -m tests.torture [names…] [--database sqlite] [--quick] [--seed N]`: break what can break, count what became
+of the orders, and keep it in docs/. Ends with 1 when a bar is not met, with 77 when a server is not installed."""
 
 import argparse
 import json

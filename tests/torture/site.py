@@ -1,5 +1,5 @@
-"""The whole product over OpenSSH, with PostgreSQL and Redis or with SQLite and the embedded broker: web, workers and beat
-as processes, orders that may be pushed, an ERP at the other end, and somebody who pushes over HTTP."""
+"""The whole product over OpenSSH, with PostgreSQL and Redis or with SQLite and the embedded broker: web, workers and
+beat as processes, orders that may be pushed, an ERP at the other end, and somebody who pushes over HTTP."""
 
 import http.client
 import os

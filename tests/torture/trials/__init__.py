@@ -6,7 +6,7 @@ NAMES = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py
 # Those with PostgreSQL and Redis behind Django's settings; the others have SQLite and the embedded broker.
 ON_SERVERS = frozenset({"hung_servers", "kills", "restarts", "rotation"})
 # Those of them that run once more on SQLite and the embedded broker.
-ALSO_EMBEDDED = frozenset({"hung_servers", "kills", "restarts", "rotation"})
+ALSO_EMBEDDED = frozenset({"kills", "restarts"})
 SERVERS, EMBEDDED = DATABASES = ("postgresql", "sqlite")
 
 

@@ -121,9 +121,9 @@ def _is_at_work() -> bool:
 
 def _victim(installation: Installation, dice: random.Random) -> Victim:
     """Chosen before the moment, which would be over by then."""
-    up = eventually(lambda: _up(installation), within_s=STARTS_WITHIN_S, what="A worker that is up")
-    name = dice.choice(sorted(up))
-    parent, *children = up[name]
+    name = dice.choice(WORKERS)
+    up = eventually(lambda: _up(installation).get(name), within_s=STARTS_WITHIN_S, what=f"{name}, up,")
+    parent, *children = up
     pool = installation.pools.get(name, PREFORK)
     kind = dice.choice((CHILD, PARENT, WHOLE)) if pool == PREFORK else WHOLE
     return Victim(worker=name, pool=pool, kind=kind, pid=dice.choice(children) if kind == CHILD else parent)

@@ -46,8 +46,8 @@ def run(torture: Torture) -> Result:
     return Result(
         told=(
             f"{count:,} pushes over {len(place.connections)} connections; {torture.setup}. What goes stays away for up "
-            f"to {DOWN_S:g} s. {len(set(place.repeated)):,} pushes were answered with a fault of the server's, or not at "
-            f"all, and came again with the same key. After the last restart it took {drained_s:.0f} s until every "
+            f"to {DOWN_S:g} s. {len(set(place.repeated)):,} pushes were answered with a fault of the server's, or not "
+            f"at all, and came again with the same key. After the last restart it took {drained_s:.0f} s until every "
             "order was answered."
         ),
         tables=[

@@ -178,7 +178,7 @@ def _is_ready(port: int) -> bool:
     """It listens before it can answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=STARTS_WITHIN_S)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", "/readyz/web")
         return connection.getresponse().status == http.HTTPStatus.OK
     except OSError:
         return False

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class HeartbeatsConfig(AppConfig):
+    name = "orderflow.heartbeats"
+    verbose_name = "Heartbeats"
