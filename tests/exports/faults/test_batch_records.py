@@ -147,7 +147,9 @@ def test_what_one_connection_meets_changes_nothing_of_another(push: Push, zone: 
     assert kinds(ours) == ["REQUESTED", "BLOCKED", "RELEASED"]
     assert ours.events.get(kind="RELEASED").actor == "eva"
     assert not neighbor.events.exists()
-    assert Lane.objects.filter(connection=neighbor).count() == 0
+    lane = Lane.objects.create(connection=neighbor, kind=Lane.Kind.DELIVERY)
     releases.put_forward(connection_id=zone.connection.pk, actor="eva", cause="Again.", tested=True)
     theirs.refresh_from_db()
     assert theirs.next_attempt_at == later
+    lane.refresh_from_db()
+    assert lane.suspect
