@@ -168,3 +168,26 @@ def test_a_key_of_one_order_is_not_another_ones(push: Push, make_order: MakeOrde
     assert first.pk != second.pk
     assert push(first.draft_order, idempotency_key="k").pk == first.pk
     assert push(second.draft_order, idempotency_key="k").pk == second.pk
+
+
+def test_a_key_finds_its_export_though_the_connection_was_disabled_since(
+    push: Push, make_order: MakeOrder, connection: ERPConnection
+) -> None:
+    """S11: the response to a repeated request does not depend on when it is repeated."""
+    order = make_order()
+    first = push(order, idempotency_key="k")
+    connection.status = ERPConnection.Status.DISABLED
+    connection.save()
+    assert push(order, idempotency_key="k").pk == first.pk
+
+
+def test_the_key_of_a_retry_finds_its_export_though_that_failed_since(push: Push) -> None:
+    """S11."""
+    export = push()
+    fail(export)
+    request = PushRequest(order=export.draft_order, actor="ops", idempotency_key="k")
+    again = push_service.retry(request)
+    assert push_service.retry(request).pk == again.pk
+    fail(again)
+    assert push_service.retry(request).pk == again.pk
+    assert ERPExport.objects.count() == 2
