@@ -160,3 +160,26 @@ def test_what_was_staged_before_is_kept_when_the_batch_of_the_next_attempt_is_ou
     zone.faults.clear()
     zone.drain_later()
     assert arrived(zone) == Counter([export.filename, fresh.filename])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("state", ["blocked_at", "paused_until"])
+def test_a_connection_that_another_worker_found_out_of_use_publishes_nothing(
+    state: str, push: Push, zone: Zone
+) -> None:
+    """F26: nobody edited it, so only its state tells; what was staged goes again."""
+    export = push()
+
+    def find_out() -> None:
+        ERPConnection.objects.update(**{state: timezone.now() + timedelta(hours=1)})
+        database.close()
+
+    found_out = Meanwhile(operations=frozenset({"close"}), act=find_out)
+    zone.faults.append(found_out)
+    zone.drain()
+    assert (found_out.struck, found_out.failed) == (1, [])
+    export.refresh_from_db()
+    assert (export.status, export.staged_path, export.tries, zone.names) == ("PENDING", "", 0, [])
+    ERPConnection.objects.update(blocked_at=None)
+    zone.drain_later()
+    assert arrived(zone) == Counter([export.filename])

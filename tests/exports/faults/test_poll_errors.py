@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
 from connectors.models import ERPConnection
+from connectors.ports import AckEntry
 from exports import ack_poller, answer_reader, answers, file_batches, ledger, push_service, tasks
 from exports.models import AckFile, ERPExport, Lane
 from exports.polling import due_for_polling
@@ -337,8 +338,14 @@ def test_a_poll_that_is_cut_off_twice_skips_what_both_passed(
     monkeypatch.setattr(file_batches, "BATCH", 2)
     monkeypatch.setattr(answer_reader, "FIRST", 2)
     listed: list[int] = []
-    note_orphans, seen = ledger.note_orphans, []
-    monkeypatch.setattr(ledger, "note_orphans", lambda c, e: (seen.extend(x.name for x in e), note_orphans(c, e)))
+    note_orphans = ledger.note_orphans
+    seen: list[str] = []
+
+    def note(connection: ERPConnection, entries: Sequence[AckEntry]) -> None:
+        seen.extend(entry.name for entry in entries)
+        note_orphans(connection, entries)
+
+    monkeypatch.setattr(ledger, "note_orphans", note)
     ack_poller.poll(zone.connection.pk)
     while queue:
         assert queue == [zone.connection.pk]
