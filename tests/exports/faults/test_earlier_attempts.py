@@ -1,5 +1,6 @@
 """What an attempt leaves in the journal binds the next one, whatever was edited or goes wrong in between."""
 
+import os
 from collections import Counter
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports import retry_schedule
-from exports.models import ERPExport
+from exports.models import ERPExport, Lane
 from tests.exports.conftest import Push
 from tests.exports.faults.zone import Zone
 from tests.servers.faulty.faults import Fails, Freezes, Meanwhile
@@ -183,3 +184,29 @@ def test_a_connection_that_another_worker_found_out_of_use_publishes_nothing(
     ERPConnection.objects.update(blocked_at=None)
     zone.drain_later()
     assert arrived(zone) == Counter([export.filename])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("meanwhile", ["the lane is lost", "the export is settled"])
+def test_a_damaged_file_is_left_as_it_is_by_who_may_not_write_it_anew(meanwhile: str, push: Push, zone: Zone) -> None:
+    """F21, A1: it may be in the hands of the next holder, or a last trace."""
+    push()
+    export = journaled(zone)
+    (staged,) = zone.folder.iterdir()
+    os.truncate(staged, 10)
+
+    def act() -> None:
+        if meanwhile == "the lane is lost":
+            Lane.objects.update(token=77)
+        else:
+            ERPExport.objects.update(status="FAILED")
+        database.close()
+
+    early = Meanwhile(operations=LOOK, act=act)
+    zone.faults.append(early)
+    zone.drain_later()
+    assert (early.struck, early.failed) == (1, [])
+    assert zone.names == [staged.name]
+    assert staged.stat().st_size == 10
+    export.refresh_from_db()
+    assert export.staged_path
