@@ -155,6 +155,7 @@ def test_a_file_staged_in_another_place_needs_a_person(
     pending.refresh_from_db()
     assert pending.status == "FAILED"
     assert "left it at sftp://erp@old.example:22/in/x.json.tmp, and the connection leads to" in pending.error_message
+    assert pending.cause == "LEFT_BEHIND"
     assert names(folder / "in") == []
 
 

@@ -14,8 +14,9 @@ from connectors.models import ERPConnection
 from exports import retry_schedule
 from exports.models import ERPExport, Lane
 from tests.exports.conftest import Push
+from tests.exports.faults.test_poll_errors import FailsAt
 from tests.exports.faults.zone import Zone
-from tests.servers.faulty.faults import Fails, Freezes, Meanwhile
+from tests.servers.faulty.faults import BARE_FAILURE, Fails, Freezes, Meanwhile
 from tests.servers.faulty.server import Fault
 
 RENAME, LOOK, OPEN = frozenset({"rename"}), frozenset({"lstat"}), frozenset({"open"})
@@ -188,12 +189,17 @@ def test_a_connection_that_another_worker_found_out_of_use_publishes_nothing(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("meanwhile", ["the lane is lost", "the export is settled"])
-def test_a_damaged_file_is_left_as_it_is_by_who_may_not_write_it_anew(meanwhile: str, push: Push, zone: Zone) -> None:
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_file_is_left_as_it_is_by_who_may_neither_write_it_anew_nor_publish_it(
+    meanwhile: str, damaged: bool, push: Push, zone: Zone
+) -> None:
     """F21, A1: it may be in the hands of the next holder, or a last trace."""
     push()
     export = journaled(zone)
     (staged,) = zone.folder.iterdir()
-    os.truncate(staged, 10)
+    if damaged:
+        os.truncate(staged, 10)
+    size = staged.stat().st_size
 
     def act() -> None:
         if meanwhile == "the lane is lost":
@@ -207,6 +213,22 @@ def test_a_damaged_file_is_left_as_it_is_by_who_may_not_write_it_anew(meanwhile:
     zone.drain_later()
     assert (early.struck, early.failed) == (1, [])
     assert zone.names == [staged.name]
-    assert staged.stat().st_size == 10
+    assert staged.stat().st_size == size
     export.refresh_from_db()
     assert export.staged_path
+
+
+def test_a_folder_that_nobody_can_look_at_is_not_taken_for_an_erp_that_took_the_file(push: Push, zone: Zone) -> None:
+    """F13."""
+    push()
+    export = journaled(zone)
+    (staged,) = zone.folder.iterdir()
+    staged.rename(zone.server.root / "kept")
+    zone.faults.append(FailsAt(operations=LOOK, error=BARE_FAILURE, name="/in"))
+    zone.drain_later()
+    export.refresh_from_db()
+    assert (export.status, bool(export.staged_path)) == ("PENDING", True)
+    zone.faults.clear()
+    (zone.server.root / "kept").rename(staged)
+    zone.drain_later()
+    assert arrived(zone) == Counter([export.filename])
