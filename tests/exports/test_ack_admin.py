@@ -79,3 +79,21 @@ def test_a_connection_that_may_not_be_used_is_not_asked(
     assert "is blocked: Log-in refused. Mend it first." in read_again(client, answer)
     assert queue == []
     assert not AuditEntry.objects.filter(action="read answers again").exists()
+
+
+def test_a_connection_is_read_again_whenever_another_one_or_a_delivery_was(
+    client: Client,
+    answer: AckFile,
+    connection: ERPConnection,
+    queue: list[UUID],
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    other = ERPConnection.objects.get(pk=connection.pk)
+    other.pk, other.name, other.is_default = None, "Other", False
+    other._state.adding = True
+    other.save()
+    Lane.objects.create(connection=other, kind=Lane.Kind.ACKS, last_run_at=timezone.now())
+    Lane.objects.filter(connection=connection, kind=Lane.Kind.DELIVERY).update(last_run_at=timezone.now())
+    with django_capture_on_commit_callbacks(execute=True):
+        assert "1 connection asked for now" in read_again(client, answer)
+    assert queue == [connection.pk]

@@ -169,7 +169,7 @@ def test_a_file_staged_in_another_place_needs_a_person(
     delivery.drain(connection.pk)
     pending.refresh_from_db()
     assert (pending.status, pending.undecided_since is None) == ("PENDING", False)
-    assert "sftp://erp@old.example:22" in pending.error_message
+    assert "left it at sftp://erp@old.example:22/in/x.json.tmp, and the connection leads to" in pending.error_message
     assert names(folder / "in") == []
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import delivery, lanes, push_service, tasks
+from exports import delivery, lanes, places, push_service, tasks
 from exports.models import ERPExport, Lane
 from exports.push_service import PushRequest
 from orderflow.celery import app
@@ -248,3 +248,31 @@ def test_who_takes_more_than_anybodys_due_is_suspect_too(connect: Connect, setti
         lanes.note(lease, None)
         time.sleep(0.03)
     assert lane(slow).suspect
+
+
+@pytest.mark.usefixtures("db")
+def test_a_turn_that_asked_the_server_for_nothing_says_nothing_of_it(connect: Connect) -> None:
+    unknown = connect("acme", suspect=True)
+    Lane.objects.filter(pk=lane(unknown).pk).update(last_error="It was away.")
+    with lanes.holding(unknown.pk, DELIVERY) as lease:
+        assert lease is not None
+    assert (lane(unknown).last_error, lane(unknown).suspect, lane(unknown).leased_until) == ("It was away.", True, None)
+
+
+@pytest.mark.usefixtures("db")
+def test_a_slot_that_is_given_back_as_a_lane_lines_up_is_had_at_once(
+    connect: Connect, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would wait for the sweep: who gave it back saw nobody in the line."""
+    settings.LANES_PER_ORGANIZATION = 1
+    busy, waiting = connect("acme", "Busy"), connect("acme", "Waiting")
+    line_up, holder = places.line_up, ExitStack()
+    holder.enter_context(lanes.holding(busy.pk, DELIVERY))
+
+    def line_up_too_late(late: Lane) -> None:
+        holder.close()
+        line_up(late)
+
+    monkeypatch.setattr(places, "line_up", line_up_too_late)
+    with lanes.holding(waiting.pk, DELIVERY) as lease:
+        assert lease is not None

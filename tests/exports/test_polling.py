@@ -62,3 +62,24 @@ def test_a_poll_counts_from_its_start(sent: ERPExport, connection: ERPConnection
         assert due_for_polling() == []
     assert ack_poller.poll(connection.pk) == 0
     assert due_for_polling() == []
+
+
+def test_what_one_connection_awaits_has_no_other_one_asked(sent: ERPExport, connection: ERPConnection) -> None:
+    other = ERPConnection.objects.get(pk=connection.pk)
+    other.pk, other.name, other.is_default = None, "Other", False
+    other._state.adding = True
+    other.save()
+    Lane.objects.create(connection=other, kind=Lane.Kind.DELIVERY, last_run_at=timezone.now())
+    for each in (connection, other):
+        asked(each, 61)
+    assert due_for_polling() == [connection.pk]
+    asked(connection, 1)
+    assert due_for_polling() == []
+    asked(other, 901)
+    assert due_for_polling() == [other.pk]
+
+
+def test_a_delivery_is_no_poll(sent: ERPExport, connection: ERPConnection) -> None:
+    asked(connection, 61)
+    Lane.objects.filter(kind=Lane.Kind.DELIVERY).update(last_run_at=timezone.now())
+    assert due_for_polling() == [connection.pk]

@@ -104,7 +104,8 @@ def test_an_unanswered_export_can_be_given_up_and_retried(sent: ERPExport) -> No
 
 def fail(export: ERPExport) -> None:
     ERPExport.objects.filter(pk=export.pk).update(status="FAILED")
-    type(export.draft_order).objects.filter(pk=export.draft_order_id).update(status="ERROR")
+    rows = type(export.draft_order).objects.filter(pk=export.draft_order_id)
+    rows.update(status="ERROR", error_message="The ERP is not amused.")
 
 
 def test_each_retry_supersedes_the_export_before_it(push: Push, make_order: MakeOrder) -> None:
@@ -115,7 +116,11 @@ def test_each_retry_supersedes_the_export_before_it(push: Push, make_order: Make
     chain = [export]
     for _ in range(3):
         fail(chain[-1])
-        chain.append(push_service.retry(PushRequest(order=export.draft_order, actor="ops")))
+        chain.append(push_service.retry(PushRequest(order=export.draft_order, actor="eva")))
+        # What the export before ran into is not this one's.
+        export.draft_order.refresh_from_db()
+        assert (export.draft_order.status, export.draft_order.error_message) == ("PUSHING", "")
+        assert chain[-1].events.get(kind="REQUESTED").actor == "eva"
     assert [each.supersedes for each in chain] == [None, *chain[:-1]]
     assert len({each.filename for each in chain}) == 4
     assert list(ERPExport.objects.filter(supersedes=other)) == []
@@ -133,6 +138,8 @@ def test_an_order_that_was_approved_again_is_pushed_again_and_supersedes_the_exp
 
 def test_giving_up_is_on_record_with_who_did_it(sent: ERPExport, push: Push) -> None:
     other = push()
+    ERPExport.objects.filter(pk=other.pk).update(status="SENT")
+    type(other.draft_order).objects.filter(pk=other.draft_order_id).update(status="PUSHED")
     giving_up.give_up(sent, actor="Eva", reason="the ERP has lost it")
     entry = AuditEntry.objects.get(action="give up export")
     assert (entry.actor, entry.subject_id, entry.organization) == ("Eva", str(sent.pk), sent.organization)
@@ -141,7 +148,7 @@ def test_giving_up_is_on_record_with_who_did_it(sent: ERPExport, push: Push) -> 
     assert (sent.cause, sent.settled_at is None) == ("GIVEN_UP", False)
     other.refresh_from_db()
     other.draft_order.refresh_from_db()
-    assert (other.status, other.draft_order.status) == ("PENDING", OrderStatus.PUSHING)
+    assert (other.status, other.draft_order.status) == ("SENT", OrderStatus.PUSHED)
 
 
 def test_an_export_that_is_not_sent_yet_is_not_given_up(push: Push) -> None:
@@ -168,3 +175,26 @@ def test_a_key_of_one_order_is_not_another_ones(push: Push, make_order: MakeOrde
     assert first.pk != second.pk
     assert push(first.draft_order, idempotency_key="k").pk == first.pk
     assert push(second.draft_order, idempotency_key="k").pk == second.pk
+
+
+def test_a_key_finds_its_export_though_the_connection_was_disabled_since(
+    push: Push, make_order: MakeOrder, connection: ERPConnection
+) -> None:
+    """S11: the response to a repeated request does not depend on when it is repeated."""
+    order = make_order()
+    first = push(order, idempotency_key="k")
+    connection.status = ERPConnection.Status.DISABLED
+    connection.save()
+    assert push(order, idempotency_key="k").pk == first.pk
+
+
+def test_the_key_of_a_retry_finds_its_export_though_that_failed_since(push: Push) -> None:
+    """S11."""
+    export = push()
+    fail(export)
+    request = PushRequest(order=export.draft_order, actor="ops", idempotency_key="k")
+    again = push_service.retry(request)
+    assert push_service.retry(request).pk == again.pk
+    fail(again)
+    assert push_service.retry(request).pk == again.pk
+    assert ERPExport.objects.count() == 2

@@ -161,3 +161,21 @@ def test_a_connection_that_is_disabled_while_the_second_try_looks_publishes_noth
     staged.refresh_from_db()
     assert (staged.status, unmarked(names(folder / "in"))) == ("PENDING", [f"{staged.filename}.tmp"])
     assert staged.staged_path
+
+
+def test_a_file_that_is_taken_while_it_is_compared_was_published(
+    staged: ERPExport, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F8."""
+    final = folder / "in" / staged.filename
+    next((folder / "in").iterdir()).rename(final)
+
+    class Taken(LocalDropzone):
+        def read(self, paths: Sequence[str], *, limit: int) -> list[bytes | ConnectorError | None]:
+            final.unlink(missing_ok=True)
+            return super().read(paths, limit=limit)
+
+    monkeypatch.setattr(config, "LocalDropzone", Taken)
+    delivery.drain(connection.pk)
+    staged.refresh_from_db()
+    assert (staged.status, names(folder / "in")) == ("SENT", [])

@@ -211,3 +211,12 @@ def test_what_was_told_stays(connection: ERPConnection) -> None:
         ConnectionEvent.objects.update(message="")
     with pytest.raises(HistoryIsFixed):
         ConnectionEvent.objects.get().delete()
+
+
+def test_a_success_before_there_was_a_pause_is_no_news(push: Push, connection: ERPConnection) -> None:
+    for _ in range(2):
+        health.record_failure(connection.pk, "away")
+    push()
+    delivery.drain(connection.pk)
+    connection.refresh_from_db()
+    assert (told(connection), connection.failures_in_a_row) == ([], 0)

@@ -150,3 +150,14 @@ def test_a_wake_up_that_the_broker_did_not_take_leaves_other_lanes_awake(
     assert not wake_ups.wake(connection.pk, Lane.Kind.ACKS)
     assert Lane.objects.get(kind=Lane.Kind.DELIVERY).awake_since is not None
     assert Lane.objects.get(kind=Lane.Kind.ACKS).awake_since is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wake_up_that_a_killed_holder_missed_is_the_next_holders(
+    kind: Lane.Kind, connection: ERPConnection, messages: Path
+) -> None:
+    """It looks for the work itself, and needs no further turn."""
+    Lane.objects.create(connection=connection, kind=kind, wake_missed=True)
+    with lanes.holding(connection.pk, kind) as lease:
+        assert lease is not None
+    assert count(messages) == 0

@@ -32,10 +32,10 @@ def test_every_mutant_changes_the_program_and_still_compiles(area: str) -> None:
 @pytest.mark.parametrize("area", areas())
 def test_the_tests_that_a_mutant_names_exist(area: str) -> None:
     for mutant in mutants_of(area):
-        assert mutant.tests or mutant.equivalent, mutant
-        paths = [argument.partition("::")[0] for argument in mutant.tests if argument.startswith("tests/")]
-        assert paths, mutant
-        assert all((ROOT / path).exists() for path in paths), mutant
+        assert mutant.tests, mutant
+        for path, _, name in (test.partition("::") for test in mutant.tests):
+            assert (ROOT / path).exists(), mutant
+            assert not name or f" {name}(" in (ROOT / path).read_text(encoding="utf-8"), mutant
 
 
 def test_a_text_that_is_missing_or_ambiguous_is_refused(tmp_path: Path) -> None:

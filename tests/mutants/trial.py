@@ -20,8 +20,8 @@ LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "var", "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"
 )
 # The plugins that none of these tests needs take a second to load.
-OPTIONS = ("-x", "-q", "-n0", "--no-header", "-pno:cacheprovider", "-pno:schemathesis", "-pno:playwright")
-OPTIONS += ("-Wignore::pytest.PytestAssertRewriteWarning",)
+OPTIONS: tuple[str, ...] = ("-x", "-q", "-n0", "--no-header", "-pno:cacheprovider", "-pno:schemathesis")
+OPTIONS += ("-pno:playwright", "-Wignore::pytest.PytestAssertRewriteWarning")
 ON_POSTGRES = ("-m", "tests.servers.postgres", sys.executable)
 # What every run loads and no mutant is in: half of the time that a run takes to start.
 PRELOADED = ["pytest", "hypothesis", "paramiko", "asyncssh", "celery.app", "redis", "msgspec", "structlog"]

@@ -79,3 +79,7 @@ def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
 def test_no_bytes_make_the_parser_fall_over(raw: bytes) -> None:
     with contextlib.suppress(RejectedError):
         parse_ack("ack_x.json", raw)
+
+
+def test_an_order_id_of_zero_is_one() -> None:
+    assert parse_ack("ack_x.json", b'{"status": "ACKED", "erp_order_id": 0}').erp_order_id == "0"

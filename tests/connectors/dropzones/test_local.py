@@ -4,13 +4,14 @@ import ctypes
 import errno
 import os
 import resource
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from connectors.dropzones import no_replace
-from connectors.dropzones.base import Move, OutgoingFile
+from connectors.dropzones.base import Entry, Move, OutgoingFile
 from connectors.dropzones.local import LocalDropzone
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError, TransientError
 
@@ -145,14 +146,31 @@ def test_a_file_that_does_not_fit_is_removed_and_tried_again(dropzone: LocalDrop
     assert list((root / "in").iterdir()) == []
 
 
-def test_a_device_is_not_written_to() -> None:
-    """A11."""
-    with LocalDropzone("/dev") as dropzone:
-        assert isinstance(write(dropzone, "null"), RejectedError)
-    assert Path("/dev/null").is_char_device()
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
+def test_a_device_is_not_written_to(dropzone: LocalDropzone, root: Path) -> None:
+    """A11: one of the test's own, since a product that gets this wrong would remove the machine's."""
+    os.mknod(root / "in" / "null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    assert isinstance(write(dropzone, "in/null"), RejectedError)
+    assert (root / "in" / "null").is_char_device()
 
 
 def test_a_folder_that_may_not_be_written_needs_a_person() -> None:
     """F13: a place where even root may not."""
     with LocalDropzone("/sys") as dropzone:
         assert isinstance(write(dropzone, "kernel/order"), ConfigError)
+
+
+def test_a_link_is_looked_at_and_not_what_it_leads_to(dropzone: LocalDropzone, root: Path, outside: Path) -> None:
+    """S9, A11."""
+    (root / "in" / "link").symlink_to(outside / "secret")
+    (seen,) = dropzone.stat(["in/link"])
+    assert isinstance(seen, Entry)
+    assert not seen.is_file
+
+
+def test_a_rename_that_the_file_system_refuses_is_an_error(dropzone: LocalDropzone, root: Path) -> None:
+    """F13: a name that is too long, and whatever else there is besides a name that is taken."""
+    write(dropzone, "in/a")
+    (outcome,) = dropzone.rename([Move(source="in/a", target=f"in/{'n' * 300}")])
+    assert isinstance(outcome, RejectedError)
+    assert [path.name for path in (root / "in").iterdir()] == ["a"]

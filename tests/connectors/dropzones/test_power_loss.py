@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.dropzones import local
 from connectors.dropzones.base import Move, OutgoingFile
 from connectors.dropzones.local import LocalDropzone
+from connectors.dropzones.no_replace import Place, rename_without_replacing
 from connectors.exceptions import InDoubtError, TransientError
 from connectors.ports import Ack, AckOutcome
 
@@ -33,7 +33,7 @@ def dropzone(root: Path) -> Iterator[LocalDropzone]:
 def trace(root: Path, monkeypatch: pytest.MonkeyPatch) -> Trace:
     """What reached the disk, and each rename, in order; paths below the root, and a file's with its bytes."""
     found: Trace = []
-    sync, rename = os.fsync, local.rename_without_replacing
+    sync = os.fsync
 
     def synced(fd: int) -> None:
         path = Path(f"/proc/self/fd/{fd}").resolve()
@@ -41,12 +41,12 @@ def trace(root: Path, monkeypatch: pytest.MonkeyPatch) -> Trace:
         found.append(("sync", f"{path.relative_to(root)}{size}"))
         sync(fd)
 
-    def renamed(source: local.Place, target: local.Place) -> None:
-        rename(source, target)
+    def renamed(source: Place, target: Place) -> None:
+        rename_without_replacing(source, target)
         found.append(("rename", target.name))
 
     monkeypatch.setattr(os, "fsync", synced)
-    monkeypatch.setattr(local, "rename_without_replacing", renamed)
+    monkeypatch.setattr("connectors.dropzones.local.rename_without_replacing", renamed)
     return found
 
 

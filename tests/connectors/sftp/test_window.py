@@ -26,3 +26,18 @@ def test_refusals_that_are_not_about_the_number_leave_it_as_it_was() -> None:
     assert window.size == WIDEST // 2
     window.restore()
     assert window.size == WIDEST
+
+
+def test_a_server_that_refuses_the_only_handle_is_still_asked() -> None:
+    window = Window()
+    for _ in range(20):
+        window.shrink(window.size)
+    assert window.size == 1
+
+
+def test_the_refusals_of_one_round_halve_the_window_once() -> None:
+    """They were all asked for under the size of before."""
+    window = Window()
+    for _ in range(20):
+        window.shrink(WIDEST)
+    assert window.size == WIDEST // 2

@@ -14,6 +14,7 @@ from tests.exports.conftest import Push
 from tests.exports.faults.test_drops import long
 from tests.exports.faults.zone import Zone
 from tests.servers.faulty.faults import BARE_FAILURE, DENIED, DiskFull, Fails
+from tests.servers.faulty.server import Call
 
 OPEN, RENAME = frozenset({"open"}), frozenset({"rename"})
 
@@ -147,7 +148,40 @@ def test_what_one_connection_meets_changes_nothing_of_another(push: Push, zone: 
     assert kinds(ours) == ["REQUESTED", "BLOCKED", "RELEASED"]
     assert ours.events.get(kind="RELEASED").actor == "eva"
     assert not neighbor.events.exists()
-    assert Lane.objects.filter(connection=neighbor).count() == 0
+    lane = Lane.objects.create(connection=neighbor, kind=Lane.Kind.DELIVERY)
     releases.put_forward(connection_id=zone.connection.pk, actor="eva", cause="Again.", tested=True)
     theirs.refresh_from_db()
     assert theirs.next_attempt_at == later
+    lane.refresh_from_db()
+    assert lane.suspect
+
+
+def test_what_went_before_the_connection_was_blocked_is_recorded(push: Push, zone: Zone) -> None:
+    """F13: one file may not be written, the other is there."""
+
+    class DeniedAt(Fails):
+        def is_about(self, call: Call) -> bool:
+            return denied.filename.encode() in bytes(call.arguments[0])
+
+    denied, fine = push(), push()
+    zone.faults.append(DeniedAt(operations=OPEN, error=DENIED))
+    zone.drain()
+    zone.connection.refresh_from_db()
+    assert zone.connection.blocked_at is not None
+    for export in (denied, fine):
+        export.refresh_from_db()
+    assert (denied.status, fine.status, zone.names) == ("PENDING", "SENT", [fine.filename])
+    # A server that says no has answered.
+    assert not Lane.objects.get(kind="DELIVERY").suspect
+
+
+def test_without_a_temporary_name_a_file_that_failed_is_not_sent(push: Push, zone: Zone) -> None:
+    """F10."""
+    zone.edit(atomic_write=False)
+    export = push()
+    zone.faults.append(Fails(operations=OPEN, error=BARE_FAILURE, at_most=1))
+    zone.drain()
+    export.refresh_from_db()
+    assert (export.status, export.tries, zone.names) == ("PENDING", 1, [])
+    zone.drain_later()
+    assert zone.names == [export.filename]

@@ -1,5 +1,6 @@
 """What an attempt leaves in the journal binds the next one, whatever was edited or goes wrong in between."""
 
+import os
 from collections import Counter
 from datetime import timedelta
 
@@ -11,10 +12,11 @@ from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports import retry_schedule
-from exports.models import ERPExport
+from exports.models import ERPExport, Lane
 from tests.exports.conftest import Push
+from tests.exports.faults.test_poll_errors import FailsAt
 from tests.exports.faults.zone import Zone
-from tests.servers.faulty.faults import Fails, Freezes, Meanwhile
+from tests.servers.faulty.faults import BARE_FAILURE, Fails, Freezes, Meanwhile
 from tests.servers.faulty.server import Fault
 
 RENAME, LOOK, OPEN = frozenset({"rename"}), frozenset({"lstat"}), frozenset({"open"})
@@ -160,3 +162,73 @@ def test_what_was_staged_before_is_kept_when_the_batch_of_the_next_attempt_is_ou
     zone.faults.clear()
     zone.drain_later()
     assert arrived(zone) == Counter([export.filename, fresh.filename])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("state", ["blocked_at", "paused_until"])
+def test_a_connection_that_another_worker_found_out_of_use_publishes_nothing(
+    state: str, push: Push, zone: Zone
+) -> None:
+    """F26: nobody edited it, so only its state tells; what was staged goes again."""
+    export = push()
+
+    def find_out() -> None:
+        ERPConnection.objects.update(**{state: timezone.now() + timedelta(hours=1)})
+        database.close()
+
+    found_out = Meanwhile(operations=frozenset({"close"}), act=find_out)
+    zone.faults.append(found_out)
+    zone.drain()
+    assert (found_out.struck, found_out.failed) == (1, [])
+    export.refresh_from_db()
+    assert (export.status, export.staged_path, export.tries, zone.names) == ("PENDING", "", 0, [])
+    ERPConnection.objects.update(blocked_at=None)
+    zone.drain_later()
+    assert arrived(zone) == Counter([export.filename])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("meanwhile", ["the lane is lost", "the export is settled"])
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_file_is_left_as_it_is_by_who_may_neither_write_it_anew_nor_publish_it(
+    meanwhile: str, damaged: bool, push: Push, zone: Zone
+) -> None:
+    """F21, A1: it may be in the hands of the next holder, or a last trace."""
+    push()
+    export = journaled(zone)
+    (staged,) = zone.folder.iterdir()
+    if damaged:
+        os.truncate(staged, 10)
+    size = staged.stat().st_size
+
+    def act() -> None:
+        if meanwhile == "the lane is lost":
+            Lane.objects.update(token=77)
+        else:
+            ERPExport.objects.update(status="FAILED")
+        database.close()
+
+    early = Meanwhile(operations=LOOK, act=act)
+    zone.faults.append(early)
+    zone.drain_later()
+    assert (early.struck, early.failed) == (1, [])
+    assert zone.names == [staged.name]
+    assert staged.stat().st_size == size
+    export.refresh_from_db()
+    assert export.staged_path
+
+
+def test_a_folder_that_nobody_can_look_at_is_not_taken_for_an_erp_that_took_the_file(push: Push, zone: Zone) -> None:
+    """F13."""
+    push()
+    export = journaled(zone)
+    (staged,) = zone.folder.iterdir()
+    staged.rename(zone.server.root / "kept")
+    zone.faults.append(FailsAt(operations=LOOK, error=BARE_FAILURE, name="/in"))
+    zone.drain_later()
+    export.refresh_from_db()
+    assert (export.status, bool(export.staged_path)) == ("PENDING", True)
+    zone.faults.clear()
+    (zone.server.root / "kept").rename(staged)
+    zone.drain_later()
+    assert arrived(zone) == Counter([export.filename])

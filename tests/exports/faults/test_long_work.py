@@ -61,7 +61,8 @@ def test_a_delivery_that_takes_longer_than_its_lease_ends_where_it_began(push: P
     assert (export.status, export.tries, Lane.objects.get(kind="DELIVERY").token) == ("SENT", 1, 1)
     assert (slow.struck, slow.failed) == (1, [])
     # Renewed at a third of it, so that one renewal may be late.
-    assert min(least) > LEASE_S / 4
+    # And never for longer than a killed holder may keep others waiting.
+    assert LEASE_S / 4 < min(least) <= max(least) < LEASE_S + 1
     assert [event.kind for event in export.events.all()] == ["REQUESTED", "STAGED", "SENT"]
 
 
@@ -77,7 +78,7 @@ def test_a_poll_that_takes_longer_than_its_lease_ends_where_it_began(push: Push,
     assert ack_poller.poll(zone.connection.pk) == 1
     assert (states(), Lane.objects.get(kind="ACKS").token) == ({export.filename: "ACKED"}, 1)
     assert (slow.struck, slow.failed) == (1, [])
-    assert min(least) > LEASE_S / 4
+    assert LEASE_S / 4 < min(least) <= max(least) < LEASE_S + 1
 
 
 def test_a_holder_that_lost_its_lane_does_not_renew_the_lease_of_the_next_one(

@@ -1,7 +1,8 @@
 """Polls that go wrong: what is reported and kept, what is not read twice, and whose rows are written."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
 from connectors.models import ERPConnection
+from connectors.ports import AckEntry
 from exports import ack_poller, answer_reader, answers, file_batches, ledger, push_service, tasks
 from exports.models import AckFile, ERPExport, Lane
 from exports.polling import due_for_polling
@@ -43,6 +45,16 @@ class FailsAt(Fails):
 
     def is_about(self, call: Call) -> bool:
         return bytes(call.arguments[0]).endswith(self.name.encode())
+
+
+@dataclass(kw_only=True)
+class FailsIn(Fails):
+    """For paths in the folder."""
+
+    folder: str
+
+    def is_about(self, call: Call) -> bool:
+        return bytes(call.arguments[0]).startswith(self.folder.encode())
 
 
 class Attempts(list[tuple[str, str]]):
@@ -326,8 +338,14 @@ def test_a_poll_that_is_cut_off_twice_skips_what_both_passed(
     monkeypatch.setattr(file_batches, "BATCH", 2)
     monkeypatch.setattr(answer_reader, "FIRST", 2)
     listed: list[int] = []
-    note_orphans, seen = ledger.note_orphans, []
-    monkeypatch.setattr(ledger, "note_orphans", lambda c, e: (seen.extend(x.name for x in e), note_orphans(c, e)))
+    note_orphans = ledger.note_orphans
+    seen: list[str] = []
+
+    def note(connection: ERPConnection, entries: Sequence[AckEntry]) -> None:
+        seen.extend(entry.name for entry in entries)
+        note_orphans(connection, entries)
+
+    monkeypatch.setattr(ledger, "note_orphans", note)
     ack_poller.poll(zone.connection.pk)
     while queue:
         assert queue == [zone.connection.pk]
@@ -378,3 +396,53 @@ def test_a_poll_that_is_cut_off_counts_what_it_could_not_move_as_passed(
     with pytest.raises(ConfigError, match="permission denied"):
         ack_poller.poll(zone.connection.pk)
     assert 0 < Lane.objects.get(kind="ACKS").passed == AckFile.objects.count() < 6
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("rename_fails", [False, True])
+def test_an_ack_that_is_read_before_the_attempt_is_recorded_keeps_its_state(
+    rename_fails: bool, push: Push, zone: Zone
+) -> None:
+    """A1: the attempt enters where the file went, and moves nothing back."""
+    export, other = push(), push()
+
+    def poll() -> None:
+        answer(zone, export, b'{"status": "ACKED", "erp_order_id": "SO-1"}')
+        ack_poller.poll(zone.connection.pk)
+        database.close()
+
+    if rename_fails:
+        zone.faults.append(FailsIn(operations=frozenset({"rename"}), folder="/in"))
+    early = Meanwhile(operations=frozenset({"rename"}), act=poll)
+    zone.faults.append(early)
+    zone.drain()
+    assert (early.struck, early.failed) == (1, [])
+    for each in (export, other):
+        each.refresh_from_db()
+        each.draft_order.refresh_from_db()
+    assert (export.status, export.erp_order_id, export.draft_order.status) == ("ACKED", "SO-1", "PUSHED")
+    assert (export.next_attempt_at, export.error_message) == (None, "")
+    assert other.status == ("PENDING" if rename_fails else "SENT")
+    assert [event.kind for event in export.events.all()] == ["REQUESTED", "STAGED", "ACKED"]
+    if not rename_fails:
+        assert export.dropzone_path == f"/in/{export.filename}"
+        assert export.document_size == (zone.folder / export.filename).stat().st_size
+        assert export.storage_key
+
+
+@pytest.mark.parametrize("changes", ["size", "time", "both"])
+def test_a_half_written_ack_that_changes_from_poll_to_poll_is_waited_for(changes: str, push: Push, zone: Zone) -> None:
+    """A2: a server's clock may stand still, and bytes may be replaced."""
+    (export,) = sent(push, zone)
+    path = answer(zone, export, b"{")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    for n in range(1, 4):
+        assert ack_poller.poll(zone.connection.pk) == 0
+        if changes != "time":
+            path.write_bytes(b"{" + b" " * n)
+        moment = 1_700_000_000 + (60 * n if changes != "size" else 0)
+        os.utime(path, (moment, moment))
+    assert [row.verdict for row in AckFile.objects.all()] == ["INCOMPLETE"]
+    assert ack_poller.poll(zone.connection.pk) == 0
+    assert ack_poller.poll(zone.connection.pk) == 1
+    assert [row.verdict for row in AckFile.objects.all()] == ["MALFORMED"]
