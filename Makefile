@@ -17,7 +17,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-postgres pictures bench torture lint format lock
+.PHONY: help setup demo test test-postgres pictures bench torture mutants lint format lock
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: $(INSTALLED) ## the benchmarks, into docs/performance.md (ARGS="connector
 
 torture: $(INSTALLED) ## the trials by fault, into docs/reliability.md (ARGS="kills --seed 7": some; ARGS=--quick: a try)
 	$(BIN)/python -m tests.torture $(ARGS)
+
+mutants: $(INSTALLED) ## slips in a copy of the code, to see that the tests notice (ARGS="delivery --jobs 2": some)
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 lint: $(INSTALLED) ## style, form and types
 	$(BIN)/ruff check .

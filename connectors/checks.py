@@ -35,7 +35,7 @@ def encryption_keys(**_kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def third_party_connectors(**_kwargs: Any) -> list[CheckMessage]:
-    return [
+    messages: list[CheckMessage] = [
         CheckWarning(
             f"Connector {name} cannot be loaded: {reason}",
             hint="Install a version that fits, or remove the package. Connections of that type cannot be used.",
@@ -43,6 +43,15 @@ def third_party_connectors(**_kwargs: Any) -> list[CheckMessage]:
         )
         for name, reason in registry.broken.items()
     ]
+    messages += [
+        CheckWarning(
+            reason,
+            hint="docs/adding-a-connector.md shows a complete one. Connections of that type cannot be used.",
+            id="connectors.W003",
+        )
+        for _, reason in registry.problems()
+    ]
+    return messages
 
 
 @register(Tags.security, deploy=True)

@@ -14,11 +14,13 @@ from django.utils import timezone
 from connectors import health
 from connectors.base_connector import BaseConnector
 from connectors.changes_told import changes_told
-from connectors.exceptions import ConfigError
+from connectors.exceptions import ConfigError, ConnectorError
 from connectors.models import ERPConnection
 from connectors.ports import TestResult, TestStep
 from connectors.registry import registry
 from connectors.secrets_stay import require_secrets_for
+from connectors.storable import checked_result, checked_steps, require_storable
+from connectors.third_party import configuring, guarded, words
 from orderflow.tenancy.models import VALUES, record
 
 
@@ -36,15 +38,17 @@ class ConnectionChanges:
 def merged_config(connection: ERPConnection, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The stored config with `changes` laid over it, checked. Raises `ConfigError`, also where a stored secret would
     follow to another server."""
-    connector = registry.create(connection.connector_type)
-    _require_known(connector, changes)
-    _require_types(connector, changes)
-    stored = _readable_config(connection, entering=bool(changes))
-    entered = {name: value for name, value in changes.items() if name not in connector.secret_fields or value != ""}
-    merged = {name: value for name, value in {**stored, **entered}.items() if value is not None}
-    config = connector.clean_config(merged)
-    require_secrets_for(connector, config, stored, entered)
-    return config
+    with configuring(connection.connector_type):
+        connector = registry.create(connection.connector_type)
+        _require_known(connector, changes)
+        _require_types(connector, changes)
+        stored = _readable_config(connection, entering=bool(changes))
+        entered = {name: value for name, value in changes.items() if name not in connector.secret_fields or value != ""}
+        merged = {name: value for name, value in {**stored, **entered}.items() if value is not None}
+        config = connector.clean_config(merged)
+        require_storable(config)
+        require_secrets_for(connector, config, stored, entered)
+        return config
 
 
 def _readable_config(connection: ERPConnection, *, entering: bool) -> dict[str, Any]:
@@ -79,9 +83,10 @@ def _require_types(connector: BaseConnector, changes: Mapping[str, Any]) -> None
             raise ConfigError(f"The config field {name!r} is wrong: it is a text or a number.", field=name)
 
 
+@transaction.atomic
 def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -> ERPConnection:
     """Create or change a connection; an edit releases a block. Raises `ConfigError`, nothing is saved then."""
-    before = None if connection._state.adding else ERPConnection.objects.filter(pk=connection.pk).first()
+    before = _brought_up_to_date(connection)
     for name in ("name", "status", "is_default"):
         value = getattr(changes, name)
         if value is not None:
@@ -96,6 +101,22 @@ def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -
         raise ConfigError(f"There is a connection named {connection.name!r} already.", field="name") from error
     connection.refresh_from_db()
     return connection
+
+
+def _brought_up_to_date(connection: ERPConnection) -> ERPConnection | None:
+    """The row as it is stored, locked; None for a new one. `connection` was read earlier and takes what others have
+    saved since, so that the changes are laid over that."""
+    if connection._state.adding:
+        return None
+    stored = ERPConnection.objects.select_for_update(no_key=True).filter(pk=connection.pk).first()
+    if stored is None:
+        return None
+    for name in ("name", "status", "is_default"):
+        setattr(connection, name, getattr(stored, name))
+    # Emptied by who enters the config anew.
+    if connection.config_encrypted:
+        connection.config_encrypted = stored.config_encrypted
+    return stored
 
 
 @transaction.atomic
@@ -149,9 +170,11 @@ def test(
     try:
         ends_at = time.monotonic() + settings.CONNECTION_TEST_LIMIT_S
         config = connection.runtime_config(merged_config(connection, unsaved or {}), ends_at=ends_at)
-        result = registry.create(connection.connector_type).test_connection(config, on_step=on_step)
-    except ConfigError as error:
-        result = TestResult(success=False, latency_ms=0, error_message=str(error))
+        with guarded(connection.connector_type):
+            connector = registry.create(connection.connector_type)
+            result = checked_result(connector.test_connection(config, on_step=checked_steps(on_step)))
+    except ConnectorError as error:
+        result = TestResult(success=False, latency_ms=0, error_message=words(error))
     if not unsaved:
         _keep(connection, result, actor)
     return result

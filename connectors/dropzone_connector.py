@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,9 +13,10 @@ from django.core.files.base import ContentFile
 from connectors.base_connector import BaseConnector
 from connectors.dropzones.ack_inbox import DropzoneAckInbox
 from connectors.dropzones.config import DropzoneSettings
-from connectors.dropzones.drop import Drop, Outcome, Parcel
+from connectors.dropzones.drop import Drop
 from connectors.dropzones.form import SECRET_FIELDS, SERVER_FIELDS, DropzoneForm
 from connectors.dropzones.inspection import DropzoneInspection
+from connectors.dropzones.recovery import Outcome, Parcel
 from connectors.dropzones.trial import try_dropzone
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError
 from connectors.failpoints import Failpoint, reached
@@ -44,7 +45,36 @@ class Unjournaled:
         pass
 
 
+class _Archive:
+    """The documents of a batch by export id, each with its organization, and the keys of those that were stored."""
+
+    def __init__(self, store: Callable[[UUID, ExportDocument], str | None]) -> None:
+        self._store = store
+        self.documents: dict[UUID, tuple[UUID, ExportDocument]] = {}
+        self.keys: dict[UUID, str | None] = {}
+
+    def store(self, export_ids: Iterable[UUID]) -> None:
+        self.keys |= {export_id: self._store(*self.documents[export_id]) for export_id in export_ids}
+
+
+class _ArchivingJournal:
+    """A journal that has each document archived as soon as its bytes are bound. Before that a later attempt may render
+    other bytes, and a copy that a paused worker stores late would replace those of the file that was sent."""
+
+    def __init__(self, journal: Journal, archive: _Archive) -> None:
+        self._journal = journal
+        self._archive = archive
+
+    def staged(self, files: Mapping[UUID, Staged]) -> None:
+        self._journal.staged(files)
+        self._archive.store(files)
+
+    def discarded(self, export_ids: Sequence[UUID]) -> None:
+        self._journal.discarded(export_ids)
+
+
 class DropzoneConnector(BaseConnector):
+    journals = True
     config_form = DropzoneForm
     secret_fields = SECRET_FIELDS
     server_fields = SERVER_FIELDS
@@ -87,9 +117,9 @@ class DropzoneConnector(BaseConnector):
         *,
         journal: Journal,
     ) -> Iterator[ExportResult]:
-        settings = self._settings(config)
+        settings = self.settings(config)
+        archive = _Archive(self._store)
         parcels: list[Parcel] = []
-        keys: dict[UUID, str | None] = {}
         for order, attempt in orders:
             try:
                 document = self.render(order, attempt)
@@ -97,26 +127,27 @@ class DropzoneConnector(BaseConnector):
                 yield ExportResult.failure(attempt.export_id, error)
                 continue
             parcels.append(Parcel(export_id=attempt.export_id, document=document, earlier=attempt.staged))
-            keys[attempt.export_id] = self._store(order, document)
+            archive.documents[attempt.export_id] = order.org_id, document
         if not parcels:
             return
         reached(Failpoint.RENDERED)
+        archive.store(parcel.export_id for parcel in parcels if parcel.is_bound or not settings.atomic_write)
         with settings.open() as dropzone:
             reached(Failpoint.DROPZONE_OPEN)
-            outcomes = Drop(dropzone, settings, journal).deliver(parcels)
-        yield from _results(parcels, outcomes, keys)
+            outcomes = Drop(dropzone, settings, _ArchivingJournal(journal, archive)).deliver(parcels)
+        yield from _results(parcels, outcomes, archive.keys)
 
     def test_connection(
         self, config: Mapping[str, Any], *, on_step: Callable[[TestStep], None] | None = None
     ) -> TestResult:
-        return try_dropzone(lambda: self._settings(config), on_step=on_step)
+        return try_dropzone(lambda: self.settings(config), on_step=on_step)
 
     def answer_due(self, config: Mapping[str, Any]) -> timedelta | None:
-        return self._settings(config).answer_due
+        return self.settings(config).answer_due
 
     @contextmanager
     def open_inbox(self, config: Mapping[str, Any]) -> Iterator[AckInbox]:
-        settings = self._settings(config)
+        settings = self.settings(config)
         with settings.open() as dropzone:
             yield DropzoneAckInbox(
                 dropzone, settings.ack_path, export_filename=self.answered_export, parse=self.parse_answer
@@ -124,19 +155,20 @@ class DropzoneConnector(BaseConnector):
 
     @contextmanager
     def open_inspection(self, config: Mapping[str, Any]) -> Iterator[Inspection]:
-        settings = self._settings(config)
+        settings = self.settings(config)
         with settings.open() as dropzone:
             yield DropzoneInspection(
                 dropzone, settings, is_document_name=self.is_document_name, export_filename=self.answered_export
             )
 
-    def _settings(self, config: Mapping[str, Any]) -> DropzoneSettings:
+    def settings(self, config: Mapping[str, Any]) -> DropzoneSettings:
+        """The dropzone that a config names; a subclass can derive it from fields of its own. Raises `ConfigError`."""
         self.validate_required_fields(config, ["mode", "export_path"])
         return DropzoneSettings.from_config({**config, **self.clean_config(config)})
 
-    def _store(self, order: SalesOrder, document: ExportDocument) -> str | None:
+    def _store(self, organization_id: UUID, document: ExportDocument) -> str | None:
         """The copy's key. A storage that is down never holds an order up: the copy follows."""
-        key = f"exports/{order.org_id}/{document.filename}"
+        key = f"exports/{organization_id}/{document.filename}"
         try:
             return self.storage.save(key, ContentFile(document.content))
         except Exception:  # noqa: BLE001 - whatever a storage backend raises
@@ -158,13 +190,10 @@ def _results(
             yield ExportResult(
                 success=True,
                 export_id=parcel.export_id,
-                storage_key=keys[parcel.export_id],
-                connector_metadata={
-                    "dropzone_path": outcome,
-                    "filename": parcel.document.filename,
-                    "sha256": parcel.document.sha256,
-                    "size": len(parcel.document.content),
-                },
+                document=parcel.document,
+                dropzone_path=outcome,
+                storage_key=keys.get(parcel.export_id),
+                connector_metadata={"dropzone_path": outcome, "filename": parcel.document.filename},
             )
     if refusal:
         raise refusal

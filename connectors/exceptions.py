@@ -41,10 +41,8 @@ class TargetExistsError(RejectedError):
     cause = "NAME_TAKEN"
 
 
-class LeftBehindError(RejectedError):
-    """An earlier try staged the file where it can no longer be followed."""
-
-    cause = "LEFT_BEHIND"
+class LeftBehindError(UndecidedError):
+    """An earlier attempt staged the file where it can no longer be followed."""
 
 
 class ConfigError(ConnectorError):

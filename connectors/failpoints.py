@@ -21,7 +21,7 @@ class Failpoint(StrEnum):
 
     LANE_CLAIMED = "lane-claimed"
     BATCH_READ = "batch-read"
-    RENDERED = "rendered"  # the copies are on their way
+    RENDERED = "rendered"
     DROPZONE_OPEN = "dropzone-open"
     LOCAL_FILE_CREATED = "local-file-created"
     LOCAL_FILE_WRITTEN = "local-file-written"

@@ -6,33 +6,21 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.forms.utils import pretty_name
-from unfold.widgets import (
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminPasswordWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
-    UnfoldBooleanWidget,
-)
+from unfold.widgets import UnfoldBooleanWidget
 
 from connectors import connection_service
 from connectors.base_connector import BaseConnector
 from connectors.config_form import ConfigForm
+from connectors.config_widgets import secret_widget, widget
 from connectors.connection_service import ConnectionChanges, merged_config
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from connectors.public_config import PublicConfig, public_config
 from connectors.registry import registry
+from connectors.third_party import configuring
 
 CONFIG = "config_"
 CLEAR = "clear_"
-
-WIDGETS: dict[type[forms.Field], type[forms.Widget]] = {
-    forms.BooleanField: UnfoldBooleanSwitchWidget,
-    forms.ChoiceField: UnfoldAdminSelectWidget,
-    forms.IntegerField: UnfoldAdminIntegerFieldWidget,
-}
 
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class is not generic when run
@@ -52,6 +40,13 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
             self.instance.connector_type = self.connector_type
         # What is new, or what nobody can read any more, is entered whole; else the edits are laid over the stored.
         self.whole = not _known_config(self.instance).values
+
+    def _clean_fields(self) -> None:
+        try:
+            with configuring(self.connector_type):
+                super()._clean_fields()  # type: ignore[misc] # the stubs lack it
+        except ConfigError as error:
+            self.add_error(None, str(error))
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -113,13 +108,13 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
         return {*super()._get_validation_exclusions(), "is_default"}  # type: ignore[misc] # the stubs lack it
 
 
-class WriteOnlyTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc] # unfold has no types
-    def format_value(self, value: Any) -> str:  # noqa: ARG002 - whatever it is, it stays here
-        return ""
-
-
 def connection_form(connection: ERPConnection) -> type[ConnectionForm]:
-    """A form for this very connection. Raises `ConfigError` for an unknown connector type."""
+    """A form for this very connection. Raises `ConfigError` for a connector that cannot be used."""
+    with configuring(connection.connector_type):
+        return _connection_form(connection)
+
+
+def _connection_form(connection: ERPConnection) -> type[ConnectionForm]:
     connector = registry.connector_class(connection.connector_type)
     attributes = {
         "connector_type": connection.connector_type,
@@ -149,7 +144,7 @@ def _config_fields(connector: type[BaseConnector], known: PublicConfig) -> dict[
         secret = name in connector.secret_fields
         fields[CONFIG + name] = field
         field.label = field.label or pretty_name(name)
-        _dress(field, _secret_widget(field) if secret else _widget(field))
+        _dress(field, secret_widget(field) if secret else widget(field))
         if not secret:
             field.initial = (known.values or {}).get(name, field.initial)
         elif name in known.secrets_set:
@@ -169,27 +164,10 @@ def _clear_box(name: str) -> forms.BooleanField:
     )
 
 
-def _dress(field: forms.Field, widget: forms.Widget) -> None:
+def _dress(field: forms.Field, looks: forms.Widget) -> None:
     """Give a plain form's field the admin's looks."""
-    widget.is_required = field.required
-    widget.attrs.update(field.widget_attrs(widget))
-    field.widget = widget
+    looks.is_required = field.required
+    looks.attrs.update(field.widget_attrs(looks))
+    field.widget = looks
     if isinstance(field, forms.ChoiceField):
         field.choices = field.choices
-
-
-def _secret_widget(field: forms.Field) -> forms.Widget:
-    attributes = {"autocomplete": "new-password", "spellcheck": "false"}
-    multiline = isinstance(field.widget, forms.Textarea)
-    widget: forms.Widget = (
-        WriteOnlyTextarea({**attributes, "rows": 4}) if multiline else UnfoldAdminPasswordWidget(attributes)
-    )
-    return widget
-
-
-def _widget(field: forms.Field) -> forms.Widget:
-    """For the first kind of field that fits; a text area stays one."""
-    fitting = (widget for kind, widget in WIDGETS.items() if isinstance(field, kind))
-    multiline = isinstance(field.widget, forms.Textarea)
-    widget: forms.Widget = next(fitting, UnfoldAdminTextareaWidget if multiline else UnfoldAdminTextInputWidget)()
-    return widget

@@ -1,27 +1,35 @@
-"""The port between OrderFlow and an ERP: what a connector takes, what it gives back."""
+"""The port between OrderFlow and an ERP: what a connector takes, what it returns and what it raises."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from datetime import timedelta
+from typing import Any, ClassVar, Protocol, runtime_checkable
 from uuid import UUID
 
-from connectors.exceptions import ConnectorError
+from connectors.exceptions import ConfigError, ConnectorError, InDoubtError, TransientError
 from connectors.sales_order import SalesOrder
+from connectors.types.acks import Ack, AckEntry, AckOutcome
+from connectors.types.exports import ExportAttempt, ExportDocument, ExportResult, Staged
+from connectors.types.test_results import TestResult, TestStep
 
-__all__ = ["ConnectorError", "ERPConnectorPort", "ExportResult", "TestResult"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Staged:
-    """A complete file under its temporary name: what a later try needs to find out what became of it."""
-
-    path: str
-    sha256: str
-    size: int
+__all__ = [
+    "Ack",
+    "AckEntry",
+    "AckInbox",
+    "AckOutcome",
+    "AckReadingConnector",
+    "ConnectorError",
+    "ERPConnectorPort",
+    "ExportAttempt",
+    "ExportDocument",
+    "ExportResult",
+    "Journal",
+    "SalesOrder",
+    "Staged",
+    "TestResult",
+    "TestStep",
+]
 
 
 class Journal(Protocol):
@@ -34,81 +42,21 @@ class Journal(Protocol):
         """Commit that these are not staged, before what was staged of them is touched. Raises like `staged`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExportAttempt:
-    """One try at one export. The creation time, in UTC, is the export's, not the try's: names never change.
-
-    `staged` is what an earlier try journaled; without it, that try cannot have published anything.
-    """
-
-    export_id: UUID
-    created_at: datetime
-    staged: Staged | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExportDocument:
-    """The exact bytes of one order and the name that they go by."""
-
-    filename: str
-    content: bytes
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExportResult:
-    """`retryable` says of a failure whether a later try can help, `cause` is its stable word; `storage_key` is the
-    copy's, once there is one.
-
-    `connector_metadata` has at least `dropzone_path` and `filename` when the order was sent.
-    """
-
-    success: bool
-    export_id: UUID
-    error_message: str | None = None
-    retryable: bool = False
-    cause: str = ""
-    storage_key: str | None = None
-    connector_metadata: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def failure(cls, export_id: UUID, error: ConnectorError) -> Self:
-        return cls(
-            success=False,
-            export_id=export_id,
-            error_message=str(error),
-            retryable=error.retryable,
-            cause=error.cause,
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TestStep:
-    """`duration_ms` is wall time; `detail` is what was seen, or what to do about the failure."""
-
-    __test__: ClassVar[bool] = False
-
-    name: str
-    success: bool
-    duration_ms: int
-    detail: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TestResult:
-    """`host_key` is the key that the server showed when none, or another one, is pinned."""
-
-    __test__: ClassVar[bool] = False
-
-    success: bool
-    latency_ms: int
-    error_message: str | None = None
-    steps: tuple[TestStep, ...] = ()
-    host_key: str | None = None
-
-
 class ERPConnectorPort(ABC):
-    """One way into one kind of ERP. `config` is always the decrypted dict of one connection."""
+    """One way into one kind of ERP. `config` is always the decrypted dict of one connection.
+
+    `journals` is True where `export_many` publishes nothing before `journal.staged` has returned, and can establish
+    from `attempt.staged` what became of an earlier attempt: such an export is safe to attempt again after any failure.
+    Any other connector's export is attempted again only after a failure that says that nothing of it was sent; after
+    anything else it is in doubt, and a person decides. A class that defines `export_many` has to set it anew.
+    """
+
+    journals: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "export_many" in cls.__dict__ and "journals" not in cls.__dict__:
+            cls.journals = False
 
     @abstractmethod
     def get_connector_type(self) -> str: ...
@@ -119,7 +67,8 @@ class ERPConnectorPort(ABC):
 
     @abstractmethod
     def document_name(self, draft_order_id: UUID, attempt: ExportAttempt) -> str:
-        """The file's final name, from ids and the export's creation time only: fixed for every try."""
+        """The file's final name, from ids and the export's creation time only: the same for every attempt, another for
+        every export, at most 120 characters and no path."""
 
     @abstractmethod
     def render(self, draft_order: SalesOrder, attempt: ExportAttempt) -> ExportDocument:
@@ -128,7 +77,9 @@ class ERPConnectorPort(ABC):
     @abstractmethod
     def export(
         self, draft_order: SalesOrder, config: Mapping[str, Any], *, attempt: ExportAttempt | None = None
-    ) -> ExportResult: ...
+    ) -> ExportResult:
+        """Send one order. Raises `ConnectorError` only when nothing of it was sent, `InDoubtError` or `UndecidedError`
+        when that is unknown."""
 
     def export_many(
         self,
@@ -137,8 +88,23 @@ class ERPConnectorPort(ABC):
         *,
         journal: Journal,  # noqa: ARG002 - a connector that cannot look back has no use for it
     ) -> Iterable[ExportResult]:
-        """One result per order, in order. Raises `ConnectorError` when the connection fails before anything left."""
-        return [self.export(order, config, attempt=attempt) for order, attempt in orders]
+        """One result per order. Raises `ConnectorError` when the connection fails before anything was sent; once a
+        result was given, orders without one are in doubt."""
+        for position, (order, attempt) in enumerate(orders):
+            try:
+                result = self.export(order, config, attempt=attempt)
+            except InDoubtError as error:
+                yield ExportResult.failure(attempt.export_id, error)
+                yield from _not_begun(orders[position + 1 :], error)
+                return
+            except (TransientError, ConfigError) as error:
+                if position == 0:
+                    raise
+                yield from _not_begun(orders[position:], error)
+                return
+            except ConnectorError as error:
+                result = ExportResult.failure(attempt.export_id, error)
+            yield result
 
     @abstractmethod
     def test_connection(
@@ -147,30 +113,10 @@ class ERPConnectorPort(ABC):
         """Never raises: a failure is in the result. `on_step` hears of each step as it ends."""
 
 
-class AckOutcome(StrEnum):
-    ACKED = "ACKED"
-    FAILED = "FAILED"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AckEntry:
-    """A regular file in the form of an answer. `size` in bytes, `modified_at` in seconds since the epoch."""
-
-    name: str
-    export_filename: str
-    size: int
-    modified_at: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ack:
-    """The ERP's answer to one export, normalised."""
-
-    outcome: AckOutcome
-    erp_order_id: str | None = None
-    error_code: str | None = None
-    message: str | None = None
-    processed_at: datetime | None = None
+def _not_begun(orders: Sequence[tuple[SalesOrder, ExportAttempt]], error: ConnectorError) -> Iterator[ExportResult]:
+    """Of orders that a lost connection kept back. A connection that needs a person says so at the next attempt."""
+    for _, attempt in orders:
+        yield ExportResult.failure(attempt.export_id, TransientError(str(error)))
 
 
 class AckInbox(Protocol):

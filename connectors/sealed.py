@@ -1,7 +1,8 @@
 """Rows that keep a secret: encrypted for this very row, and brought under a new key by the rotation."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.apps import apps
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.db import models
 
 from connectors.encryption import EncryptionError, KeyRing, UnknownKeyError
 from connectors.exceptions import ConfigError
+from orderflow.tenancy.identifier_field import IdentifierField
 from orderflow.tenancy.models import Organization
 
 
@@ -26,7 +28,7 @@ class Sealed(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    name = models.CharField(max_length=120)
+    name = IdentifierField(max_length=120)
 
     class Meta:
         abstract = True
@@ -51,6 +53,14 @@ class Sealed(models.Model):
             missing = error.key_id if isinstance(error, UnknownKeyError) else ""
             text = f"The {self.sealed_as} {self.name!r} cannot be decrypted. {error}"
             raise ConfigError(text if missing else f"{text} {self.sealed_remedy}", missing_key=missing) from error
+
+
+def sealed_values(row: Sealed, values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` of the row's columns with the secret in place of its envelope, which every encryption makes anew."""
+    try:
+        return {**values, row.sealed_column: row.unseal()}
+    except ConfigError:
+        return dict(values)
 
 
 def sealed_models() -> list[type[Sealed]]:

@@ -6,6 +6,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from connectors.registry import registry
+from orderflow.tenancy.identifier_field import IdentifierFormField
 from orderflow.tenancy.models import Organization
 
 
@@ -13,7 +14,7 @@ class ConnectionStartForm(forms.Form):
     """What has to be known before the connector's own fields can be asked."""
 
     organization = forms.ModelChoiceField(Organization.objects.none(), widget=UnfoldAdminSelectWidget)
-    name = forms.CharField(max_length=120, widget=UnfoldAdminTextInputWidget)
+    name = IdentifierFormField(max_length=120, widget=UnfoldAdminTextInputWidget)
     connector_type = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

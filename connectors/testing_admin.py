@@ -18,10 +18,12 @@ from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
 from connectors.forms import ConnectionForm
 from connectors.models import ERPConnection
+from connectors.sealed import sealed_values
 from orderflow.tenancy.admin_page import PageAdmin
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
 from orderflow.tenancy.scoped_admin import actor
+from orderflow.tenancy.seen import SEEN, parse
 
 # The button's name, as unfold makes it.
 SAVE_AND_TEST = "connectors_erpconnection_save_and_test"
@@ -29,9 +31,17 @@ SAVE_AND_TEST = "connectors_erpconnection_save_and_test"
 
 class TestingAdmin(ConnectionColumns, PageAdmin):
     actions_submit_line = ("save_and_test",)
+    # How its server does, and what counts edits.
+    seen_without = frozenset({
+        "revision", "last_test_at", "last_test_success", "last_test_message", "last_test_latency_ms", "blocked_at",
+        "blocked_reason", "blocked_by_key", "paused_until", "failures_in_a_row",
+    })  # fmt: skip
 
     class Media:
         js = ("connectors/accept_host_key.js",)
+
+    def seen_values(self, row: ERPConnection) -> dict[str, Any]:
+        return sealed_values(row, super().seen_values(row))
 
     def get_urls(self) -> list[URLPattern]:
         accept, test = (self.admin_site.admin_view(view) for view in (self.accept_host_key, self.test_view))
@@ -56,7 +66,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         # Unfold would have it for what exists already only.
         context["actions_submit_line"] = self.get_actions_submit_line(request, None)
         if obj is not None:
-            context |= self._report(obj)
+            context |= self._report(obj, str(context.get("seen", "")))
             context["test_button"] = self._test_button(obj) if self.has_edit_permission(request) else {}
         page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
         return page
@@ -84,7 +94,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
             raise PermissionDenied
         if request.method == "POST":
             return self._test_form(request, connection)
-        context = self._report(connection)
+        context = self._report(connection, request.GET.get("page", ""))
         report = context["report"]
         if report and report.version == request.GET.get("seen"):
             return HttpResponse(status=204)
@@ -96,9 +106,13 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
 
     def _test_form(self, request: HttpRequest, connection: ERPConnection) -> HttpResponse:
         form: ConnectionForm = self.get_form(request, connection, change=True)(request.POST, instance=connection)
-        if form.is_valid():
+        if not self.is_seen(request, connection, lock=False):
+            changes = self.seen_changes(request, connection, parse(request.POST.get(SEEN, "")))
+            error = f"Nothing was tested: {connection} was changed since this page was loaded. {changes} Load it again."
+            context = {"original": connection, "form_errors": [error]}
+        elif form.is_valid():
             self._ask(request, connection, form.config_changes())
-            context = self._report(connection)
+            context = self._report(connection, request.POST.get(SEEN, ""))
         else:
             context = {"original": connection, "form_errors": _told(form)}
         return TemplateResponse(request, "connectors/test_report.html", context)
@@ -108,9 +122,11 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         with suppress(TestUnderWay):
             background_tests.ask(connection, actor=actor(request), unsaved=unsaved)
 
-    def _report(self, connection: ERPConnection) -> dict[str, Any]:
+    def _report(self, connection: ERPConnection, seen: str) -> dict[str, Any]:
+        """`seen` is the version of the connection that the page shows, in which the report stands."""
         return {
             "original": connection,
+            "seen": seen,
             "report": trial_report.latest(connection),
             "last_test": self.last_test(connection) if connection.last_test_at else "",
             "unusable": bool(connection.blocked_at or is_paused(connection.paused_until)),
@@ -132,6 +148,10 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         connection = self.get_object(request, unquote(object_id))
         if not self.has_edit_permission(request):
             raise PermissionDenied
+        self.run_as_seen(request, connection, lambda: self._accept(request, connection))
+        return HttpResponseRedirect(self.page_url(connection))
+
+    def _accept(self, request: HttpRequest, connection: ERPConnection) -> None:
         try:
             accepted = self._pin(connection, request.POST.get("host_key", ""), actor(request))
         except ConfigError as error:
@@ -139,13 +159,14 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         else:
             messages.success(request, f"The host key {accepted} is accepted.")
             self._ask(request, connection)
-        return HttpResponseRedirect(self.page_url(connection))
 
     def _pin(self, connection: ERPConnection, host_key: str, who: str) -> str:
         """The fingerprint of what is pinned by now. Raises `ConfigError`."""
         accepted = trial_report.fingerprint(host_key)
         if not accepted:
             raise ConfigError("No host key came with the request. Test the connection first.")
+        if not trial_report.was_shown(connection, host_key):
+            raise ConfigError("No test since the last edit showed this host key. Test the connection again.")
         connection_service.save(connection, ConnectionChanges(config={"host_key": host_key}), actor=who)
         return accepted
 

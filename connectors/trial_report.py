@@ -41,6 +41,12 @@ def latest(connection: ERPConnection) -> Report | None:
     return _report(test) if test else None
 
 
+def was_shown(connection: ERPConnection, host_key: str) -> bool:
+    """Whether the server showed it to a test of the connection as it is stored."""
+    tests = connection.tests.filter(host_key=host_key, has_edits=False, asked_at__gt=connection.updated_at)
+    return tests.exists()
+
+
 def _report(test: ConnectionTest) -> Report:
     state, headline = State(test.state), _headline(test)
     return Report(

@@ -48,6 +48,8 @@ LEFT = "It counts, but it could not be moved away: {} Mend that; the next readin
 @admin.register(AckFile)
 class AckFileAdmin(KnownAsAdmin, PageAdmin):
     actions = ("read_again",)
+    # The digest of it is a column too.
+    seen_without = frozenset({"raw"})
     list_display = ("seen_at", "outcome", "order", "name", "reason", "erp_connection", "organization")
     list_display_links = ("seen_at", "name")
     list_filter = ("organization", "verdict", ("connection", OwnRowsFilter), ("seen_at", DateSpanFilter))

@@ -9,9 +9,11 @@ from connectors import health
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.failpoints import Failpoint, reached
 from connectors.fencing import LeaseLost
+from connectors.guarded_inbox import GuardedInbox
 from connectors.models import ERPConnection
 from connectors.ports import AckInbox, AckReadingConnector
 from connectors.registry import registry
+from connectors.third_party import guarded
 from exports import lanes, ledger, wake_ups
 from exports.answer_reader import AnswerReader
 from exports.models import Lane
@@ -29,6 +31,7 @@ def poll(connection_id: UUID) -> int:
             return 0
         reached(Failpoint.POLL_CLAIMED)
         connection = ERPConnection.objects.select_related("organization").get(pk=connection_id)
+        _require_unblocked(connection)
         try:
             archived = _poll(connection, lease)
         except LeaseLost as lost:
@@ -41,6 +44,12 @@ def poll(connection_id: UUID) -> int:
     if lease.lane.passed:
         wake_ups.wake(connection_id, Lane.Kind.ACKS)
     return archived
+
+
+def _require_unblocked(connection: ERPConnection) -> None:
+    """Raises `ConfigError`. The message may be older than the block, and a refused password is not sent again."""
+    if connection.blocked_at:
+        raise ConfigError(f"Connection {connection.name!r} is blocked: {connection.blocked_reason} Fix it and test it.")
 
 
 def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
@@ -69,12 +78,14 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
 
 def _open(connection: ERPConnection, stack: ExitStack, lease: lanes.Lease) -> AckInbox | None:
     """None where this ERP does not answer. Refused credentials block the connection before a next try."""
-    connector = registry.create(connection.connector_type)
     try:
-        config = connection.runtime_config(ends_at=lease.ends_at, fence=lease.fence)
-        if not isinstance(connector, AckReadingConnector) or connector.answer_due(config) is None:
-            return None
-        return stack.enter_context(connector.open_inbox(config))
+        with guarded(connection.connector_type):
+            connector = registry.create(connection.connector_type)
+            config = connection.runtime_config(ends_at=lease.ends_at, fence=lease.fence)
+            if not isinstance(connector, AckReadingConnector) or connector.answer_due(config) is None:
+                return None
+            inbox = stack.enter_context(connector.open_inbox(config))
+        return GuardedInbox(inbox, connection.connector_type)
     except ConfigError as error:
         health.block(connection.pk, str(error), missing_key=error.missing_key, revision=connection.revision)
         raise

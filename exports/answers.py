@@ -16,6 +16,7 @@ from exports.transitions import LIVE, ExportStatus
 from exports.webhooks import outbox
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
+from orderflow.tenancy.identifiers import cleaned
 
 NO_REASON = "The ERP gave no reason."
 
@@ -79,11 +80,11 @@ class Effects:
 
     def _settle(self, export: Answered, ack: Ack, target: ExportStatus, file_name: str) -> None:
         if target == ExportStatus.ACKED:
-            settled = _Settled(export=export, text=tame(ack.erp_order_id or ""))
+            settled = _Settled(export=export, text=cleaned(tame(ack.erp_order_id or ""))[:120])
             self._note(export, EventKind.ACKED, ack, file_name, "")
         else:
             reason = tame(ack.message or "") or NO_REASON
-            settled = _Settled(export=export, text=reason, error_code=tame(ack.error_code or "")[:60])
+            settled = _Settled(export=export, text=reason, error_code=cleaned(tame(ack.error_code or "")[:60]))
             self._note(export, EventKind.FAILED, ack, file_name, reason)
         self._settled[export.status, target].append(settled)
         export.status = target

@@ -10,6 +10,7 @@ from django.db import IntegrityError, models, transaction
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from exports import push_service
+from exports.document_names import taken
 from exports.push_service import PushRefused, PushRequest
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
@@ -82,6 +83,8 @@ def _outcome(bulk: BulkPush, order_id: UUID, order: DraftOrder | None) -> Outcom
     except (PushRefused, ConfigError) as refusal:
         return Outcome(order_id=order_id, status=order.status, refusal=refusal)
     except IntegrityError as error:
+        if fault := taken(bulk.connection, error):
+            return Outcome(order_id=order_id, status=order.status, refusal=fault)
         logger.exception("Order %s was not pushed; the others of the call go on.", order_id)
         return Outcome(order_id=order_id, status=order.status, refusal=error)
     return Outcome(order_id=order_id, status=OrderStatus.PUSHING, export_id=export_id)

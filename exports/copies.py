@@ -21,8 +21,10 @@ from connectors.exceptions import ConnectorError
 from connectors.failpoints import Failpoint, reached
 from connectors.registry import registry
 from connectors.sales_order import OrderLine
+from connectors.third_party import guarded
 from exports.documents import attempt_of, batch_of, order_lines, sales_order
 from exports.models import ERPExport
+from exports.rendering import checked
 
 logger = logging.getLogger(__name__)
 
@@ -169,8 +171,9 @@ def _missing(end: float) -> Iterator[tuple[ERPExport, bytes]]:
 
 def _rendered_again(export: ERPExport, lines: Iterable[OrderLine]) -> bytes | None:
     try:
-        connector = registry.create(export.connection.connector_type)
-        document = connector.render(sales_order(export.draft_order, lines), attempt_of(export))
+        with guarded(export.connection.connector_type):
+            connector = registry.create(export.connection.connector_type)
+            document = checked(connector.render(sales_order(export.draft_order, lines), attempt_of(export)))
     except ConnectorError as error:
         logger.warning("The copy of export %s cannot be made: %s", export, error)
         return None

@@ -6,22 +6,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
-from django.db import DatabaseError
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from connectors import health
-from connectors.exceptions import ConfigError, ConnectorError, TransientError
+from connectors.exceptions import ConfigError, ConnectorError, TransientError, UndecidedError
 from connectors.failpoints import Failpoint, reached
 from connectors.fencing import LeaseLost
 from connectors.models import ERPConnection
-from connectors.ports import AckReadingConnector, ExportAttempt, ExportResult
-from connectors.registry import registry
-from connectors.sales_order import SalesOrder
-from exports import lanes, record, wake_ups
+from connectors.ports import ExportResult
+from exports import lanes, record, undecided, wake_ups
 from exports.copies import Copies
-from exports.documents import attempt_of, batch_of, order_lines, sales_order
-from exports.journal import BatchOutdated, LaneJournal
+from exports.documents import batch_of
+from exports.handover import Outcome, hand_over
+from exports.journal import BatchOutdated
 from exports.models import ERPExport, Lane
 from exports.transitions import ExportStatus
 
@@ -55,6 +53,10 @@ def drain(connection_id: UUID) -> None:
 
 def _drain(lease: lanes.Lease) -> bool:
     """True when the slice ended before the work did. A server that failed is left alone until the next sweep."""
+    if undecided.mark_interrupted(lease.connection_id):
+        lanes.note(lease, TransientError(undecided.INTERRUPTED))
+        health.record_failure(lease.connection_id, undecided.INTERRUPTED)
+        return False
     with Copies(lease.connection_id) as copies:
         while batch := _next_batch(lease.connection_id):
             connection = health.usable().select_related("organization").filter(pk=lease.connection_id).first()
@@ -72,74 +74,44 @@ def _drain(lease: lanes.Lease) -> bool:
 
 
 def _next_batch(connection_id: UUID) -> Sequence[ERPExport]:
-    rows = due().filter(connection_id=connection_id).order_by("created_at", "id")
+    rows = due().filter(connection_id=connection_id, handed_over_at=None).order_by("created_at", "id")
     return batch_of(rows)
 
 
 def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes.Lease, copies: Copies) -> None:
-    """Every export of the batch ends up recorded: sent, failed, planned again, or waiting for a blocked connection."""
-    journal = LaneJournal(lease=lease, connection=connection)
-    results: list[ExportResult] = []
-    failure: ConnectorError | None = None
-    answer_due = None
+    """Every export of the batch ends up recorded: sent, failed, planned again, in doubt for a person, or waiting for a
+    blocked connection."""
     began = time.monotonic()
-    try:
-        connector = registry.create(connection.connector_type, copies)
-        config = connection.runtime_config(ends_at=lease.ends_at, fence=lease.fence)
-        if isinstance(connector, AckReadingConnector):
-            answer_due = connector.answer_due(config)
-        orders, results = _orders(batch)
-        results.extend(connector.export_many(orders, config, journal=journal))
-    except (BatchOutdated, LeaseLost, DatabaseError):
-        raise
-    except ConnectorError as error:
-        failure = error
-    except Exception:
-        # A connector's own fault must neither stop the lane for good nor be tried without a pause.
-        logger.exception("The connector of %s failed unexpectedly", connection)
-        failure = TransientError(
-            f"Connector {connection.connector_type} failed unexpectedly. The worker's log has why."
-        )
+    outcome = hand_over(batch, connection, lease, copies)
     took_ms = round((time.monotonic() - began) * 1000)
     rows = {export.pk: export for export in batch}
-    settled = {result.export_id for result in results}
-    sent, stored = [r for r in results if r.success], copies.stored()
+    stored = copies.stored()
     with lanes.held(lease):
-        record.sent(sent, rows, answer_due, stored, took_ms)
+        record.sent(outcome.sent, rows, outcome.answer_due, stored, took_ms)
     reached(Failpoint.SENT_RECORDED)
-    if failed := [r for r in results if not r.success]:
+    if outcome.failed or outcome.undecided:
         with lanes.held(lease):
-            record.failed(failed, rows, took_ms)
-    copies.keep(stored.difference(r.storage_key for r in sent))
-    if failure:
-        lanes.note(lease, failure)
-        _connection_failed(lease, connection, failure, [rows[pk] for pk in rows if pk not in settled], took_ms)
+            record.failed(outcome.failed, rows, took_ms)
+            undecided.mark(outcome.undecided, took_ms)
+    copies.keep(stored.difference(r.storage_key for r in outcome.sent if r.storage_key))
+    if outcome.failure:
+        lanes.note(lease, outcome.failure)
+        _connection_failed(lease, connection, outcome.failure, [rows[pk] for pk in outcome.untouched], took_ms)
     else:
-        _met(connection, results, lease)
+        _met(connection, outcome, lease)
 
 
-def _met(connection: ERPConnection, results: Sequence[ExportResult], lease: lanes.Lease) -> None:
+def _met(connection: ERPConnection, outcome: Outcome, lease: lanes.Lease) -> None:
     """A session in which nothing could be done counts as one that was lost."""
+    reasons = [*outcome.undecided.values(), *(result.error_message or "" for result in outcome.failed)]
+    nothing_done = not outcome.sent and all(result.retryable for result in outcome.failed)
     # The last, for the first may only tell that the session was over by then.
-    problem = results[-1].error_message if all(result.retryable for result in results) else None
+    problem = reasons[-1] if nothing_done and reasons else None
     lanes.note(lease, TransientError(problem) if problem else None)
     if problem:
         health.record_failure(connection.pk, problem)
     elif connection.failures_in_a_row:
         health.record_success(connection.pk)
-
-
-def _orders(batch: Sequence[ERPExport]) -> tuple[list[tuple[SalesOrder, ExportAttempt]], list[ExportResult]]:
-    """What can go, and the refusals of what cannot."""
-    orders, refused = [], []
-    lines = order_lines(batch)
-    for export in batch:
-        order = export.draft_order
-        try:
-            orders.append((sales_order(order, lines[order.pk]), attempt_of(export)))
-        except ConnectorError as error:
-            refused.append(ExportResult.failure(export.pk, error))
-    return orders, refused
 
 
 def _connection_failed(
@@ -153,7 +125,7 @@ def _connection_failed(
         with lanes.held(lease):
             record.blocked(unsettled, str(failure))
         return
-    if isinstance(failure, TransientError):
+    if isinstance(failure, TransientError | UndecidedError):
         with lanes.held(lease):
             health.record_failure(connection.pk, str(failure))
         reached(Failpoint.FAILURE_COUNTED)

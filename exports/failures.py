@@ -1,7 +1,7 @@
 """What failed in the last 24 hours and waits for a person, in groups of one cause."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Count, Max, QuerySet
@@ -70,6 +70,7 @@ def grouped(rows: QuerySet[ERPExport], limit: int) -> list[Failures]:
     ]
 
 
-def members(group: FailureGroup) -> QuerySet[ERPExport]:
+def members(group: FailureGroup, *, until: datetime) -> QuerySet[ERPExport]:
+    """Those that had failed by then."""
     rows = ERPExport.objects.filter(connection_id=group.connection_id, cause=group.cause, error_code=group.error_code)
-    return unmended(rows)
+    return unmended(rows).filter(settled_at__lte=until)

@@ -47,6 +47,14 @@ class LaneJournal:
         reached(Failpoint.JOURNAL_WRITTEN)
 
     @transaction.atomic
+    def hand_over(self, export_ids: Sequence[UUID]) -> None:
+        """Commit that a connector without a journal gets these: from then on, they may have been sent."""
+        self._require_hold()
+        rows = ERPExport.objects.filter(pk__any_of=export_ids, status=ExportStatus.PENDING)
+        free = rows.filter(handed_over_at=None, undecided_since=None)
+        _require_all(free.update(handed_over_at=timezone.now()), len(export_ids))
+
+    @transaction.atomic
     def discarded(self, export_ids: Sequence[UUID]) -> None:
         self._require_hold()
         rows = ERPExport.objects.filter(pk__in=export_ids, status=ExportStatus.PENDING)

@@ -13,6 +13,7 @@ from exports.webhooks.models import WebhookEndpoint as WebhookEndpoint  # noqa: 
 from exports.webhooks.models import WebhookMessage as WebhookMessage  # noqa: PLC0414 - as above
 from exports.webhooks.models import WebhookTry as WebhookTry  # noqa: PLC0414 - as above
 from orderflow.orders.models import DraftOrder
+from orderflow.tenancy.identifier_field import IdentifierField
 from orderflow.tenancy.models import AppendOnly, Organization
 from orderflow.tenancy.states import StateQuerySet
 
@@ -58,10 +59,10 @@ class ERPExport(models.Model):
     sent_at = models.DateTimeField(null=True)
     answer_due_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
-    erp_order_id = models.CharField("ERP order id", max_length=120, blank=True)
+    erp_order_id = IdentifierField("ERP order id", max_length=120, blank=True)
     # Of a FAILED one: what those of one cause are grouped by, where the ERP gave one together with its `error_code`.
     cause = models.CharField(max_length=12, choices=Cause, blank=True, default="", db_default="")
-    error_code = models.CharField(max_length=60, blank=True)
+    error_code = IdentifierField(max_length=60, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
 
     objects = ERPExportQuerySet.as_manager()
@@ -114,6 +115,9 @@ class ERPExport(models.Model):
                 fields=["organization", "undecided_since"],
                 condition=models.Q(undecided_since__isnull=False),
                 name="export_undecided",
+            ),
+            models.Index(
+                fields=["connection"], condition=models.Q(handed_over_at__isnull=False), name="export_handed_over"
             ),
             models.Index(fields=["erp_order_id"], condition=~models.Q(erp_order_id=""), name="export_by_erp_order"),
         ]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
 from connectors.ports import ExportAttempt
-from connectors.registry import registry
 from exports import wake_ups
+from exports.document_names import document_name, taken
 from exports.models import ERPExport, EventKind, ExportEvent
 from exports.transitions import LIVE
 from orderflow.orders.models import DraftOrder
@@ -100,13 +100,16 @@ def _start(request: PushRequest, source: OrderStatus) -> ERPExport:
     organization = request.order.organization
     connection = request.connection or default_connection(organization)
     require_usable(connection, organization)
-    with transaction.atomic():
-        _require_alone(request)
-        with request.as_seen():
-            export = begin(request, connection, source)
-        if export:
-            wake_on_commit(connection)
-            return export
+    try:
+        with transaction.atomic():
+            _require_alone(request)
+            with request.as_seen():
+                export = begin(request, connection, source)
+            if export:
+                wake_on_commit(connection)
+                return export
+    except IntegrityError as error:
+        raise taken(connection, error) or error from error
     # Somebody else won the order; with the same key it was the same request.
     earlier = _earlier(request, source)
     if earlier:
@@ -139,7 +142,6 @@ def _create(request: PushRequest, connection: ERPConnection, source: OrderStatus
     # again has one too.
     supersedes = ERPExport.objects.filter(draft_order=request.order, superseded_by=None).first()
     attempt = ExportAttempt(export_id=export_id, created_at=now)
-    connector = registry.create(connection.connector_type)
     export = ERPExport.objects.create(
         id=export_id,
         organization_id=request.order.organization_id,
@@ -150,7 +152,7 @@ def _create(request: PushRequest, connection: ERPConnection, source: OrderStatus
         request_hash=request.fingerprint(source),
         requested_by=request.actor,
         created_at=now,
-        filename=connector.document_name(request.order.pk, attempt),
+        filename=document_name(connection, request.order.pk, attempt),
     )
     ExportEvent.objects.create(export=export, kind=EventKind.REQUESTED, actor=request.actor, at=now)
     record(request.order.organization_id, request.actor, "retry push" if supersedes else "push", request.order)

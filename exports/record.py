@@ -64,9 +64,9 @@ def sent(
 
 
 def _enter_document(export: ERPExport, result: ExportResult, stored: Collection[str]) -> None:
-    found = result.connector_metadata
-    export.dropzone_path = found["dropzone_path"]
-    export.document_sha256, export.document_size = found["sha256"], found["size"]
+    export.dropzone_path = result.dropzone_path
+    if result.document:
+        export.document_sha256, export.document_size = result.document.sha256, result.document.size
     export.tries += 1
     if result.storage_key and result.storage_key in stored:
         export.storage_key = result.storage_key

@@ -13,6 +13,7 @@ from django.db.models import F, Q, QuerySet
 from exports.models import AckFile, ERPExport, WebhookMessage
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.by_bytes import ByBytes
+from orderflow.tenancy.identifiers import normalised
 from orderflow.tenancy.scope import User, scoped
 
 # Of each kind. Whoever would have to read on had better narrow it down.
@@ -76,6 +77,7 @@ def _customers(term: str, user: User) -> list[UUID]:
 
 def _spellings(term: str) -> list[str]:
     """Numbers are mostly written in capitals, and seldom typed so."""
+    term = normalised(term)
     return sorted({term, term.upper()})
 
 

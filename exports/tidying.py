@@ -17,6 +17,7 @@ from connectors.fencing import LeaseLost
 from connectors.inspection import InspectableConnector, Inspection, PlacedFile
 from connectors.models import ERPConnection
 from connectors.registry import registry
+from connectors.third_party import guarded
 from exports import lanes
 from exports.file_batches import batches
 from exports.models import ERPExport, Lane
@@ -70,12 +71,13 @@ def _tidy_up(connection: ERPConnection, lease: lanes.Lease) -> int:
 def _open(connection: ERPConnection, stack: ExitStack, lease: lanes.Lease) -> Inspection | None:
     """None where nobody can look. Refused credentials block the connection before a next try; a folder that may be
     written to and not be listed does not."""
-    connector = registry.create(connection.connector_type)
-    if not isinstance(connector, InspectableConnector):
-        return None
     try:
-        config = connection.runtime_config(ends_at=lease.ends_at, fence=lease.fence)
-        return stack.enter_context(connector.open_inspection(config))
+        with guarded(connection.connector_type):
+            connector = registry.create(connection.connector_type)
+            if not isinstance(connector, InspectableConnector):
+                return None
+            config = connection.runtime_config(ends_at=lease.ends_at, fence=lease.fence)
+            return stack.enter_context(connector.open_inspection(config))
     except ConfigError as error:
         health.block(connection.pk, str(error), missing_key=error.missing_key, revision=connection.revision)
         raise

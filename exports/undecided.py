@@ -1,6 +1,6 @@
 """Exports in doubt for a person: the order may have arrived, and nothing automatic can establish whether it did."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -19,16 +19,30 @@ WHAT_TO_DO = (
 REASON_LENGTH = 320
 
 
+INTERRUPTED = "The worker ended while the connector had this export."
+
+
+def mark_interrupted(connection_id: UUID) -> bool:
+    """Mark those that a connector without a journal had when its worker died. True when there were any; the caller
+    holds the lane."""
+    rows = ERPExport.objects.filter(connection_id=connection_id, handed_over_at__isnull=False)
+    found = list(rows.filter(status=ExportStatus.PENDING).values_list("pk", flat=True))
+    mark(dict.fromkeys(found, INTERRUPTED), 0)
+    return bool(found)
+
+
 @transaction.atomic
 def mark(reasons: Mapping[UUID, str], took_ms: int) -> None:
     """Those of the exports that are still PENDING stay so and are never sent again by themselves; `reasons` say why,
     by export id."""
+    if not reasons:
+        return
     rows = ERPExport.objects.locked(reasons).filter(status=ExportStatus.PENDING, undecided_since=None)
     pending = dict(rows.values_list("pk", "tries"))
     messages = [f"{reasons[pk][:REASON_LENGTH].strip()} {WHAT_TO_DO}" for pk in pending]
     tries = [count + 1 for count in pending.values()]
     now = timezone.now()
-    own = {"tries": tries, "error_message": messages}
+    own: dict[str, Sequence[object]] = {"tries": tries, "error_message": messages}
     state = {"undecided_since": now, "next_attempt_at": None, "handed_over_at": None}
     ERPExport.objects.set_each(list(pending), own, within=ExportStatus.PENDING, **state)
     details: Iterable[dict[str, int]] = ({"try": number, "duration_ms": took_ms} for number in tries)

@@ -113,9 +113,15 @@ class Channel(virtual.Channel):
 
 
 class Transport(virtual.Transport):
-    """Direct and topic exchanges, which every process declares for itself. No fanout: no remote control, no events."""
+    """Direct and topic exchanges, which every process declares for itself. No fanout: no remote control, no events.
+
+    Asynchronous, so that Celery gives each child of a prefork worker a pipe of its own. Without an event loop all
+    children share two pipes and their locks: a child that is killed while it holds a lock, which an idle one always
+    does, would block all others for good.
+    """
 
     Channel = Channel
+    implements = virtual.Transport.implements.extend(asynchronous=True)
     driver_type = driver_name = "embedded"
     polling_interval = 0.05
     connection_errors = (*virtual.Transport.connection_errors, OSError)
@@ -132,6 +138,16 @@ class Transport(virtual.Transport):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         super().establish_connection()
         return self
+
+    def register_with_event_loop(self, _connection: Any, loop: Any) -> None:
+        # Celery cancels the timer when the connection ends.
+        loop.call_repeatedly(self.polling_interval, self._deliver_waiting)
+
+    def _deliver_waiting(self) -> None:
+        """Delivers as many messages as the consumers take. Raises `OSError`, on which Celery connects again."""
+        with suppress(Empty):
+            while True:
+                self.cycle.get(self._deliver)
 
 
 def _require_json(message: dict[str, Any]) -> None:

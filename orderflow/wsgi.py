@@ -3,8 +3,9 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from orderflow import collector
+from orderflow.request_body import with_whole_bodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orderflow.settings")
 
-application = get_wsgi_application()
+application = with_whole_bodies(get_wsgi_application())
 collector.settle()

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
 
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.models import User
 from django.db.models import Model
 from django.test import Client
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
@@ -22,6 +26,8 @@ from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Membership, Organization
 from orderflow.tenancy.roles import Role
+from orderflow.tenancy.seen import SEEN, row_field
+from orderflow.tenancy.seen_admin import SeenAdmin
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
@@ -112,15 +118,48 @@ def make_user(organization: Organization | None, role: Role, name: str) -> User:
     return user
 
 
+class AdminClient(Client):
+    """Posts to the admin what a page that was loaded just now would: with the version of each row that it names. A test
+    of stale pages sends the version itself."""
+
+    def post(self, path: str, data: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if data is None or isinstance(data, dict):
+            data = {**_versions(path, data or {}), **(data or {})}
+        return super().post(path, data, *args, **kwargs)
+
+
+def _versions(path: str, data: dict[str, Any]) -> dict[str, str]:
+    try:
+        found = resolve(urlsplit(path).path)
+    except Resolver404:
+        return {}
+    for model in admin.site._registry:
+        if (found.url_name or "").startswith(f"{model._meta.app_label}_{model._meta.model_name}_"):
+            break
+        if found.url_name == "accept_host_key" and model is ERPConnection:
+            break
+    else:
+        return {}
+    page = admin.site._registry[model]
+    assert isinstance(page, SeenAdmin)
+    key = found.kwargs.get("object_id") or found.kwargs.get("id")
+    if key:
+        return {SEEN: str(page.seen_now(unquote(key)) or "")}
+    chosen = data.get("_selected_action", [])
+    keys = chosen if isinstance(chosen, list) else [chosen]
+    rows = page.model._default_manager.filter(pk__in=keys)
+    return {row_field(row.pk): str(page.seen_in_list(row)) for row in rows}
+
+
 def log_in(organization: Organization | None, role: Role = Role.ADMIN, *, enforce_csrf: bool = False) -> Client:
-    client = Client(enforce_csrf_checks=enforce_csrf)
+    client = AdminClient(enforce_csrf_checks=enforce_csrf)
     name = f"{role.lower()}@{organization.slug if organization else 'nowhere'}"
     client.force_login(User.objects.filter(username=name).first() or make_user(organization, role, name))
     return client
 
 
 def log_in_superuser() -> Client:
-    client = Client()
+    client = AdminClient()
     client.force_login(User.objects.filter(username="root").first() or User.objects.create_superuser("root"))
     return client
 

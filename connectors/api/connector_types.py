@@ -1,6 +1,7 @@
 """What a connector's form says, for programs that draw their own."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,9 @@ from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
 from connectors.base_connector import BaseConnector
+from connectors.exceptions import ConnectorError
 from connectors.registry import registry
+from connectors.third_party import guarded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +47,11 @@ TYPES = {
 
 
 def connector_types() -> Iterator[ConnectorType]:
+    """Those whose form can be described; `manage.py check` names the others."""
     for name, connector in registry.types():
-        yield ConnectorType(connector_type=name, label=connector.label, config_fields=tuple(_config_fields(connector)))
+        with suppress(ConnectorError), guarded(name):
+            fields = tuple(_config_fields(connector))
+            yield ConnectorType(connector_type=name, label=connector.label, config_fields=fields)
 
 
 def _config_fields(connector: type[BaseConnector]) -> Iterator[ConfigField]:

@@ -1,8 +1,9 @@
-from django_filters import CharFilter, ChoiceFilter, FilterSet
+from django_filters import CharFilter, FilterSet
 
 from connectors.models import ERPConnection
+from orderflow.api.filters import OneOf
 
 
 class ERPConnectionFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types
-    status = ChoiceFilter(choices=ERPConnection.Status.choices)
-    connector_type = CharFilter()
+    status = OneOf(choices=ERPConnection.Status.choices)
+    connector_type = CharFilter(max_length=60)

@@ -9,7 +9,7 @@ from connectors.api import examples
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ConnectionEvent, ERPConnection
 from connectors.public_config import public_config
-from orderflow.api.fields import OptionalText
+from orderflow.api.fields import Identifier, OptionalText
 from orderflow.api.strict_input import StrictSerializer
 
 EVENTS = 100
@@ -90,7 +90,7 @@ class ERPConnectionDetailSerializer(ERPConnectionSerializer):
 class ConnectionChangesSerializer(StrictSerializer):
     """Of `config`, a field that is left out keeps its value; null removes it; an empty secret keeps the stored one."""
 
-    name = serializers.CharField(required=False, max_length=120)
+    name = Identifier(required=False, max_length=120)
     status = serializers.ChoiceField(required=False, choices=ERPConnection.Status.choices)
     is_default = serializers.BooleanField(required=False)
     config = serializers.DictField(required=False)
@@ -109,7 +109,7 @@ class ConnectionChangesSerializer(StrictSerializer):
 class NewConnectionSerializer(ConnectionChangesSerializer):
     """`connector-types/` tells which types there are, and which config each one takes."""
 
-    name = serializers.CharField(max_length=120)
+    name = Identifier(max_length=120)
     connector_type = serializers.CharField(max_length=60)
     config = serializers.DictField()
 

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any
 
 from django.db.models import QuerySet
@@ -24,6 +26,9 @@ from connectors.api.serializers import (
     UnsavedConfigSerializer,
 )
 from connectors.models import ERPConnection
+from orderflow.api.as_seen import held_as_seen
+from orderflow.api.bodies import entered
+from orderflow.api.etags import ETAG, IF_MATCH, etag_of, require_match
 from orderflow.api.pagination import NEWEST_FIRST
 from orderflow.api.scope import require_organization
 from orderflow.api.throttles import ConnectionTestThrottle
@@ -33,7 +38,6 @@ from orderflow.tenancy.scope import scoped
 
 @extend_schema_view(
     list=extend_schema(description="The organization's connections, without their secrets."),
-    retrieve=extend_schema(description="One connection, without its secrets, and what happened to it."),
 )
 @extend_schema(tags=["ERP connections"])
 class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ERPConnection]):
@@ -41,7 +45,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     serializer_class = ERPConnectionSerializer
     filterset_class = ERPConnectionFilter
     orderings = (*NEWEST_FIRST, "name", "-name")
-    lookup_value_converter = "uuid"
+    lookup_value_converter = "any_case_uuid"
     needs = {
         "list": Action.READ,
         "retrieve": Action.READ,
@@ -49,7 +53,11 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
         "partial_update": Action.EDIT_CONNECTIONS,
         "test": Action.EDIT_CONNECTIONS,
     }
-    problems = {"create": ["no_organization"]}
+    problems = {
+        "create": ["body_required", "no_organization", "connector_unusable"],
+        "retrieve": ["changed_meanwhile"],
+        "partial_update": ["body_required", "changed_meanwhile", "connector_unusable"],
+    }
 
     def get_queryset(self) -> QuerySet[ERPConnection]:
         return scoped(super().get_queryset(), self.request.user)
@@ -60,37 +68,55 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     def get_throttles(self) -> list[BaseThrottle]:
         return [ConnectionTestThrottle()] if self.action == "test" else []
 
-    @extend_schema(request=NewConnectionSerializer, responses={201: ERPConnectionSerializer})
+    @extend_schema(responses={200: ERPConnectionDetailSerializer}, parameters=[ETAG, IF_MATCH])
+    def retrieve(self, request: Request, **_: Any) -> Response:
+        """One connection, without its secrets, and what happened to it. The ETag is for If-Match, on the edit."""
+        connection = self.get_object()
+        etag = etag_of(ERPConnectionSerializer(connection).data)
+        require_match(request, etag)
+        return Response(self.get_serializer(connection).data, headers={"ETag": etag})
+
+    @extend_schema(request=NewConnectionSerializer, responses={201: ERPConnectionSerializer}, parameters=[ETAG])
     def create(self, request: Request) -> Response:
         """Sets a connection up. The config is checked, and not yet tried: test it next."""
         organization = require_organization(request.user)
-        entered = NewConnectionSerializer(data=request.data)
-        entered.is_valid(raise_exception=True)
-        connection = ERPConnection(organization=organization, connector_type=entered.validated_data["connector_type"])
-        connection_service.save(connection, entered.changes(), actor=request.user.get_username())
+        new = entered(request, NewConnectionSerializer)
+        connection = ERPConnection(organization=organization, connector_type=new.validated_data["connector_type"])
+        connection_service.save(connection, new.changes(), actor=request.user.get_username())
         location = reverse("erp-connection-detail", [connection.pk], request=request)
-        return Response(self.get_serializer(connection).data, status=201, headers={"Location": location})
+        return self._shown(connection, status=HTTPStatus.CREATED, headers={"Location": location})
 
-    @extend_schema(request=ConnectionChangesSerializer, responses=ERPConnectionSerializer)
+    @extend_schema(request=ConnectionChangesSerializer, responses=ERPConnectionSerializer, parameters=[ETAG, IF_MATCH])
     def partial_update(self, request: Request, **_: Any) -> Response:
         """Changes what the body names. An edit releases a connection that is blocked or paused."""
         connection = self.get_object()
-        entered = ConnectionChangesSerializer(data=request.data)
-        entered.is_valid(raise_exception=True)
-        connection = connection_service.save(connection, entered.changes(), actor=request.user.get_username())
-        return Response(self.get_serializer(connection).data)
+        edit = entered(request, ConnectionChangesSerializer)
+        with held_as_seen(request, connection, ERPConnection.objects.all(), _shown):
+            connection = connection_service.save(connection, edit.changes(), actor=request.user.get_username())
+        return self._shown(connection)
+
+    def _shown(
+        self,
+        connection: ERPConnection,
+        *,
+        status: HTTPStatus = HTTPStatus.OK,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        data = _shown(connection)
+        return Response(data, status=status, headers={"ETag": etag_of(data), **(headers or {})})
 
     @extend_schema(request=UnsavedConfigSerializer, responses=TestResultSerializer)
     @action(detail=True, methods=["post"])
     def test(self, request: Request, **_: Any) -> Response:
         """Tries the connection step by step. A failed test is an answer too: 200, with `success` false."""
         connection = self.get_object()
-        entered = UnsavedConfigSerializer(data=request.data)
-        entered.is_valid(raise_exception=True)
-        result = connection_service.test(
-            connection, actor=request.user.get_username(), unsaved=entered.validated_data.get("config")
-        )
+        unsaved = entered(request, UnsavedConfigSerializer, optional=True).validated_data.get("config")
+        result = connection_service.test(connection, actor=request.user.get_username(), unsaved=unsaved)
         return Response(asdict(result))
+
+
+def _shown(connection: ERPConnection) -> Any:
+    return ERPConnectionSerializer(connection).data
 
 
 @extend_schema(tags=["ERP connections"])

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from connectors.exceptions import RejectedError
 from connectors.ports import Ack, AckOutcome
+from orderflow.tenancy.identifiers import cleaned
 
 # Some ERPs append a second .json to the name of the export.
 NAME = re.compile(r"(?P<kind>ack|error)_(?P<export>[A-Za-z0-9._-]{1,120}?\.json)(?:\.json)?", re.ASCII)
@@ -105,4 +106,5 @@ _decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number,
 
 
 def _text(value: str | int | None) -> str | None:
-    return None if value is None else str(value)
+    """What the ERP calls the order, or the error: recorded as every identifier is."""
+    return None if value is None else cleaned(str(value))

@@ -8,6 +8,7 @@ from django import forms
 from django.core.validators import RegexValidator
 
 from connectors.config_form import ConfigForm
+from orderflow.tenancy.number_fields import WholeNumberField
 
 SECRET_FIELDS = frozenset({"password", "private_key", "passphrase"})
 SERVER_FIELDS = ("mode", "host", "port")
@@ -28,7 +29,7 @@ class DropzoneForm(ConfigForm):
         help_text="Where the ERP picks its orders up.",
     )
     host = forms.CharField(required=False, max_length=253, help_text="Name or address of the SFTP server.")
-    port = forms.IntegerField(
+    port = WholeNumberField(
         initial=22, min_value=1, max_value=65535, help_text="22 unless its operator says otherwise."
     )
     username = forms.CharField(required=False, max_length=120, help_text="As the server's operator gave it to you.")
@@ -77,14 +78,14 @@ class DropzoneForm(ConfigForm):
             RegexValidator(r"^(?!\{name\}\Z)[A-Za-z0-9._-]*\{name\}[A-Za-z0-9._-]*\Z", "It reads '{name}.tmp'.")
         ],
     )
-    timeout_s = forms.IntegerField(
+    timeout_s = WholeNumberField(
         label="Timeout (seconds)",
         initial=30,
         min_value=1,
         max_value=300,
         help_text="How long the server may be silent.",
     )
-    ack_timeout_h = forms.IntegerField(
+    ack_timeout_h = WholeNumberField(
         label="Answer due after (hours)",
         initial=24,
         min_value=1,

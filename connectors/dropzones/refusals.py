@@ -16,16 +16,13 @@ def taken(path: str) -> ConnectorError:
 
 
 def left_behind(path: str, change: str) -> ConnectorError:
-    return LeftBehindError(
-        f"An earlier try left it at {path}, and {change}. "
-        "Look there whether the ERP has the order before you push it again."
-    )
+    return LeftBehindError(f"An earlier attempt left it at {path}, and {change}.")
 
 
 def unwitnessed(path: str) -> ConnectorError:
     return UndecidedError(
-        f"{path} was staged by an earlier version of OrderFlow and is gone. The ERP may have collected the order, or "
-        "another worker may have removed the file. Check in the ERP whether it has the order, then record the result."
+        f"{path}, which an earlier version of OrderFlow staged, is gone: collected by the ERP, or removed by a worker "
+        "that had lost its lease."
     )
 
 

@@ -14,6 +14,7 @@ from exports import bulk_push, push_service
 from exports.api.bulk_serializers import BulkAnswerSerializer, BulkPushSerializer
 from exports.api.push_request import named_connection
 from exports.bulk_push import BulkPush, Outcome
+from orderflow.api.bodies import entered
 from orderflow.api.idempotency import IDEMPOTENCY_KEY, OF_KEYS, once
 from orderflow.api.problems import as_problem, internal_error
 from orderflow.api.scope import require_organization
@@ -24,7 +25,7 @@ from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action
 
-OF_BULK = (*OF_KEYS, "no_organization", "no_connection", "unknown_connection", "connection_disabled")
+OF_BULK = (*OF_KEYS, "body_required", "no_organization", "no_connection", "unknown_connection", "connection_disabled")
 
 
 @extend_schema(
@@ -57,9 +58,7 @@ class BulkPushViewSet(GenericViewSet[DraftOrder]):
 
 
 def _answer(request: Request, organization: Organization, source: OrderStatus) -> Response:
-    entered = BulkPushSerializer(data=request.data)
-    entered.is_valid(raise_exception=True)
-    asked = entered.validated_data
+    asked = entered(request, BulkPushSerializer).validated_data
     named = named_connection(organization.pk, asked.get("connection"))
     bulk = BulkPush(
         organization=organization,

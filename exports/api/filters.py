@@ -1,22 +1,21 @@
 from django.db.models import F, QuerySet
-from django_filters import BooleanFilter, CharFilter, FilterSet, MultipleChoiceFilter, UUIDFilter
+from django_filters import BooleanFilter, CharFilter, FilterSet, UUIDFilter
 
 from exports.models import AckFile, ERPExport, Verdict
 from exports.transitions import ExportStatus
-from orderflow.api.filters import CreatedFilter, TimeFilter
+from orderflow.api.filters import AnyOf, CreatedFilter, TimeFilter
 from orderflow.orders.api.filters import customers_numbered
 
 
 class ERPExportFilter(CreatedFilter):
     """`status` may be repeated; `draft_order`, `connection` and `customer` are ids."""
 
-    # DISTINCT would sort all of an organization's rows for one page.
-    status = MultipleChoiceFilter(choices=ExportStatus.choices, distinct=False)
+    status = AnyOf(choices=ExportStatus.choices)
     draft_order = UUIDFilter(field_name="draft_order_id")
     connection = UUIDFilter(field_name="connection_id")
     customer = UUIDFilter(field_name="draft_order__customer_id")
-    erp_customer_number = CharFilter(method="of_customer")
-    external_order_number = CharFilter(method="of_order")
+    erp_customer_number = CharFilter(max_length=60, method="of_customer")
+    external_order_number = CharFilter(max_length=80, method="of_order")
     undecided = BooleanFilter(
         field_name="undecided_since", lookup_expr="isnull", exclude=True, help_text="Whether a person has to decide."
     )
@@ -32,10 +31,10 @@ class ERPExportFilter(CreatedFilter):
 class AckFileFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types
     """`verdict` may be repeated; `connection` and `export` are ids; `name` is a whole file name."""
 
-    verdict = MultipleChoiceFilter(choices=Verdict.choices, distinct=False)
+    verdict = AnyOf(choices=Verdict.choices)
     connection = UUIDFilter(field_name="connection_id")
     export = UUIDFilter(field_name="export_id")
-    name = CharFilter(method="of_name")
+    name = CharFilter(max_length=255, method="of_name")
     seen_after = TimeFilter(field_name="seen_at", lookup_expr="gte", help_text="At this time or later.")
     seen_before = TimeFilter(field_name="seen_at", lookup_expr="lt", help_text="Earlier than this time.")
 

@@ -8,19 +8,19 @@ from rest_framework.request import Request
 from connectors.models import ERPConnection
 from exports.api.serializers import PushRequestSerializer
 from exports.push_service import PushRefused, PushRequest
+from orderflow.api.bodies import entered
 from orderflow.api.idempotency import idempotency_key
 from orderflow.orders.api.as_seen import as_seen
 from orderflow.orders.models import DraftOrder
 
 
 def push_request(request: Request, order: DraftOrder) -> PushRequest:
-    entered = PushRequestSerializer(data=request.data)
-    entered.is_valid(raise_exception=True)
+    values = entered(request, PushRequestSerializer, optional=True).validated_data
     return PushRequest(
         order=order,
         actor=request.user.get_username(),
         # Of the order's organization, whoever asks.
-        connection=named_connection(order.organization_id, entered.validated_data.get("connection")),
+        connection=named_connection(order.organization_id, values.get("connection")),
         idempotency_key=idempotency_key(request),
         # Not of a push that was asked for before by the same key: that has changed the order, and is done.
         as_seen=partial(as_seen, request, order),

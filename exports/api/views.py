@@ -28,6 +28,7 @@ from exports.api.serializers import (
 from exports.models import ERPExport
 from exports.push_service import PushRequest
 from exports.transitions import ExportStatus
+from orderflow.api.bodies import entered
 from orderflow.api.etags import IF_MATCH
 from orderflow.api.idempotency import IDEMPOTENCY_KEY, OF_KEYS
 from orderflow.api.problems import Problem
@@ -36,7 +37,14 @@ from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import scoped
 
-OF_A_PUSH = (*OF_KEYS, "changed_meanwhile", "no_connection", "unknown_connection", "connection_disabled")
+OF_A_PUSH = (
+    *OF_KEYS,
+    "changed_meanwhile",
+    "no_connection",
+    "unknown_connection",
+    "connection_disabled",
+    "connector_unusable",
+)
 
 
 @extend_schema(tags=["draft orders"], request=PushRequestSerializer, parameters=[IDEMPOTENCY_KEY, IF_MATCH])
@@ -44,7 +52,7 @@ class PushViewSet(GenericViewSet[DraftOrder]):
     """The calls on a draft order that make exports."""
 
     queryset = DraftOrder.objects.select_related("organization")
-    lookup_value_converter = "uuid"
+    lookup_value_converter = "any_case_uuid"
     throttle_classes = [PushThrottle]
     needs = {"push": Action.PUSH, "retry_push": Action.PUSH}
     problems = {
@@ -83,9 +91,9 @@ class PushViewSet(GenericViewSet[DraftOrder]):
 class ERPExportViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ERPExport]):
     queryset = ERPExport.objects.all()
     filterset_class = ERPExportFilter
-    lookup_value_converter = "uuid"
+    lookup_value_converter = "any_case_uuid"
     needs = {"list": Action.READ, "retrieve": Action.READ, "document": Action.READ, "decide": Action.PUSH}
-    problems = {"document": ["document_not_stored"], "decide": ["not_undecided"]}
+    problems = {"document": ["document_not_stored"], "decide": ["body_required", "not_undecided"]}
 
     def get_queryset(self) -> QuerySet[ERPExport]:
         return scoped(super().get_queryset(), self.request.user)
@@ -99,9 +107,8 @@ class ERPExportViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ERPExp
         """Says of an export in doubt whether it was delivered: it becomes SENT, or FAILED and its order can be
         retried."""
         export = self.get_object()
-        entered = DecisionSerializer(data=request.data)
-        entered.is_valid(raise_exception=True)
-        decided = deciding.decide(export, actor=request.user.get_username(), **entered.validated_data)
+        decision = entered(request, DecisionSerializer).validated_data
+        decided = deciding.decide(export, actor=request.user.get_username(), **decision)
         return Response(ERPExportSerializer(decided).data)
 
     @extend_schema(responses={(200, "application/json"): OpenApiTypes.BINARY})

@@ -42,6 +42,10 @@ class BulkJobAdmin(PageAdmin):
         rows: models.QuerySet[Any] = super().get_queryset(request).defer("order_ids")
         return rows
 
+    def seen_values(self, row: BulkJob) -> dict[str, Any]:
+        """Its progress goes on while people look."""
+        return {"state": row.state}
+
     def has_push_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Action.PUSH)
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from exports.bulk import jobs, refusals, ways
+from exports.bulk.changed import orders_changed_since
 from exports.bulk.models import SOURCES, BulkJob
 from exports.bulk.plan import Plan, plan
 from exports.bulk.refusals import Grouped
@@ -24,8 +25,11 @@ from orderflow.tenancy.admin_page import PageAdmin
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
 from orderflow.tenancy.scoped_admin import actor
+from orderflow.tenancy.seen import SEEN, row_field
 
 Kind = BulkJob.Kind
+SEEN_WAYS = "_seen_ways"
+CHANGED = "Nothing was done: these orders, or the connection that they go over, changed while you looked. Look again."
 
 
 class BulkListAdmin(PageAdmin):
@@ -65,11 +69,20 @@ class BulkListAdmin(PageAdmin):
         """A button pushes its one row. What was chosen in the list is counted first, and pushed once confirmed."""
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         orders = self.orders_of(rows).select_related("organization").order_by("created_at", "id")
-        if not chosen or "confirmed" in request.POST:
+        if not chosen:
+            self._push_now(request, orders, kind)
+            return None
+        made = plan(orders, SOURCES[kind])
+        if "confirmed" in request.POST and request.POST.get(SEEN_WAYS, made.seen_ways) == made.seen_ways:
             self._push_now(request, orders, kind)
             return None
         hidden = [("action", request.POST["action"]), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
-        return self._confirmation(request, plan(orders, SOURCES[kind]), kind, hidden=hidden)
+        # As the list showed them: what changes while people read the page is left out too.
+        hidden += [(row_field(pk), request.POST.get(row_field(pk), "")) for pk in chosen]
+        hidden.append((SEEN_WAYS, made.seen_ways))
+        if "confirmed" in request.POST:
+            messages.warning(request, CHANGED)
+        return self._confirmation(request, made, kind, hidden=hidden)
 
     @transaction.atomic
     def _push_now(self, request: HttpRequest, orders: models.QuerySet[DraftOrder], kind: Kind) -> None:
@@ -99,10 +112,16 @@ class BulkListAdmin(PageAdmin):
         if not self.has_push_permission(request):
             raise PermissionDenied
         as_of = parse_datetime(request.POST.get("as_of", "")) if request.method == "POST" else None
-        made, more = self._plan_all(request, asked, as_of or timezone.now())
-        if as_of:
+        now = timezone.now()
+        made, more = self._plan_all(request, asked, as_of or now)
+        if as_of and request.POST.get(SEEN) == made.seen:
             return self._begin(request, made, asked)
-        return self._confirmation(request, made, asked, more=more, hidden=[("as_of", timezone.now().isoformat())])
+        if as_of:
+            messages.warning(request, f"{CHANGED} {orders_changed_since(as_of, request.user)}".rstrip())
+            now = timezone.now()
+            made, more = self._plan_all(request, asked, now)
+        hidden = [("as_of", now.isoformat()), (SEEN, made.seen)]
+        return self._confirmation(request, made, asked, more=more, hidden=hidden)
 
     def _plan_all(self, request: HttpRequest, kind: Kind, as_of: datetime) -> tuple[Plan, bool]:
         """The oldest, as many as one job takes; and whether there are more. What changed since `as_of` was not

@@ -14,6 +14,7 @@ from exports.bulk.ways import refusal, ways
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
+from orderflow.tenancy.seen import digest_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +33,16 @@ class Plan:
     ways: list[Way] = field(default_factory=list)
     refusals: Grouped = field(default_factory=dict)
     order_ids: dict[Organization, list[UUID]] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> str:
+        """The version of what people confirm: which orders go, over which connections."""
+        return digest_of([self.seen_ways, sorted(str(pk) for ids in self.order_ids.values() for pk in ids)])
+
+    @property
+    def seen_ways(self) -> str:
+        """Of the connections alone."""
+        return digest_of(sorted((str(way.connection.pk), way.connection.name) for way in self.ways))
 
     @property
     def going(self) -> int:

@@ -18,6 +18,7 @@ admin.site.unregister(Organization)
 
 class RecipientInline(ScopedTabularInline):
     model = Recipient
+    known_by = "email"
     needed_to_add = needed_to_change = needed_to_delete = Action.EDIT_MEMBERS
 
 

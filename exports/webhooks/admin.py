@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from connectors.connection_columns import is_paused, local_time
 from connectors.exceptions import ConfigError
+from connectors.sealed import sealed_values
 from exports.webhooks import endpoint_service
 from exports.webhooks.forms import WebhookEndpointForm
 from exports.webhooks.models import WebhookEndpoint
@@ -25,6 +26,11 @@ class WebhookEndpointAdmin(PageAdmin):
     needed_to_add = needed_to_change = Action.EDIT_CONNECTIONS
     form = WebhookEndpointForm
     actions = ("test", "new_secret")
+    unlocked_actions = frozenset({"test"})
+    # How its receiver does, and who sends.
+    seen_without = frozenset({
+        "failures_in_a_row", "failing_since", "paused_until", "token", "leased_until", "awake_since", "last_run_at",
+    })  # fmt: skip
     list_display = ("name", "organization", "url", "health", "wishes", "problem")
     list_filter = ("organization", "enabled")
     list_select_related = ("organization",)
@@ -35,6 +41,9 @@ class WebhookEndpointAdmin(PageAdmin):
         (None, {"fields": ("organization", "name", "url", "enabled")}),
         ("Told when an export is", {"fields": ("wants_sent", "wants_acked", "wants_failed")}),
     )
+
+    def seen_values(self, row: WebhookEndpoint) -> dict[str, Any]:
+        return sealed_values(row, super().seen_values(row))
 
     def has_edit_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Action.EDIT_CONNECTIONS)

@@ -11,24 +11,25 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from knox.settings import knox_settings
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminIntegerFieldWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from orderflow.api import token_service
 from orderflow.api.models import ApiToken
 from orderflow.api.token_service import MOST_DAYS, TokenRefused
 from orderflow.tenancy.admin_page import Button, PageAdmin, badge
+from orderflow.tenancy.number_fields import WholeNumberField
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import membership_of
 from orderflow.tenancy.scoped_admin import ORGANIZATION, actor, may_edit_members
 
 
 class NewTokenForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class is not generic when run
-    days = forms.IntegerField(
+    days = WholeNumberField(
         min_value=1,
         max_value=MOST_DAYS,
         initial=lambda: knox_settings.TOKEN_TTL.days,
         label="Days of life",
-        widget=UnfoldAdminIntegerFieldWidget,
+        widget=UnfoldAdminTextInputWidget,
     )
 
     class Meta:
@@ -43,6 +44,8 @@ class ApiTokenAdmin(PageAdmin):
     organization_path = "user__membership__organization"
     needed_to_add = needed_to_change = Action.EDIT_MEMBERS
     actions = ("revoke",)
+    # Every call sets it.
+    seen_without = frozenset({"last_used_at"})
     list_display = ("name", "member", "role", "prefix", "state", "created", "expiry", "last_used_at", "organization")
     search_fields = ("name", "token_key", "user__username")
     search_help_text = "Name, user name or how the token begins"

@@ -8,7 +8,7 @@ from orderflow.api import problems
 from orderflow.api.problems import Problem, internal_error, rendered
 
 
-def _is_for_api(request: HttpRequest) -> bool:
+def is_for_api(request: HttpRequest) -> bool:
     return request.path_info.startswith("/api/")
 
 
@@ -20,17 +20,16 @@ def no_such_call(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if not _is_for_api(request):
+    if not is_for_api(request):
         return defaults.bad_request(request, exception)
-    text = "The request is not one that OrderFlow can read. Check its address, headers and size."
-    return rendered(Problem("bad_request", text))
+    return rendered(problems.unreadable())
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if not _is_for_api(request):
+    if not is_for_api(request):
         return defaults.page_not_found(request, exception)
     return rendered(problems.not_found())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return rendered(internal_error()) if _is_for_api(request) else defaults.server_error(request)
+    return rendered(internal_error()) if is_for_api(request) else defaults.server_error(request)

@@ -20,7 +20,7 @@ IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag of what you have; 304 while that is current."
 )
 ETAG = OpenApiParameter(
-    "ETag", str, OpenApiParameter.HEADER, description="Changes with whatever the order shows.", response=[200, 201]
+    "ETag", str, OpenApiParameter.HEADER, description="Changes with whatever the answer shows.", response=[200, 201]
 )
 
 

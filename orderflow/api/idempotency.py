@@ -20,7 +20,8 @@ from orderflow.api.problems import Problem
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.transaction_lock import try_lock
 
-KEY = re.compile(r"[\x21-\x7e]{1,255}")
+# Servers join a header that comes twice with a comma.
+KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
@@ -39,7 +40,7 @@ ASK_AGAIN: Mapping[str, str] = {"Retry-After": "1"}
 def idempotency_key(request: Request) -> str | None:
     key: str | None = request.headers.get("Idempotency-Key")
     if key is not None and not KEY.fullmatch(key):
-        text = "An Idempotency-Key is 1 to 255 printable ASCII characters without spaces."
+        text = "An Idempotency-Key is 1 to 255 printable ASCII characters without spaces and commas. Send one."
         raise Problem("bad_idempotency_key", text)
     return key
 

@@ -37,9 +37,10 @@ class StrictJSONParser(JSONParser):
     ) -> Any:
         try:
             data = json.loads(
-                stream.read().decode(),
+                _text(stream.read()),
                 object_pairs_hook=_object,
                 parse_float=_number,
+                parse_int=_integer,
                 parse_constant=_refuse_constant,
             )
             errors = list(_faults(data))
@@ -48,6 +49,27 @@ class StrictJSONParser(JSONParser):
         if errors:
             raise invalid(errors)
         return data
+
+
+def _text(body: bytes) -> str:
+    """Without a byte order mark."""
+    encoding = json.detect_encoding(body)
+    if not encoding.startswith("utf-8"):
+        raise ValueError(f"it is encoded in {encoding[:6].upper()}. Send it in UTF-8")
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start + 1} (0x{error.object[error.start]:02x}) is not UTF-8") from error
+    if text.startswith("\ufeff"):
+        raise ValueError("it begins with more than one byte order mark")
+    return text
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ValueError(f"a number has {len(text)} digits") from error
 
 
 def _number(text: str) -> Decimal:

@@ -17,6 +17,17 @@ class ProblemCode:
 
 
 CODES: dict[str, ProblemCode] = {}
+# Of every call that takes a body.
+WITH_A_BODY = (
+    "malformed_json",
+    "broken_off",
+    "bad_encoding",
+    "length_required",
+    "too_large",
+    "unsupported_media_type",
+    "unsupported_encoding",
+    "invalid",
+)
 
 
 def declare(code: str, status: HTTPStatus, meaning: str, *, example: str) -> None:
@@ -41,7 +52,13 @@ declare(
     "broken_off",
     HTTPStatus.BAD_REQUEST,
     "The body did not arrive whole. Send it again.",
-    example="The body broke off on its way. Send it again.",
+    example="The body ends after 120 of 350 bytes. Send it again.",
+)
+declare(
+    "bad_encoding",
+    HTTPStatus.BAD_REQUEST,
+    "The body is not gzip, as its `Content-Encoding` says, or it is damaged. Send it again, or uncompressed.",
+    example="The gzip body is incomplete. Send it again.",
 )
 declare(
     "not_authenticated",
@@ -70,7 +87,7 @@ declare(
 declare(
     "not_found",
     HTTPStatus.NOT_FOUND,
-    "Nothing is there, or it is another organization's; or a cursor is none of ours.",
+    "Nothing is there, or it is another organization's.",
     example="There is nothing at this address, or it is not yours to see.",
 )
 declare(
@@ -83,19 +100,37 @@ declare(
     "not_acceptable",
     HTTPStatus.NOT_ACCEPTABLE,
     "`Accept` leaves out JSON, which is all that the API speaks.",
-    example="Could not satisfy the request Accept header.",
+    example="Only application/json is available, and the Accept header excludes it.",
+)
+declare(
+    "length_required",
+    HTTPStatus.LENGTH_REQUIRED,
+    "The server that OrderFlow runs in does not decode chunked bodies. Send a `Content-Length`.",
+    example="This server does not decode chunked bodies. Send a Content-Length.",
 )
 declare(
     "too_large",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    "The body is larger than the installation takes.",
+    "The body, after decoding, is larger than the installation takes.",
     example="The body is larger than 2621440 bytes. Send less at once.",
 )
 declare(
     "unsupported_media_type",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    "The body is not sent as `application/json`.",
-    example='Unsupported media type "text/plain" in request.',
+    "The body is not sent as `application/json` in UTF-8. `Accept` lists the types that the call takes.",
+    example="The body is text/plain. Send application/json.",
+)
+declare(
+    "unsupported_encoding",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "The body's `Content-Encoding` is not gzip. Send it as gzip, or uncompressed.",
+    example="The body's Content-Encoding is 'br'. Send it as gzip, or uncompressed.",
+)
+declare(
+    "body_required",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "The call needs a body, and there is none.",
+    example="The body is empty. Send a JSON object.",
 )
 declare(
     "invalid",
@@ -124,8 +159,8 @@ declare(
 declare(
     "bad_idempotency_key",
     HTTPStatus.BAD_REQUEST,
-    "An `Idempotency-Key` is 1 to 255 printable ASCII characters without spaces.",
-    example="An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.",
+    "An `Idempotency-Key` is 1 to 255 printable ASCII characters without spaces and commas. Send one.",
+    example="An Idempotency-Key is 1 to 255 printable ASCII characters without spaces and commas. Send one.",
 )
 declare(
     "idempotency_key_reused",
@@ -142,6 +177,6 @@ declare(
 declare(
     "changed_meanwhile",
     HTTPStatus.PRECONDITION_FAILED,
-    "`If-Match` names another version of the order than the one there is. Load it again, and decide anew.",
+    "`If-Match` names another version than the one there is. Load it again, and decide anew.",
     example='If-Match names "5d41402a", and the ETag is "7d793037" now. Load it again, and decide anew.',
 )

@@ -7,10 +7,10 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.http import Http404, JsonResponse, UnreadablePostError
-from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
+from rest_framework.exceptions import APIException, ErrorDetail, NotAcceptable, ValidationError
 from rest_framework.exceptions import PermissionDenied as Forbidden
 
 from orderflow.api.problem_codes import CODES
@@ -68,6 +68,11 @@ def _(error: Http404) -> Problem:  # noqa: ARG001 - says which errors it is for
 
 
 @as_problem.register
+def _(error: SuspiciousOperation) -> Problem:  # noqa: ARG001
+    return unreadable()
+
+
+@as_problem.register
 def _(error: RequestDataTooBig) -> Problem:  # noqa: ARG001
     text = f"The body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes. Send less at once."
     return Problem("too_large", text)
@@ -81,6 +86,12 @@ def _(error: UnreadablePostError) -> Problem:  # noqa: ARG001
 @as_problem.register
 def _(error: PermissionDenied) -> Problem:
     return _from_drf(Forbidden(*error.args))
+
+
+@as_problem.register
+def _(error: NotAcceptable) -> Problem:
+    available = " or ".join(dict.fromkeys(renderer.media_type for renderer in error.available_renderers or ()))
+    return Problem("not_acceptable", f"Only {available} is available, and the Accept header excludes it.")
 
 
 @as_problem.register
@@ -130,6 +141,11 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> JsonRespon
 def not_found() -> Problem:
     text = "There is nothing at this address, or it is not yours to see."
     return Problem("not_found", text)
+
+
+def unreadable() -> Problem:
+    text = "The request is not one that OrderFlow can read. Check its address, headers and size."
+    return Problem("bad_request", text)
 
 
 def internal_error() -> Problem:

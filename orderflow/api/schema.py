@@ -8,7 +8,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.utils import OpenApiParameter
 
-from orderflow.api.problem_codes import CODES
+from orderflow.api.problem_codes import CODES, WITH_A_BODY
 from orderflow.api.problems import CONTENT_TYPE, Problem, problem_body
 
 _TEXT = {"type": "string"}
@@ -40,8 +40,7 @@ REQUEST_ID = OpenApiParameter(
 
 ALWAYS = ("bad_request", "not_acceptable", "internal_error")
 WITH_A_TOKEN = ("not_authenticated", "authentication_failed", "permission_denied")
-WITH_A_BODY = ("malformed_json", "broken_off", "too_large", "unsupported_media_type", "invalid")
-OF_A_LIST = ("not_found", "invalid")
+OF_A_LIST = ("invalid",)
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular has no types

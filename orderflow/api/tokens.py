@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.viewsets import ViewSet
 
+from orderflow.api.bodies import entered
 from orderflow.api.models import ApiToken
 from orderflow.api.problems import Problem
 from orderflow.api.strict_input import StrictSerializer
@@ -46,7 +47,7 @@ class TokenSerializer(serializers.Serializer[Any]):
 
 @extend_schema(tags=["token"])
 class TokenViewSet(ViewSet):
-    problems = {"create": ["invalid_credentials"]}
+    problems = {"create": ["body_required", "invalid_credentials"]}
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         # A stale token in the header must not keep anybody from logging in.
@@ -61,9 +62,7 @@ class TokenViewSet(ViewSet):
     @extend_schema(request=CredentialsSerializer, responses=TokenSerializer, auth=[])
     def create(self, request: Request) -> Response:
         """Logs in with username and password. Scripts take a token that an administrator made for them."""
-        entered = CredentialsSerializer(data=request.data)
-        entered.is_valid(raise_exception=True)
-        user = authenticate(request, **entered.validated_data)
+        user = authenticate(request, **entered(request, CredentialsSerializer).validated_data)
         if user is None:
             raise Problem(
                 "invalid_credentials",

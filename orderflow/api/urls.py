@@ -10,13 +10,13 @@ from exports.api import problems as push_problems
 from exports.api.ack_files import AckFileViewSet
 from exports.api.bulk_views import BulkPushViewSet
 from exports.api.views import ERPExportViewSet, PushViewSet
-from orderflow.api import schema
+from orderflow.api import converters, schema
 from orderflow.api.tokens import TokenViewSet
 from orderflow.orders.api import problems as order_problems
 from orderflow.orders.api.views import DraftOrderViewSet
 
 # Importing them registers them.
-__all__ = ["connection_problems", "order_problems", "push_problems", "schema", "urlpatterns"]
+__all__ = ["connection_problems", "converters", "order_problems", "push_problems", "schema", "urlpatterns"]
 
 router = SimpleRouter(use_regex_path=False)
 router.register("draft-orders", DraftOrderViewSet, basename="draft-order")

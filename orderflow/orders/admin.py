@@ -10,7 +10,7 @@ from orderflow.orders import approval
 from orderflow.orders.approval import NotPossible
 from orderflow.orders.forms import DraftOrderForm
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
-from orderflow.orders.ready_check import blocking_reasons
+from orderflow.orders.ready_check import blocking_reasons, remarks
 from orderflow.orders.transitions import EDITABLE, OrderStatus
 from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge
 from orderflow.tenancy.date_span import DateSpanFilter
@@ -47,6 +47,7 @@ class DraftOrderLineInline(ScopedTabularInline):
     # More would pass the number of fields that a request may have.
     per_page = 50
     hide_title = True
+    known_by = "line_no"
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A cell has its column's head for a label, which is not read out for it."""
@@ -69,6 +70,7 @@ class DraftOrderLineInline(ScopedTabularInline):
 class DraftOrderAdmin(PageAdmin):
     needed_to_add = Action.EDIT_ORDERS
     form = DraftOrderForm
+    seen_related = ("customer",)
     inlines = (DraftOrderLineInline,)
     actions: ClassVar[tuple[str, ...]] = ("approve", "reject")
     autocomplete_fields = ("customer",)
@@ -129,6 +131,7 @@ class DraftOrderAdmin(PageAdmin):
             yield Note(level="error", text=obj.error_message)
         if obj.status in EDITABLE:
             yield from (Note(level="warning", text=reason.message) for reason in blocking_reasons(obj))
+            yield from (Note(level="info", text=remark.message) for remark in remarks(obj))
 
     def buttons(self, request: HttpRequest, obj: DraftOrder) -> Iterator[Button]:
         if obj.status == OrderStatus.READY:

@@ -4,6 +4,7 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
 from orderflow.orders.transitions import ALLOWED, OrderStatus
+from orderflow.tenancy.identifier_field import IdentifierField
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.states import StateQuerySet
 from orderflow.tenancy.time_ordered import time_ordered_uuid
@@ -14,7 +15,7 @@ currency_code = RegexValidator(r"^[A-Z]{3}\Z", "A currency is three capital lett
 class Customer(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="customers")
-    erp_customer_number = models.CharField("ERP customer number", max_length=60)
+    erp_customer_number = IdentifierField("ERP customer number", max_length=60)
     name = models.CharField(max_length=200)
 
     class Meta:
@@ -40,18 +41,18 @@ class DraftOrder(models.Model):
     customer = models.ForeignKey(
         Customer, on_delete=models.PROTECT, related_name="draft_orders", null=True, blank=True, db_index=False
     )
-    external_order_number = models.CharField(max_length=80, blank=True)
+    external_order_number = IdentifierField(max_length=80, blank=True)
     order_date = models.DateField(null=True, blank=True)
-    currency = models.CharField(max_length=3, blank=True, validators=[currency_code])
+    currency = IdentifierField(max_length=3, blank=True, validators=[currency_code])
     requested_delivery_date = models.DateField(null=True, blank=True)
     notes = models.TextField(blank=True, max_length=4000)
     status = models.CharField(max_length=12, choices=OrderStatus, default=OrderStatus.NEEDS_REVIEW, editable=False)
     approved_at = models.DateTimeField(null=True, editable=False)
     approved_by = models.CharField(max_length=150, blank=True, editable=False)
     created_by = models.CharField(max_length=150, blank=True, editable=False)
-    erp_order_id = models.CharField("ERP order id", max_length=120, blank=True, editable=False)
+    erp_order_id = IdentifierField("ERP order id", max_length=120, blank=True, editable=False)
     error_message = models.CharField(max_length=500, blank=True, editable=False)
-    source_document_id = models.CharField(max_length=120, blank=True)
+    source_document_id = IdentifierField(max_length=120, blank=True)
     source_file_name = models.CharField(max_length=255, blank=True)
     source_sha256 = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
@@ -92,13 +93,13 @@ class DraftOrder(models.Model):
 class DraftOrderLine(models.Model):
     order = models.ForeignKey(DraftOrder, on_delete=models.CASCADE, related_name="lines", db_index=False)
     line_no = models.PositiveIntegerField(validators=[MinValueValidator(1)])
-    internal_sku = models.CharField("SKU", max_length=80, blank=True)
+    internal_sku = IdentifierField("SKU", max_length=80, blank=True)
     qty = models.DecimalField("quantity", max_digits=15, decimal_places=3)
-    uom = models.CharField("unit", max_length=10, blank=True)
+    uom = IdentifierField("unit", max_length=10, blank=True)
     unit_price = models.DecimalField(max_digits=15, decimal_places=4, default=0)
     # Empty: the order's own.
-    currency = models.CharField(max_length=3, blank=True, validators=[currency_code])
-    customer_sku_raw = models.CharField("customer's SKU", max_length=120, blank=True)
+    currency = IdentifierField(max_length=3, blank=True, validators=[currency_code])
+    customer_sku_raw = IdentifierField("customer's SKU", max_length=120, blank=True)
     description = models.CharField(max_length=500, blank=True)
 
     class Meta:

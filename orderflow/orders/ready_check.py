@@ -1,4 +1,4 @@
-"""What keeps an order from being approved."""
+"""What keeps an order from being approved, and what is worth a look before it is."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,14 @@ from orderflow.orders.units import UNITS
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockingReason:
     """`field` is a path into the order, such as `customer` or `lines/2/qty` (counted from 0)."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remark:
+    """Unusual, but allowed. `field` as in `BlockingReason`."""
 
     field: str
     message: str
@@ -26,6 +34,15 @@ def blocking_reasons(order: DraftOrder) -> list[BlockingReason]:
             for field, message in _line(line)
         ]
     return reasons
+
+
+def remarks(order: DraftOrder) -> list[Remark]:
+    """Reads the order's lines, as `blocking_reasons` does."""
+    return [
+        Remark(field=f"lines/{index}/unit_price", message=f"Line {line.line_no}: the unit price is 0.")
+        for index, line in enumerate(order.lines.all())
+        if line.unit_price == 0
+    ]
 
 
 def _header(order: DraftOrder) -> list[BlockingReason]:
@@ -47,4 +64,8 @@ def _line(line: DraftOrderLine) -> list[tuple[str, str]]:
         reasons.append(("uom", f"the unit {line.uom!r} is unknown. Known units: {', '.join(sorted(UNITS))}."))
     if line.qty <= 0:
         reasons.append(("qty", f"the quantity is {line.qty.normalize():f}; it must be above 0."))
+    if line.unit_price < 0:
+        # Credits and returns are other documents than orders, in every ERP.
+        price = f"{line.unit_price.normalize():f}"
+        reasons.append(("unit_price", f"the unit price is {price}; it must not be negative. Correct it."))
     return reasons

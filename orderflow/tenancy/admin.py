@@ -1,16 +1,20 @@
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from orderflow.tenancy.date_span import DateSpanFilter
 from orderflow.tenancy.models import VALUES, AuditEntry, Membership, Organization
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scoped_admin import ORGANIZATION, ScopedModelAdmin, ScopedTabularInline, may_edit_members
+from orderflow.tenancy.seen import Seen
 
 # Roles decide what a person may do, so Django's groups have no say.
 admin.site.unregister([User, Group])
@@ -55,12 +59,15 @@ class MemberAdmin(UserAdmin, ScopedModelAdmin):  # type: ignore[type-arg, misc] 
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    change_user_password_template = "tenancy/change_password.html"  # noqa: S105 - a file's name
     inlines = (MembershipInline,)
     fieldsets = (
         (None, {"fields": ("username", "password", "first_name", "last_name", "email", "is_active", "is_staff")}),
     )
     add_fieldsets = ((None, {"fields": ("username", "email", "password1", "password2", "is_staff")}),)
     readonly_fields = ("last_login", "date_joined")
+    # Every log-in sets it.
+    seen_without = frozenset({"last_login"})
     filter_horizontal = ()
     list_display = ("username", "name", "email", "role", "organization", "is_active", "last_login")
     list_filter = ("is_active", "membership__role")
@@ -79,6 +86,18 @@ class MemberAdmin(UserAdmin, ScopedModelAdmin):  # type: ignore[type-arg, misc] 
         if obj is None or not getattr(request.user, "is_superuser", False):
             return fieldsets
         return (*fieldsets, ("All organizations", {"fields": ("is_superuser",)}))
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        row, seen = self.get_object(request, unquote(id)), self.seen_now(unquote(id))
+        if request.method != "POST":
+            return self._with_version(super().user_change_password(request, id, form_url), seen)
+        page = self.run_as_seen(request, row, partial(super().user_change_password, request, id, form_url))
+        return self._with_version(page, seen) if page else HttpResponseRedirect(request.get_full_path())
+
+    def _with_version(self, page: HttpResponse, seen: Seen | None) -> HttpResponse:
+        if isinstance(page, TemplateResponse):
+            page.context_data = {**(page.context_data or {}), "seen": seen}
+        return page
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"is_staff": True, **super().get_changeform_initial_data(request)}

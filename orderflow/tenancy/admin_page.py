@@ -69,7 +69,8 @@ class PageAdmin(ScopedModelAdmin):
         if action not in allowed:
             raise PermissionDenied
         run, _name, _description = allowed[action]
-        page: HttpResponse | None = run(self, request, self.get_queryset(request).filter(pk=row.pk))
+        rows = self.get_queryset(request).filter(pk=row.pk)
+        page = self.run_as_seen(request, row, lambda: run(self, request, rows), action=action)
         return page or HttpResponseRedirect(self.page_url(row))
 
     def page_url(self, row: Any) -> str:
@@ -81,7 +82,7 @@ class PageAdmin(ScopedModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
-        if obj is not None:
+        if obj is not None and "conflict" not in context:
             context["page_notes"] = list(self.notes(request, obj))
             context["page_buttons"] = list(self._allowed_buttons(request, obj))
         page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)

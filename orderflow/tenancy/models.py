@@ -5,6 +5,7 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 
+from orderflow.tenancy.identifier_field import IdentifierField
 from orderflow.tenancy.roles import Role
 
 
@@ -12,7 +13,7 @@ class Organization(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200)
     # The slug names a folder and stands in every document.
-    slug = models.CharField(
+    slug = IdentifierField(
         max_length=60,
         unique=True,
         validators=[RegexValidator(r"^[a-z0-9]+(-[a-z0-9]+)*\Z", "Lower-case letters, digits and single hyphens.")],

@@ -8,12 +8,14 @@ from django.contrib.admin import RelatedFieldListFilter
 from django.contrib.admin.models import LogEntry
 from django.db import models
 from django.http import Http404, HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.paginator import InfinitePaginator
 
+from orderflow.tenancy.admin_fields import ADMIN_FIELDS
 from orderflow.tenancy.models import record
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, organization_of, scoped
+from orderflow.tenancy.seen_actions import SeenActions
 
 ORGANIZATION = "organization"
 
@@ -21,6 +23,7 @@ ORGANIZATION = "organization"
 class ScopedAdmin:
     """For a page and for an inline alike. What no action is named for, nobody may do here."""
 
+    formfield_overrides = ADMIN_FIELDS
     # Leads from a row to its organization.
     organization_path: ClassVar[str] = ORGANIZATION
     needed_to_add: ClassVar[Action | None] = None
@@ -69,7 +72,7 @@ class OwnRowsFilter(RelatedFieldListFilter):
         return [(row.pk, str(row)) for row in rows]
 
 
-class ScopedModelAdmin(ScopedAdmin, ModelAdmin):  # type: ignore[misc] # unfold has no types
+class ScopedModelAdmin(ScopedAdmin, SeenActions):
     # Counting a million rows takes longer than showing a hundred.
     paginator = InfinitePaginator
     show_full_result_count = False
@@ -127,6 +130,8 @@ class ScopedModelAdmin(ScopedAdmin, ModelAdmin):  # type: ignore[misc] # unfold 
 
 class ScopedTabularInline(ScopedAdmin, TabularInline):  # type: ignore[misc] # unfold has no types
     extra = 0
+    # A field that tells a row from the others of its parent, also if a new row has taken its place.
+    known_by: ClassVar[str] = ""
 
 
 def may_edit_members(request: HttpRequest) -> bool:

@@ -38,6 +38,7 @@ class Installation:
     folder: Path
     settings: Mapping[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    pools: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     token: str = ""
 
@@ -75,6 +76,8 @@ class Installation:
     def start(self, name: str) -> None:
         """Web, worker or beat; further workers have a number behind, such as "worker-2"."""
         worker = ["worker", "--hostname", f"{name}@%h", "--concurrency", "2", "--without-gossip", "--without-mingle"]
+        if name in self.pools:
+            worker += ["--pool", self.pools[name]]
         commands = {
             "web": ["gunicorn", "orderflow.wsgi", "--bind", f"127.0.0.1:{self.port}", "--threads", "4"],
             "worker": [*CELERY, *worker],

@@ -38,7 +38,7 @@ def arrived(site: Site) -> int:
     return len(list((site.dropzone / "in").glob("sales_order_*.json")))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_broker_that_forgets_everything_loses_no_order(site: Site, broker: RedisServer) -> None:
     """F22: flushed with all the wake-ups in it, then restarted with pushes meanwhile."""
     installation = site.installation
@@ -62,7 +62,7 @@ def test_a_broker_that_forgets_everything_loses_no_order(site: Site, broker: Red
     eventually(lambda: arrived(site) == 2 * COUNT, within_s=60, what="every file")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_worker_whose_tasks_end_while_the_broker_is_away_hears_of_later_work(site: Site, broker: RedisServer) -> None:
     """F22: every process of the worker is in the middle of something then, for the database is locked."""
     installation = site.installation
@@ -81,7 +81,7 @@ def test_a_worker_whose_tasks_end_while_the_broker_is_away_hears_of_later_work(s
     eventually(lambda: arrived(site) == 2, within_s=60, what="the second file")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_worker_that_takes_messages_as_the_broker_dies_hears_of_later_work(site: Site, broker: RedisServer) -> None:
     """F22: its processes are frozen, so nothing of what it took from the broker has begun when the broker is gone."""
     installation = site.installation

@@ -13,7 +13,8 @@ from django.core.files.storage import storages
 
 from connectors.dropzones.base import Dropzone
 from connectors.dropzones.config import DropzoneSettings
-from connectors.dropzones.drop import Drop, Parcel
+from connectors.dropzones.drop import Drop
+from connectors.dropzones.recovery import Parcel
 from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
 from connectors.ports import ExportDocument, Staged
 from tests.servers.openssh import OpenSSHServer

@@ -1,6 +1,9 @@
-"""Orders and exports by the thousand, made inside PostgreSQL: as many, and in the states, as a benchmark wants."""
+"""Orders and exports by the thousand, made inside PostgreSQL: as many, and in the states, as a benchmark wants. On SQLite
+there are orders that may be pushed, made one by one."""
 
 from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
 
 from django.db import connection as database
 from django.db import transaction
@@ -49,8 +52,31 @@ def add_customers(connections: Sequence[ERPConnection]) -> None:
 @transaction.atomic
 def add_approved(connections: Sequence[ERPConnection], count: int, *, lines: int = 3) -> None:
     """Orders that may be pushed."""
+    if database.vendor == "sqlite":
+        _add_one_by_one(connections, count, lines)
+        return
     _begin(connections, count)
     _add_orders(OrderStatus.APPROVED, lines)
+
+
+def _add_one_by_one(connections: Sequence[ERPConnection], count: int, lines: int) -> None:
+    ways = [each.organization_id for each in sorted(connections, key=lambda each: (each.name, each.pk))]
+    customers = dict(Customer.objects.filter(organization__in=ways).values_list("organization", "pk"))
+    now = timezone.now()
+    orders = [
+        DraftOrder(
+            organization_id=ways[n % len(ways)],
+            customer_id=customers[ways[n % len(ways)]],
+            external_order_number=uuid4().hex[:12],
+            approved_at=now,
+            **_APPROVED,
+        )
+        for n in range(1, count + 1)
+    ]
+    DraftOrder.objects.bulk_create(orders)
+    DraftOrderLine.objects.bulk_create(
+        DraftOrderLine(order=order, **{**_LINE, "line_no": n}) for order in orders for n in range(1, lines + 1)
+    )
 
 
 @transaction.atomic
@@ -100,6 +126,15 @@ def tidy_up() -> None:
         cursor.execute("CHECKPOINT")
 
 
+_APPROVED: dict[str, Any] = {"currency": "EUR", "status": OrderStatus.APPROVED, "created_by": "bench"}
+_LINE: dict[str, Any] = {
+    "line_no": 1,
+    "internal_sku": "42",
+    "qty": 10,
+    "uom": "ST",
+    "unit_price": "9.80",
+    "description": "Chang",
+}
 _owned = {"organization_id": "organization_id", "connection_id": "connection_id"}
 
 
@@ -112,12 +147,16 @@ def _begin(connections: Sequence[ERPConnection], count: int) -> None:
 
 
 def _add_orders(status: OrderStatus, lines: int) -> None:
-    order = DraftOrder(currency="EUR", status=status, approved_at=timezone.now(), created_by="bench")
+    order = DraftOrder(**{**_APPROVED, "status": status}, approved_at=timezone.now())
     number = "right(order_id::text, 12)"
     of_organization = {"organization_id": "organization_id", "customer_id": "customer_id", "created_at": "created_at"}
     _insert(order, id="order_id", external_order_number=number, **of_organization)
-    line = DraftOrderLine(line_no=1, internal_sku="42", qty=10, uom="ST", unit_price="9.80", description="Chang")
-    _insert(line, f"fresh CROSS JOIN generate_series(1, {lines}) AS number", order_id="order_id", line_no="number")
+    _insert(
+        DraftOrderLine(**_LINE),
+        f"fresh CROSS JOIN generate_series(1, {lines}) AS number",
+        order_id="order_id",
+        line_no="number",
+    )
 
 
 def _insert(like: Model, source: str = "fresh", **expressions: str) -> None:

@@ -39,12 +39,16 @@ class Visit:
             self.troubles.append(message.text)
 
 
-def visit(browser: Browser, url: str, person: User) -> Visit:
+def visit(browser: Browser, url: str, person: User, *, locale: str = "en-US") -> Visit:
     """Logged in, wide and light."""
     client = Client()
     client.force_login(person)
     context = browser.new_context(
-        base_url=url, viewport={"width": WIDE, "height": HEIGHT}, color_scheme="light", reduced_motion="reduce"
+        base_url=url,
+        viewport={"width": WIDE, "height": HEIGHT},
+        color_scheme="light",
+        reduced_motion="reduce",
+        locale=locale,
     )
     context.add_cookies([{"name": name, "value": cookie.value, "url": url} for name, cookie in client.cookies.items()])
     visited = Visit(page=context.new_page(), host=urlsplit(url).netloc)

@@ -90,3 +90,7 @@ def target_of(server: SFTPServer, **changes: Any) -> SFTPTarget:
         "allowed_networks": LOOPBACK,
     }
     return SFTPTarget(**fields | changes)
+
+
+# Their tests run where the packages are installed.
+collect_ignore_glob = ["*_package"]

@@ -132,7 +132,11 @@ def test_an_unknown_connector_type_is_told(client: Client, wrong: str) -> None:
     ("change", "field", "error"),
     [
         ({"config_export_path": ""}, "config_export_path", "This field is required."),
-        ({"config_mode": "sftp", "config_port": "ssh"}, "config_port", "Enter a whole number."),
+        (
+            {"config_mode": "sftp", "config_port": "ssh"},
+            "config_port",
+            "is not a number. Write it as 1234.50 or 1234,50.",
+        ),
         ({"config_mode": "sftp", "config_port": "70000"}, "config_port", "less than or equal to 65535"),
         ({"config_mode": "ftp"}, "config_mode", "Select a valid choice."),
         ({"config_mode": "sftp", "config_username": "erp", "config_password": "x"}, "config_host", "needs it."),
@@ -503,3 +507,13 @@ def test_the_page_tells_who_changed_what(sftp: ERPConnection, organization: Orga
         assert "edit connection" in found
         assert "→" not in found
     assert "→ out" not in page
+
+
+def test_a_superusers_form_moves_no_connection_to_another_organization(
+    sftp: ERPConnection, organization: Organization
+) -> None:
+    """S1, S2: its secrets are encrypted for the row and its organization."""
+    globex = Organization.objects.create(name="Globex", slug="globex")
+    save(log_in_superuser(), sftp, sftp_form(name="Renamed", organization=globex.pk))
+    assert (sftp.name, sftp.organization) == ("Renamed", organization)
+    assert sftp.stored_config()["password"] == CANARIES["password"]

@@ -124,6 +124,20 @@ def test_a_file_that_the_erp_took_already_is_never_sent_again(
     assert names(folder / "in") == []
 
 
+def test_a_missing_file_that_another_worker_may_have_removed_needs_a_person(
+    pending: ERPExport, content: bytes, folder: Path, connection: ERPConnection
+) -> None:
+    """F31: staged by a version whose temporary names all workers shared."""
+    journaled(pending, folder, content)
+    ERPExport.objects.update(staged_path=f"file://{folder}/in/{pending.filename}.tmp")
+    delivery.drain(connection.pk)
+    pending.refresh_from_db()
+    assert (pending.status, pending.undecided_since is None) == ("PENDING", False)
+    assert "earlier version" in pending.error_message
+    delivery.drain(connection.pk)
+    assert names(folder / "in") == []
+
+
 def test_somebody_elses_file_under_the_final_name_is_left_alone(
     pending: ERPExport, content: bytes, folder: Path, connection: ERPConnection
 ) -> None:
@@ -154,7 +168,7 @@ def test_a_file_staged_in_another_place_needs_a_person(
     ERPExport.objects.update(staged_path="sftp://erp@old.example:22/in/x.json.tmp")
     delivery.drain(connection.pk)
     pending.refresh_from_db()
-    assert pending.status == "FAILED"
+    assert (pending.status, pending.undecided_since is None) == ("PENDING", False)
     assert "sftp://erp@old.example:22" in pending.error_message
     assert names(folder / "in") == []
 
@@ -169,7 +183,7 @@ def test_an_order_that_changed_after_staging_needs_a_person(
     customer.save()
     delivery.drain(connection.pk)
     pending.refresh_from_db()
-    assert pending.status == "FAILED"
+    assert (pending.status, pending.undecided_since is None) == ("PENDING", False)
     assert "changed since" in pending.error_message
 
 

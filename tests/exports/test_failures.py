@@ -21,6 +21,7 @@ from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
+from tests.admin_forms import forms_of
 from tests.exports.conftest import Push
 from tests.tenants import log_in, page_url
 
@@ -44,7 +45,9 @@ def fail(push: Push) -> Fail:
 
 
 def form_of(export: ERPExport) -> dict[str, str]:
-    return {"connection": str(export.connection_id), "cause": export.cause, "code": export.error_code}
+    """As of now, with one export shown."""
+    group = {"connection": str(export.connection_id), "cause": export.cause, "code": export.error_code}
+    return {**group, "as_of": timezone.now().isoformat(), "shown": "1"}
 
 
 def asked(organization: Organization, export: ERPExport) -> BulkJob:
@@ -175,3 +178,45 @@ def test_a_post_needs_its_token_and_a_person(organization: Organization, fail: F
 def test_a_link_that_is_none_leads_to_the_dashboard(organization: Organization, broken: dict[str, str]) -> None:
     answer = log_in(organization, Role.OPS).get(reverse("retry_failures"), broken)
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_what_failed_after_the_page_was_shown_is_not_retried(organization: Organization, fail: Fail) -> None:
+    first = fail()
+    client = log_in(organization, Role.OPS)
+    page = client.get(reverse("retry_failures"), form_of(first)).content.decode()
+    [form] = [form for form in forms_of(page) if "as_of" in form.fields]
+    fail()
+    client.post(reverse("retry_failures"), form.data())
+    assert BulkJob.objects.get().order_ids == [str(first.draft_order_id)]
+
+
+def test_those_that_somebody_else_retried_are_told(organization: Organization, fail: Fail) -> None:
+    first, second = fail(), fail()
+    client = log_in(organization, Role.OPS)
+    page = client.get(reverse("retry_failures"), form_of(first)).content.decode()
+    [form] = [form for form in forms_of(page) if "as_of" in form.fields]
+    DraftOrder.objects.filter(pk=second.draft_order_id).move(OrderStatus.ERROR, OrderStatus.REJECTED)
+    answer = client.post(reverse("retry_failures"), form.data(), follow=True).content.decode()
+    assert "1 of those that you saw are left out" in answer
+    assert BulkJob.objects.get().order_ids == [str(first.draft_order_id)]
+
+
+def test_a_post_that_says_nothing_of_what_was_shown_asks_again(organization: Organization, fail: Fail) -> None:
+    known = form_of(fail())
+    answer = log_in(organization, Role.OPS).post(
+        reverse("retry_failures"), {name: known[name] for name in ("connection", "cause", "code")}
+    )
+    assert "Yes, retry 1" in answer.content.decode()
+    assert not BulkJob.objects.exists()
+
+
+def test_a_group_of_more_than_one_job_takes_is_retried_the_oldest_first(
+    organization: Organization, fail: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST", 2)
+    exports = [fail() for _ in range(3)]
+    job = retried(organization, exports[0])
+    assert (job.total, job.done) == (2, 2)
+    assert [successors(export) for export in exports] == [1, 1, 0]
+    assert retried(organization, exports[2]).done == 1
+    assert successors(*exports) == 3

@@ -173,6 +173,25 @@ def test_a_worker_whose_clock_says_that_the_lease_is_over_stops_before_its_next_
     assert (export.status, names(folder / "in")) == ("SENT", [export.filename])
 
 
+def test_a_document_is_archived_only_once_its_bytes_are_journaled(
+    push: Push, connection: ERPConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F30: a paused worker may store it late, and must not replace what its successor sent."""
+    archived: list[int] = []
+
+    class Counting(LocalDropzone):
+        def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+            archived.append(sum(path.is_file() for path in (tmp_path / "storage").rglob("*")))
+            return super().write(files)
+
+    export = push()
+    monkeypatch.setattr(config, "LocalDropzone", Counting)
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert archived == [0]
+    assert (tmp_path / "storage" / export.storage_key).is_file()
+
+
 def test_a_renewal_that_is_rolled_back_does_not_extend_the_fence(connection: ERPConnection) -> None:
     with lanes.holding(connection.pk, Lane.Kind.DELIVERY) as lease:
         assert lease

@@ -100,3 +100,71 @@ def test_an_unanswered_export_can_be_given_up_and_retried(sent: ERPExport) -> No
     assert push_service.retry(PushRequest(order=sent.draft_order, actor="Eva")).supersedes == sent
     with pytest.raises(PushRefused):
         giving_up.give_up(sent, actor="Eva", reason="again")
+
+
+def fail(export: ERPExport) -> None:
+    ERPExport.objects.filter(pk=export.pk).update(status="FAILED")
+    type(export.draft_order).objects.filter(pk=export.draft_order_id).update(status="ERROR")
+
+
+def test_each_retry_supersedes_the_export_before_it(push: Push, make_order: MakeOrder) -> None:
+    """Of another order's exports it knows nothing."""
+    other = push()
+    fail(other)
+    export = push()
+    chain = [export]
+    for _ in range(3):
+        fail(chain[-1])
+        chain.append(push_service.retry(PushRequest(order=export.draft_order, actor="ops")))
+    assert [each.supersedes for each in chain] == [None, *chain[:-1]]
+    assert len({each.filename for each in chain}) == 4
+    assert list(ERPExport.objects.filter(supersedes=other)) == []
+
+
+def test_an_order_that_was_approved_again_is_pushed_again_and_supersedes_the_export_before(push: Push) -> None:
+    export = push()
+    fail(export)
+    type(export.draft_order).objects.filter(pk=export.draft_order_id).update(status="APPROVED")
+    export.draft_order.refresh_from_db()
+    again = push(export.draft_order)
+    assert again.supersedes == export
+    assert AuditEntry.objects.latest("id").action == "retry push"
+
+
+def test_giving_up_is_on_record_with_who_did_it(sent: ERPExport, push: Push) -> None:
+    other = push()
+    giving_up.give_up(sent, actor="Eva", reason="the ERP has lost it")
+    entry = AuditEntry.objects.get(action="give up export")
+    assert (entry.actor, entry.subject_id, entry.organization) == ("Eva", str(sent.pk), sent.organization)
+    event = sent.events.get(kind="GIVEN_UP")
+    assert (event.actor, event.message) == ("Eva", sent.error_message)
+    assert (sent.cause, sent.settled_at is None) == ("GIVEN_UP", False)
+    other.refresh_from_db()
+    other.draft_order.refresh_from_db()
+    assert (other.status, other.draft_order.status) == ("PENDING", OrderStatus.PUSHING)
+
+
+def test_an_export_that_is_not_sent_yet_is_not_given_up(push: Push) -> None:
+    export = push()
+    with pytest.raises(PushRefused, match="is PENDING") as caught:
+        giving_up.give_up(export, actor="Eva", reason="no patience")
+    assert caught.value.code == "not_sent"
+    export.refresh_from_db()
+    assert export.status == "PENDING"
+    assert not AuditEntry.objects.filter(action="give up export").exists()
+
+
+def test_the_default_connection_is_the_organizations_own(make_order: MakeOrder, connection: ERPConnection) -> None:
+    """S1."""
+    other = Organization.objects.create(name="Other", slug="other")
+    with pytest.raises(PushRefused) as caught:
+        push_service.push(PushRequest(order=make_order(tenant=other), actor="ops"))
+    assert caught.value.code == "no_connection"
+
+
+def test_a_key_of_one_order_is_not_another_ones(push: Push, make_order: MakeOrder) -> None:
+    """S11."""
+    first, second = push(make_order(), idempotency_key="k"), push(make_order(), idempotency_key="k")
+    assert first.pk != second.pk
+    assert push(first.draft_order, idempotency_key="k").pk == first.pk
+    assert push(second.draft_order, idempotency_key="k").pk == second.pk

@@ -1,5 +1,6 @@
 """A wake-up is one message; none of them may be lost on a lane that is held."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from exports.push_service import PushRequest
 from orderflow.celery import app
 from orderflow.orders.models import DraftOrder
 from tests.conftest import MakeOrder
+from tests.exports.conftest import Push
 
 KINDS = (Lane.Kind.DELIVERY, Lane.Kind.ACKS)
 
@@ -114,3 +116,37 @@ def test_a_lane_that_nobody_woke_meanwhile_is_left_asleep(
         pass
     assert count(messages) == 0
     assert wake_ups.wake(connection.pk, kind)
+
+
+def test_a_wake_up_that_arrives_as_the_holder_leaves_gets_the_lane(
+    connection: ERPConnection, push: Push, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or its work would wait for the sweep: the holder has looked for the last time, and nobody tells it any more."""
+    export = push()
+    take, holder = lanes._take, ExitStack()
+    holder.enter_context(lanes.holding(connection.pk, Lane.Kind.DELIVERY))
+
+    def take_as_the_holder_leaves(lane: Lane) -> lanes.Lease | None:
+        lease = take(lane)
+        holder.close()
+        return lease
+
+    monkeypatch.setattr(lanes, "_take", take_as_the_holder_leaves)
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert export.status == "SENT"
+
+
+def test_a_wake_up_that_the_broker_did_not_take_leaves_other_lanes_awake(
+    connection: ERPConnection, messages: Path
+) -> None:
+    """F22."""
+    for kind in KINDS:
+        assert wake_ups.wake(connection.pk, kind)
+    Lane.objects.filter(kind=Lane.Kind.ACKS).update(awake_since=None)
+    broker = messages.parent
+    broker.rename(broker.with_name("away"))
+    broker.write_text("no folder")
+    assert not wake_ups.wake(connection.pk, Lane.Kind.ACKS)
+    assert Lane.objects.get(kind=Lane.Kind.DELIVERY).awake_since is not None
+    assert Lane.objects.get(kind=Lane.Kind.ACKS).awake_since is None

@@ -1,6 +1,7 @@
 import logging
 import os
 import pickle
+import signal
 import stat
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from kombu import Connection, Consumer, Queue
 from kombu.exceptions import OperationalError
 
 from orderflow import broker
+from tests.bench.processes import family
 from tests.orderflow.broker_app import note
 
 broker.register()
@@ -281,9 +283,8 @@ def test_a_task_for_a_broker_whose_folder_cannot_be_made_fails_with_an_error_tha
     assert url.removeprefix("embedded://") in str(failure.value)
 
 
-def test_the_transport_promises_no_fanout_and_no_event_loop(connection: Connection) -> None:
+def test_the_transport_promises_no_fanout(connection: Connection) -> None:
     assert "fanout" not in connection.transport.implements.exchange_type
-    assert not connection.transport.implements.asynchronous
 
 
 def test_a_consumer_with_a_long_queue_before_it_is_quick(
@@ -330,6 +331,79 @@ def test_a_celery_worker_runs_every_task_once_and_starts_an_idle_one_at_once(
     assert waiting(tmp_path / "broker", "celery") == []
     record_property("idle to started, ms", [round(delay * 1000) for delay in delays])
     assert median(delays) < 1
+
+
+@pytest.mark.parametrize("recycled", [(), ("--max-tasks-per-child", "3")], ids=["long-lived", "recycled"])
+def test_a_killed_child_never_blocks_its_siblings(
+    recycled: tuple[str, ...], tmp_path: Path, url: str, connection: Connection
+) -> None:
+    """F33: an idle child waits for work; what it holds while it waits must not outlive it."""
+    out = tmp_path / "out"
+    with worker(url, "--pool", "prefork", "--concurrency", "3", *recycled) as running:
+        for number in range(6):
+            until(lambda: len(family(running.pid)) > 3, "all children")
+            until_heard(connection, out, f"before-{number}")
+            for child in family(running.pid)[1:][: 1 + number % 3]:
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            until_heard(connection, out, f"after-{number}")
+        running.terminate()
+        assert running.wait(20) == 0
+
+
+def test_a_child_killed_for_its_time_limit_never_blocks_its_siblings(
+    tmp_path: Path, url: str, connection: Connection
+) -> None:
+    """F33: the worker itself kills a child whose task takes too long."""
+    out = tmp_path / "out"
+    with worker(url, "--pool", "prefork", "--concurrency", "2", "--time-limit", "1"):
+        until_heard(connection, out, "before")
+        for number in range(4):
+            for _ in range(2):
+                send(connection, str(out), "too long", 60)
+            until_heard(connection, out, f"after-{number}")
+    assert not [line for line in lines(out) if "too long" in line]
+
+
+def test_the_children_of_a_killed_worker_end_with_it(tmp_path: Path, url: str, connection: Connection) -> None:
+    """F33: a child that lived on would hold leases, and work without anyone to hear of it."""
+    out = tmp_path / "out"
+    with worker(url, "--pool", "prefork", "--concurrency", "2") as running:
+        until_heard(connection, out, "before")
+        children = family(running.pid)[1:]
+        assert len(children) == 2
+        running.kill()
+        until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "the children's end")
+
+
+def test_a_worker_beside_one_that_is_killed_takes_every_message(
+    tmp_path: Path, url: str, connection: Connection
+) -> None:
+    """F33: what the killed one had fetched may be lost, and nothing that is sent later."""
+    doomed, out = tmp_path / "doomed", tmp_path / "out"
+    with (
+        worker(url, "--pool", "prefork", "--concurrency", "2", "--hostname", "one@%h") as one,
+        worker(url, "--pool", "threads", "--concurrency", "2", "--hostname", "two@%h"),
+    ):
+        until(lambda: len(family(one.pid)) > 2, "all children")
+        for number in range(20):
+            send(connection, str(doomed), str(number), 0.2)
+        until_lines(4, doomed)
+        one.kill()
+        for number in range(20):
+            send(connection, str(out), str(number))
+        until_lines(20, out)
+    assert sorted((line.split()[0] for line in lines(out)), key=int) == [str(number) for number in range(20)]
+
+
+def until_heard(connection: Connection, out: Path, text: str) -> None:
+    """Until a task runs. A killed child takes at most the task along that it was given, so another one is sent."""
+    end, sent = time.monotonic() + 20, 0
+    while not any(line.startswith(f"{text} ") for line in lines(out)):
+        assert time.monotonic() < end, f"{sent} tasks were sent and none ran: the worker is deaf"
+        send(connection, str(out), text)
+        sent += 1
+        time.sleep(0.3)
 
 
 def test_a_worker_that_stops_warmly_puts_back_what_it_had_not_started(

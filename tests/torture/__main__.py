@@ -1,5 +1,5 @@
-"""`python -m tests.torture [names…] [--quick] [--seed N]`: break what can break, count what became of the orders, and
-keep it in docs/. Ends with 1 when a bar is not met, with 77 when a server is not installed."""
+"""`python -m tests.torture [names…] [--database sqlite] [--quick] [--seed N]`: break what can break, count what became of
+the orders, and keep it in docs/. Ends with 1 when a bar is not met, with 77 when a server is not installed."""
 
 import argparse
 import json
@@ -16,10 +16,12 @@ from tests.bench.bench import ROOT
 from tests.bench.report import Report, restored
 from tests.bench.results import Bar, Result
 from tests.torture.trial import MISSING
-from tests.torture.trials import NAMES
+from tests.torture.trials import DATABASES, NAMES, RUNS, kept_as
 
 DOCS = ROOT / "docs"
-RELIABILITY = Report(page=DOCS / "reliability.md", kept=DOCS / "reliability.json", names=NAMES)
+RELIABILITY = Report(
+    page=DOCS / "reliability.md", kept=DOCS / "reliability.json", names=[kept_as(*run) for run in RUNS]
+)
 ENDS_WITHIN_S = 7200
 STOPS_WITHIN_S = 30
 
@@ -29,29 +31,42 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="name", help=f"some of: {', '.join(NAMES)}; none: all")
     parser.add_argument("--quick", action="store_true", help="a small form of each, to see that it holds; not kept")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="what chance is drawn from")
+    parser.add_argument(
+        "--database",
+        choices=DATABASES,
+        help="only trials on this database with its broker, Redis or the embedded one; none: on each that they run on",
+    )
     options = parser.parse_args()
     if unknown := sorted(set(options.names) - set(NAMES)):
         parser.error(f"there is no trial {unknown[0]}; there are {', '.join(NAMES)}")
     # Asked to end, it ends its trial too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     results = {}
-    for name in options.names or NAMES:
-        started = time.monotonic()
-        results[name] = _run(name, quick=options.quick, seed=options.seed)
-        report.show(name, results[name], time.monotonic() - started)
+    for name, database in _chosen(options):
+        started, kept = time.monotonic(), kept_as(name, database)
+        results[kept] = _run(name, database, quick=options.quick, seed=options.seed)
+        report.show(kept, results[kept], time.monotonic() - started)
         if not options.quick:
-            again = f'make torture ARGS="{name} --seed {options.seed}"'
-            RELIABILITY.keep(name, results[name], again=again)
+            again = f'make torture ARGS="{name} --database {database} --seed {options.seed}"'
+            RELIABILITY.keep(kept, results[kept], again=again)
     report.show_bars(results)
     sys.exit(not all(bar.met for result in results.values() for bar in result.bars))
 
 
-def _run(name: str, *, quick: bool, seed: int) -> Result:
+def _chosen(options: argparse.Namespace) -> list[tuple[str, str]]:
+    return [
+        (name, database)
+        for name, database in RUNS
+        if name in (options.names or NAMES) and database == (options.database or database)
+    ]
+
+
+def _run(name: str, database: str, *, quick: bool, seed: int) -> Result:
     """In a process of its own, since every trial has its own settings. One that breaks is one that did not hold."""
     with tempfile.TemporaryDirectory(prefix="orderflow-torture-") as folder:
         written = Path(folder) / "result.json"
         command = [sys.executable, "-m", "tests.torture.trial", name, str(written), "--seed", str(seed)]
-        code = _code(command + ["--quick"] * quick)
+        code = _code([*command, "--database", database, *["--quick"] * quick])
         if code == MISSING:
             sys.exit(MISSING)
         if code == 0:

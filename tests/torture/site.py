@@ -1,10 +1,11 @@
-"""The whole product over OpenSSH, PostgreSQL and Redis: web, workers and beat as processes, orders that may be pushed,
-an ERP at the other end, and somebody who pushes over HTTP."""
+"""The whole product over OpenSSH, with PostgreSQL and Redis or with SQLite and the embedded broker: web, workers and beat
+as processes, orders that may be pushed, an ERP at the other end, and somebody who pushes over HTTP."""
 
 import http.client
+import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -87,8 +88,8 @@ class Site:
 
 
 @contextmanager
-def site(torture: Torture, count: int) -> Iterator[Site]:
-    """`count` orders; every process is up."""
+def site(torture: Torture, count: int, pools: Mapping[str, str] | None = None) -> Iterator[Site]:
+    """`count` orders; every process is up. `pools` has the pools of workers other than prefork."""
     with ExitStack() as stack:
         sshd = stack.enter_context(openssh_server(torture.folder / "sshd"))
         bench = Bench(quick=torture.quick, folder=torture.folder, sshd=sshd)
@@ -96,7 +97,9 @@ def site(torture: Torture, count: int) -> Iterator[Site]:
         rows.add_approved(connections, count)
         _, token = tenants.somebody(connections[0].organization)
         settings = dict.fromkeys(("RATE_PUSH", "RATE_PUSH_ORGANIZATION"), "1000000/min")
-        installation = Installation(folder=torture.folder / "site", settings=settings, token=token)
+        # Where SQLite and the embedded broker are, for this process and for those that it starts.
+        settings["DATA_DIR"] = os.environ["DATA_DIR"]
+        installation = Installation(folder=torture.folder / "site", settings=settings, token=token, pools=pools or {})
         installation.folder.mkdir()
         stack.callback(installation.stop)
         for name in ("web", *WORKERS, "beat"):

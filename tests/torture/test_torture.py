@@ -7,7 +7,7 @@ import pytest
 
 from tests.bench.bench import ROOT
 from tests.torture.trial import MISSING
-from tests.torture.trials import NAMES
+from tests.torture.trials import NAMES, RUNS
 
 ENDS_WITHIN_S = 150
 
@@ -24,9 +24,9 @@ def _torture(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.CompletedProcess(command, process.returncode, output)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_bar_is_met(name: str) -> None:
-    done = _torture(name, "--quick")
+@pytest.mark.parametrize(("name", "database"), RUNS)
+def test_every_bar_is_met(name: str, database: str) -> None:
+    done = _torture(name, "--database", database, "--quick")
     if done.returncode == MISSING:
         pytest.skip(done.stdout)
     assert done.returncode == 0, done.stdout

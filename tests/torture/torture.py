@@ -25,12 +25,17 @@ class Servers:
 
 @dataclass(frozen=True, kw_only=True)
 class Torture:
-    """`servers` only for the trials that are named in `ON_SERVERS`."""
+    """`servers` are None on SQLite with the embedded broker."""
 
     quick: bool
     seed: int
     folder: Path
     servers: Servers | None = None
+
+    @property
+    def setup(self) -> str:
+        """For people: which database and broker the trial uses."""
+        return "PostgreSQL, Redis" if self.servers else "SQLite, the embedded broker"
 
     def size(self, full: int, quick: int) -> int:
         return quick if self.quick else full

@@ -1,4 +1,5 @@
-"""`python -m tests.torture.trial name result.json --seed N [--quick]`: one trial, in a process of its own."""
+"""`python -m tests.torture.trial name result.json --seed N [--quick] [--database sqlite]`: one trial, in a process of
+its own."""
 
 import argparse
 import importlib
@@ -12,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from tests.torture.torture import torture
-from tests.torture.trials import NAMES, ON_SERVERS
+from tests.torture.trials import DATABASES, NAMES, SERVERS, databases_of
 
 # Of the process: a server that the trial needs is not installed.
 MISSING = 77
@@ -24,11 +25,13 @@ def main() -> None:
     parser.add_argument("result", type=Path)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--database", choices=DATABASES, help="with its broker; none: the trial's first")
     options = parser.parse_args()
+    on_servers = (options.database or databases_of(options.name)[0]) == SERVERS
     # Asked to end, it ends its servers too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        with torture(quick=options.quick, seed=options.seed, on_servers=options.name in ON_SERVERS) as place:
+        with torture(quick=options.quick, seed=options.seed, on_servers=on_servers) as place:
             # It may import models, so that it is read here, behind Django's setup.
             module: ModuleType = importlib.import_module(f"tests.torture.trials.{options.name}")
             options.result.write_text(json.dumps(asdict(module.run(place))))

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import track
 
+from connectors.exceptions import ConfigError
 from connectors.lookup import UnknownConnection, connection_named
 from connectors.models import ERPConnection
 from exports import push_service
@@ -53,8 +54,9 @@ class Command(BaseCommand):
         for order in track(orders, "Pushing", console=Console(stderr=True), transient=True):
             try:
                 push_service.push(PushRequest(order=order, actor=user, connection=connection))
-            except PushRefused as error:
-                refusals.append({"order": str(order), "code": error.code, "reason": str(error)})
+            except (PushRefused, ConfigError) as error:
+                code = error.code if isinstance(error, PushRefused) else "connector_unusable"
+                refusals.append({"order": str(order), "code": code, "reason": str(error)})
                 self.stderr.write(str(error))
         return refusals
 

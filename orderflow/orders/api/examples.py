@@ -25,6 +25,7 @@ READY = {
     "id": ORDER_ID,
     "status": "READY",
     "blocking_reasons": [],
+    "remarks": [],
     **HEADER,
     "customer": CUSTOMER,
     "lines": [LINE],

@@ -1,9 +1,9 @@
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django_filters import CharFilter, MultipleChoiceFilter, UUIDFilter
+from django_filters import CharFilter, UUIDFilter
 
-from orderflow.api.filters import CreatedFilter
+from orderflow.api.filters import AnyOf, CreatedFilter
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.scope import User, scoped
@@ -12,11 +12,10 @@ from orderflow.tenancy.scope import User, scoped
 class DraftOrderFilter(CreatedFilter):
     """`status` may be repeated; `customer` is the customer's id."""
 
-    # DISTINCT would sort all of an organization's rows for one page.
-    status = MultipleChoiceFilter(choices=OrderStatus.choices, distinct=False)
+    status = AnyOf(choices=OrderStatus.choices)
     customer = UUIDFilter(field_name="customer_id")
-    erp_customer_number = CharFilter(method="of_customer")
-    external_order_number = CharFilter()
+    erp_customer_number = CharFilter(max_length=60, method="of_customer")
+    external_order_number = CharFilter(max_length=80)
 
     def of_customer(self, orders: QuerySet[DraftOrder], name: str, value: str) -> QuerySet[DraftOrder]:  # noqa: ARG002
         return orders.filter(customer_id__in=customers_numbered(value, self.request.user))

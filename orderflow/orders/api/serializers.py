@@ -1,16 +1,17 @@
 """Draft orders in JSON."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from orderflow.api.fields import ExactNumber, Id, OptionalText
+from orderflow.api.fields import ExactNumber, Id, Identifier, OptionalIdentifier, OptionalText, WholeNumber
 from orderflow.api.strict_input import StrictSerializer
 from orderflow.orders.api import examples
 from orderflow.orders.editing import CustomerReference
 from orderflow.orders.models import Customer, DraftOrder, currency_code
-from orderflow.orders.ready_check import blocking_reasons
+from orderflow.orders.ready_check import BlockingReason, Remark, blocking_reasons, remarks
 
 MAX_LINES = 10_000
 
@@ -26,7 +27,7 @@ class CustomerReferenceSerializer(StrictSerializer):
     customer stays as it is."""
 
     id = Id(required=False)
-    erp_customer_number = serializers.CharField(required=False, max_length=60)
+    erp_customer_number = Identifier(required=False, max_length=60)
     name = serializers.CharField(required=False, max_length=200)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -38,13 +39,13 @@ class CustomerReferenceSerializer(StrictSerializer):
 class LineSerializer(StrictSerializer):
     """Without `line_no` a line is numbered by its place; without `currency` it has the order's own."""
 
-    line_no = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
-    internal_sku = OptionalText(max_length=80)
+    line_no = WholeNumber(required=False, min_value=1, max_value=2**31 - 1)
+    internal_sku = OptionalIdentifier(max_length=80)
     qty = ExactNumber(max_digits=15, decimal_places=3)
-    uom = OptionalText(max_length=10)
+    uom = OptionalIdentifier(max_length=10)
     unit_price = ExactNumber(max_digits=15, decimal_places=4, required=False)
-    currency = OptionalText(max_length=3, validators=[currency_code])
-    customer_sku_raw = OptionalText(max_length=120)
+    currency = OptionalIdentifier(max_length=3, validators=[currency_code])
+    customer_sku_raw = OptionalIdentifier(max_length=120)
     description = OptionalText(max_length=500)
 
 
@@ -55,8 +56,12 @@ class BlockingReasonSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class RemarkSerializer(BlockingReasonSerializer):
+    """Unusual, but no obstacle: such as a unit price of 0."""
+
+
 class SourceDocumentSerializer(StrictSerializer):
-    document_id = OptionalText(source="source_document_id", max_length=120)
+    document_id = OptionalIdentifier(source="source_document_id", max_length=120)
     file_name = OptionalText(source="source_file_name", max_length=255)
     sha256 = OptionalText(source="source_sha256", max_length=64)
 
@@ -74,6 +79,7 @@ class DraftOrderSerializer(serializers.ModelSerializer[DraftOrder]):
     erp_order_id = OptionalText()
     error_message = OptionalText()
     blocking_reasons = serializers.SerializerMethodField()
+    remarks = serializers.SerializerMethodField()
 
     class Meta:
         model = DraftOrder
@@ -81,6 +87,7 @@ class DraftOrderSerializer(serializers.ModelSerializer[DraftOrder]):
             "id",
             "status",
             "blocking_reasons",
+            "remarks",
             "external_order_number",
             "customer",
             "order_date",
@@ -101,17 +108,21 @@ class DraftOrderSerializer(serializers.ModelSerializer[DraftOrder]):
 
     @extend_schema_field(BlockingReasonSerializer(many=True))
     def get_blocking_reasons(self, order: DraftOrder) -> list[dict[str, str]]:
-        return [{"pointer": f"/{reason.field}", "message": reason.message} for reason in blocking_reasons(order)]
+        return _pointed(blocking_reasons(order))
+
+    @extend_schema_field(RemarkSerializer(many=True))
+    def get_remarks(self, order: DraftOrder) -> list[dict[str, str]]:
+        return _pointed(remarks(order))
 
 
 @extend_schema_serializer(examples=examples.ENTERED)
 class DraftOrderWriteSerializer(StrictSerializer):
     """What a person or a program enters. `lines`, where given, are all of the order's lines."""
 
-    external_order_number = OptionalText(max_length=80)
+    external_order_number = OptionalIdentifier(max_length=80)
     customer = CustomerReferenceSerializer(required=False, allow_null=True)
     order_date = serializers.DateField(required=False, allow_null=True)
-    currency = OptionalText(max_length=3, validators=[currency_code])
+    currency = OptionalIdentifier(max_length=3, validators=[currency_code])
     requested_delivery_date = serializers.DateField(required=False, allow_null=True)
     notes = OptionalText(max_length=4000)
     lines = LineSerializer(many=True, required=False, max_length=MAX_LINES)  # type: ignore[call-arg]  # the list's
@@ -127,6 +138,10 @@ class DraftOrderWriteSerializer(StrictSerializer):
         if any(errors):
             raise serializers.ValidationError(errors)
         return numbered
+
+
+def _pointed(findings: Iterable[BlockingReason | Remark]) -> list[dict[str, str]]:
+    return [{"pointer": f"/{finding.field}", "message": finding.message} for finding in findings]
 
 
 def _repeated(line_no: int, seen: set[int]) -> dict[str, str]:

@@ -12,9 +12,12 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
+from orderflow.api.bodies import entered
 from orderflow.api.etags import ETAG, IF_MATCH, IF_NONE_MATCH, etag_of, is_known, require_match
 from orderflow.api.idempotency import IDEMPOTENCY_KEY, OF_KEYS, once
+from orderflow.api.problem_codes import WITH_A_BODY
 from orderflow.api.scope import require_organization
+from orderflow.api.strict_input import StrictSerializer
 from orderflow.orders import approval, editing
 from orderflow.orders.api.as_seen import as_seen
 from orderflow.orders.api.filters import DraftOrderFilter
@@ -34,7 +37,7 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
     queryset = DraftOrder.objects.select_related("customer").prefetch_related("lines")
     serializer_class = DraftOrderSerializer
     filterset_class = DraftOrderFilter
-    lookup_value_converter = "uuid"
+    lookup_value_converter = "any_case_uuid"
     needs = {
         "list": Action.READ,
         "retrieve": Action.READ,
@@ -44,9 +47,9 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
     }
     problems = {
         "retrieve": ["changed_meanwhile"],
-        "create": [*OF_KEYS, "no_organization", "duplicate_order_number"],
-        "partial_update": ["changed_meanwhile", "wrong_status", "duplicate_order_number"],
-        "approve": ["changed_meanwhile", "not_ready", "wrong_status"],
+        "create": [*OF_KEYS, "body_required", "no_organization", "duplicate_order_number"],
+        "partial_update": ["body_required", "changed_meanwhile", "wrong_status", "duplicate_order_number"],
+        "approve": [*WITH_A_BODY, "changed_meanwhile", "not_ready", "wrong_status"],
     }
 
     def get_queryset(self) -> QuerySet[DraftOrder]:
@@ -77,9 +80,9 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
     @extend_schema(request=DraftOrderWriteSerializer, responses=DraftOrderSerializer, parameters=[ETAG, IF_MATCH])
     def partial_update(self, request: Request, **_: Any) -> Response:
         """Sets what the body names; `lines` replaces all lines. Editing an APPROVED order takes the approval back."""
-        order, entered = self.get_object(), self._entered(request)
+        order, values = self.get_object(), self._entered(request)
         with as_seen(request, order):
-            order = editing.edit(order, entered, actor=request.user.get_username())
+            order = editing.edit(order, values, actor=request.user.get_username())
         return self._shown(order)
 
     @extend_schema(request=None, responses=ApprovalSerializer, parameters=[ETAG, IF_MATCH])
@@ -87,6 +90,7 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
     def approve(self, request: Request, **_: Any) -> Response:
         """READY becomes APPROVED, and may be pushed. The ETag is that of the order, approved."""
         order = self.get_object()
+        entered(request, StrictSerializer, optional=True)
         with as_seen(request, order):
             order = approval.approve(order, request.user.get_username())
         etag = etag_of(self.get_serializer(order).data)
@@ -99,7 +103,5 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
         return Response(data, status=status, headers={"ETag": etag_of(data), **(headers or {})})
 
     def _entered(self, request: Request) -> dict[str, Any]:
-        serializer = DraftOrderWriteSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        entered: dict[str, Any] = serializer.validated_data
-        return entered
+        values: dict[str, Any] = entered(request, DraftOrderWriteSerializer).validated_data
+        return values

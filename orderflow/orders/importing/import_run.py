@@ -13,28 +13,35 @@ BATCH_SIZE = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportSummary:
-    imported: int
-    already_there: int
-    ready: int
+    written: Written
     bad: list[BadRow]
 
     @property
     def needs_review(self) -> int:
-        return self.imported - self.ready
+        return self.written.imported - self.written.ready
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the file is stored as it is."""
+        return not self.bad and not self.written.differing
 
 
 def import_orders(
-    source: Source, organization: Organization, actor: str, *, on_progress: Callable[[int], None] = lambda _: None
+    source: Source,
+    organization: Organization,
+    actor: str,
+    *,
+    update: bool = False,
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> ImportSummary:
-    """Safe to repeat. `on_progress` hears after each batch how many orders are dealt with."""
+    """Safe to repeat, also after a run that was killed. `update` as in `write_batch`; `on_progress` hears after each
+    batch how many orders are dealt with."""
     written = Written()
     for start in range(0, len(source.orders), BATCH_SIZE):
         batch = source.orders[start : start + BATCH_SIZE]
-        written += write_batch(batch, organization, actor)
+        written += write_batch(batch, organization, actor, update=update)
         on_progress(start + len(batch))
-    summary = ImportSummary(
-        imported=written.imported, already_there=written.already_there, ready=written.ready, bad=source.bad
-    )
+    summary = ImportSummary(written=written, bad=source.bad)
     _record(summary, source.name, organization, actor)
     return summary
 
@@ -46,7 +53,9 @@ def _record(summary: ImportSummary, source_name: str, organization: Organization
         "import orders",
         organization,
         source=source_name,
-        imported=str(summary.imported),
-        already_there=str(summary.already_there),
+        imported=str(summary.written.imported),
+        already_there=str(summary.written.already_there),
+        updated=str(len(summary.written.updated)),
+        differing=str(len(summary.written.differing)),
         bad=str(len(summary.bad)),
     )

@@ -1,29 +1,78 @@
 """Reads a JSON file of orders: an array of objects in the shape that the API takes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from orderflow.orders.importing.values import BadRow, ParsedOrder, UnusableSource, in_words
+from orderflow.tenancy.written_numbers import NotANumber, read_strict
 
 BOM = b"\xef\xbb\xbf"
 
 
+class _WrittenLine(Struct):
+    """A line's numbers as they are written: an exact decimal would not tell a string from a number."""
+
+    qty: str | int | float | None = None
+    unit_price: str | int | float | None = None
+
+
+class _WrittenOrder(Struct):
+    lines: list[_WrittenLine] = []
+
+
 def read_json_orders(path: Path) -> Iterator[ParsedOrder | BadRow]:
-    """Raises `UnusableSource`."""
+    """An order that is not complete, or not certain, is left out whole. Raises `UnusableSource`."""
     content = path.read_bytes().removeprefix(BOM)
-    first: dict[tuple[str, str], int] = {}
-    for line, element in _elements(content, path.name):
-        try:
-            order = msgspec.json.decode(element, type=ParsedOrder)
-        except msgspec.ValidationError as error:
-            yield BadRow(file=path.name, line=line, reason=in_words(error))
-        except UnicodeDecodeError:
-            yield BadRow(file=path.name, line=line, reason="the order is not UTF-8. Save the file as UTF-8.")
-        else:
-            yield _duplicate(order, path.name, line, first) if order.identity in first else order
-            first.setdefault(order.identity, line)
+    read = [(line, _order(element, path.name, line)) for line, element in _elements(content, path.name)]
+    first: dict[tuple[str, str], tuple[int, ParsedOrder]] = {}
+    for line, order in read:
+        if isinstance(order, ParsedOrder):
+            first.setdefault(order.identity, (line, order))
+    contradicted = {
+        order.identity for _, order in read if isinstance(order, ParsedOrder) and order != first[order.identity][1]
+    }
+    for line, order in read:
+        if isinstance(order, BadRow):
+            yield order
+        elif order is not first[order.identity][1]:
+            yield _repeated(order, path.name, line, *first[order.identity])
+        elif order.identity not in contradicted:
+            yield order
+
+
+def _order(element: bytes, file: str, line: int) -> ParsedOrder | BadRow:
+    try:
+        _require_strict_numbers(element)
+        order = msgspec.json.decode(element, type=ParsedOrder)
+    except msgspec.ValidationError as error:
+        return BadRow(file=file, line=line, reason=in_words(error))
+    except UnicodeDecodeError:
+        return BadRow(file=file, line=line, reason="the order is not UTF-8. Save the file as UTF-8.")
+    except NotANumber as error:
+        return BadRow(file=file, line=line, reason=str(error))
+    if not order.lines:
+        return BadRow(file=file, line=line, reason="the order has no lines. It was left out.")
+    return order
+
+
+def _require_strict_numbers(element: bytes) -> None:
+    """As the API reads them. Raises `NotANumber`."""
+    try:
+        written = msgspec.json.decode(element, type=_WrittenOrder)
+    except msgspec.ValidationError:
+        # Reading the order says why.
+        return
+    for place, line in enumerate(written.lines):
+        for name in ("qty", "unit_price"):
+            value = getattr(line, name)
+            try:
+                if isinstance(value, str):
+                    read_strict(value)
+            except NotANumber as error:
+                raise NotANumber(f"lines[{place}].{name}: {error}") from error
 
 
 def _elements(content: bytes, file: str) -> Iterator[tuple[int, bytes]]:
@@ -40,7 +89,9 @@ def _elements(content: bytes, file: str) -> Iterator[tuple[int, bytes]]:
         yield line, element
 
 
-def _duplicate(order: ParsedOrder, file: str, line: int, first: Mapping[tuple[str, str], int]) -> BadRow:
+def _repeated(order: ParsedOrder, file: str, line: int, first_line: int, first: ParsedOrder) -> BadRow:
     customer, number = order.identity
-    reason = f"order {number!r} of customer {customer!r} is a duplicate of line {first[order.identity]}."
+    relation = "is a duplicate of" if order == first else "differs from"
+    outcome = "" if order == first else " Neither was imported."
+    reason = f"order {number!r} of customer {customer!r} {relation} line {first_line}.{outcome}"
     return BadRow(file=file, line=line, reason=reason)

@@ -11,6 +11,7 @@ from msgspec import ValidationError, convert
 from orderflow.orders.importing.tables import BadValue, Row, read_table
 from orderflow.orders.importing.values import (
     PRICE_PLACES,
+    QTY_PLACES,
     BadRow,
     ParsedLine,
     ParsedOrder,
@@ -26,6 +27,7 @@ COLUMNS = {
 }
 CURRENCY = "EUR"
 UNIT = "ST"
+DISCOUNT_PLACES = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +39,7 @@ class _Catalog:
 
 
 def read_northwind(folder: Path) -> Iterator[ParsedOrder | BadRow]:
-    """An order with a bad line is left out whole. Raises `UnusableSource`."""
+    """An order that is not complete, or not certain, is left out whole. Raises `UnusableSource`."""
     tables = _tables(folder)
     bad: list[BadRow] = []
     catalog = _Catalog(
@@ -60,18 +62,21 @@ def _tables(folder: Path) -> dict[str, list[Row]]:
 
 
 def _unique(rows: Iterable[Row], key: str, bad: list[BadRow]) -> dict[str, Row]:
-    """The good rows by `key`; the first of several stands."""
+    """The good rows by `key`. Of several that are equal the first stands, of several that differ none does."""
     found: dict[str, Row] = {}
+    contradicted: set[str] = set()
     for row in rows:
+        first = found.setdefault(row[key], row) if row[key] and not row.fault else row
         if row.fault:
             bad.append(row.bad(row.fault))
         elif not row[key]:
             bad.append(row.bad(f"{key} is empty."))
-        elif row[key] in found:
-            bad.append(row.bad(f"{key} {row[key]!r} is a duplicate of line {found[row[key]].line}."))
-        else:
-            found[row[key]] = row
-    return found
+        elif first.cells != row.cells:
+            bad.append(row.bad(f"{key} {row[key]!r} differs from line {first.line}. Neither row was used."))
+            contradicted.add(row[key])
+        elif first is not row:
+            bad.append(row.bad(f"{key} {row[key]!r} is a duplicate of line {first.line}."))
+    return {name: row for name, row in found.items() if name not in contradicted}
 
 
 def _names(rows: dict[str, Row], column: str) -> dict[str, str]:
@@ -92,6 +97,8 @@ def _homeless(details: dict[str, list[Row]], known: set[str]) -> Iterator[BadRow
 
 
 def _order(row: Row, details: list[Row], catalog: _Catalog) -> Iterator[ParsedOrder | BadRow]:
+    if not details:
+        yield row.bad(f"order_id {row['order_id']!r} has no row in order_details.csv. The order was left out.")
     lines, bad = _lines(details, catalog)
     yield from bad
     try:
@@ -99,20 +106,18 @@ def _order(row: Row, details: list[Row], catalog: _Catalog) -> Iterator[ParsedOr
     except (BadValue, ValidationError) as error:
         yield row.bad(_reason(error))
         return
-    if not bad:
+    if lines and not bad:
         yield order
 
 
 def _lines(details: list[Row], catalog: _Catalog) -> tuple[list[ParsedLine], list[BadRow]]:
     lines: list[ParsedLine] = []
     bad: list[BadRow] = []
-    seen: dict[str, int] = {}
     for row in details:
         try:
-            lines.append(_line(row, catalog, earlier=seen.get(row["product_id"])))
+            lines.append(_line(row, catalog))
         except (BadValue, ValidationError) as error:
             bad.append(row.bad(f"{_reason(error)} Order {row['order_id']!r} was left out."))
-        seen.setdefault(row["product_id"], row.line)
     return lines, bad
 
 
@@ -120,15 +125,13 @@ def _reason(error: BadValue | ValidationError) -> str:
     return in_words(error) if isinstance(error, ValidationError) else str(error)
 
 
-def _line(row: Row, catalog: _Catalog, *, earlier: int | None) -> ParsedLine:
+def _line(row: Row, catalog: _Catalog) -> ParsedLine:
     if row.fault:
         raise BadValue(row.fault)
-    if earlier is not None:
-        raise BadValue(f"product_id {row['product_id']!r} is a duplicate of line {earlier}.")
     line = {
         "internal_sku": row["product_id"],
         "description": _known(row, "product_id", catalog.products, "products.csv"),
-        "qty": row.as_number("quantity"),
+        "qty": row.as_number("quantity", places=QTY_PLACES),
         "uom": UNIT,
         "unit_price": _discounted_price(row),
     }
@@ -136,7 +139,8 @@ def _line(row: Row, catalog: _Catalog, *, earlier: int | None) -> ParsedLine:
 
 
 def _discounted_price(row: Row) -> Decimal:
-    price, discount = row.as_number("unit_price"), row.as_number("discount")
+    price = row.as_number("unit_price", places=PRICE_PLACES)
+    discount = row.as_number("discount", places=DISCOUNT_PLACES)
     if not 0 <= discount <= 1:
         raise BadValue(f"discount {row['discount']!r} is not between 0 and 1.")
     return (price * (1 - discount)).quantize(Decimal(1).scaleb(-PRICE_PLACES), ROUND_HALF_UP)

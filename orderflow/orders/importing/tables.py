@@ -1,17 +1,20 @@
 """CSV files with a header row, read row by row."""
 
 import csv
-import re
+import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from orderflow.orders.importing.values import BadRow, UnusableSource
+from orderflow.tenancy.identifiers import normalised
+from orderflow.tenancy.written_numbers import NotANumber, read_decimal
 
-# Short enough for the product of two to be exact in the 28 digits of Python's decimals.
-NUMBER = re.compile(r"-?[0-9]{1,11}(\.[0-9]{1,8})?")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 class BadValue(Exception):
@@ -30,10 +33,11 @@ class Row:
     def __getitem__(self, column: str) -> str:
         return self.cells.get(column, "")
 
-    def as_number(self, column: str) -> Decimal:
-        if not NUMBER.fullmatch(self[column]):
-            raise BadValue(f"{column} {self[column]!r} is not a number such as 12.5.")
-        return Decimal(self[column])
+    def as_number(self, column: str, *, places: int) -> Decimal:
+        try:
+            return read_decimal(self[column], places=places)
+        except NotANumber as error:
+            raise BadValue(f"{column} {error}") from error
 
     def as_date(self, column: str) -> date | None:
         """None for an empty cell."""
@@ -48,12 +52,23 @@ class Row:
 
 def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
     """Raises `UnusableSource` where rows cannot be told apart, or one of `columns` is missing."""
+    content = path.read_bytes()
+    if content.startswith(UTF_16):
+        raise UnusableSource(f"{path.name} is UTF-16. Save it as CSV in UTF-8.")
     # What is not UTF-8 comes through as lone surrogates, so that it spoils its own row only.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        numbered = _numbered(file, path.name)
-        _, header = next(numbered, (1, []))
-        _require_columns(header, columns, path.name)
-        return [_row(path.name, line, header, cells) for line, cells in numbered]
+    text = content.decode("utf-8-sig", "surrogateescape")
+    numbered = _numbered(io.StringIO(text, newline=""), path.name)
+    _, header = next(numbered, (1, []))
+    header = [normalised(name) for name in header]
+    _require_columns(header, columns, path.name)
+    rows = [_row(path.name, line, header, cells) for line, cells in numbered]
+    return rows if text.endswith(("\n", "\r")) else _cut_off(rows)
+
+
+def _cut_off(rows: list[Row]) -> list[Row]:
+    """A file that was cut off in a row may have lost digits of its last number."""
+    fault = "the file ends within this row. If the row is complete, add a line break behind it."
+    return [*rows[:-1], *(replace(row, fault=row.fault or fault) for row in rows[-1:])]
 
 
 def _numbered(lines: Iterable[str], file: str) -> Iterator[tuple[int, list[str]]]:
@@ -72,11 +87,23 @@ def _numbered(lines: Iterable[str], file: str) -> Iterator[tuple[int, list[str]]
 def _require_columns(header: list[str], columns: Sequence[str], file: str) -> None:
     missing = [column for column in columns if column not in header]
     if missing:
-        raise UnusableSource(f"{file}, line 1: no column {', '.join(missing)}. The first row must name the columns.")
+        raise UnusableSource(f"{file}, line 1: no column {', '.join(missing)}. {_found(header)}")
+    repeated = [name for name, times in Counter(header).items() if times > 1 and name in columns]
+    if repeated:
+        raise UnusableSource(f"{file}, line 1: column {repeated[0]} occurs more than once. Remove one of them.")
+
+
+def _found(header: list[str]) -> str:
+    if len(header) == 1:
+        for separator, name in SEPARATORS.items():
+            if separator in header[0]:
+                return f"The columns are separated by {name}. Separate them by commas."
+    shown = ", ".join(header[:20]).encode("utf-8", "replace").decode()[:500]
+    return f"Columns found: {shown or 'none'}. The first row must name the columns."
 
 
 def _row(file: str, line: int, header: list[str], cells: list[str]) -> Row:
-    named = dict(zip(header, cells, strict=False))
+    named = dict(zip(header, map(normalised, cells), strict=False))
     return Row(file=file, line=line, cells=named, fault=_fault(cells, expected=len(header)))
 
 

@@ -1,12 +1,17 @@
 """What the readers give to the writer. The types are the schema: JSON orders are decoded straight into them."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
 from msgspec import Meta, Struct, ValidationError
+from msgspec.structs import force_setattr
+
+from orderflow.tenancy.identifiers import NotAnIdentifier, identifier
+from orderflow.tenancy.written_numbers import NotANumber, fitted
 
 MAX_DIGITS = 15
 QTY_PLACES = 3
@@ -25,11 +30,20 @@ class ParsedCustomer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     erp_customer_number: Annotated[str, text(60, min_length=1)]
     name: Annotated[str, text(200, min_length=1)]
 
+    def __post_init__(self) -> None:
+        _normalise(self, "erp_customer_number")
+        _trim(self, "name")
+        _require(self, "erp_customer_number", "name")
+
 
 class ParsedSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     document_id: Annotated[str, text(120)] = ""
     file_name: Annotated[str, text(255)] = ""
     sha256: Annotated[str, text(64)] = ""
+
+    def __post_init__(self) -> None:
+        _normalise(self, "document_id")
+        _trim(self, "file_name", "sha256")
 
 
 class ParsedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,9 +59,11 @@ class ParsedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     description: Annotated[str, text(500)] | None = None
 
     def __post_init__(self) -> None:
+        _normalise(self, "internal_sku", "uom", "currency", "customer_sku_raw")
+        _trim(self, "description")
         _require_currency(self.currency)
-        _require_fitting("qty", self.qty, QTY_PLACES)
-        _require_fitting("unit_price", self.unit_price, PRICE_PLACES)
+        _fit(self, "qty", QTY_PLACES)
+        _fit(self, "unit_price", PRICE_PLACES)
 
 
 class ParsedOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +79,9 @@ class ParsedOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     source_document: ParsedSource | None = None
 
     def __post_init__(self) -> None:
+        _normalise(self, "external_order_number", "currency")
+        _trim(self, "notes")
+        _require(self, "external_order_number")
         _require_currency(self.currency)
         if len({number for number, _ in self.numbered_lines}) < len(self.lines):
             raise ValueError("two lines have the same line_no")
@@ -99,14 +118,39 @@ def in_words(error: ValidationError) -> str:
     return f"{place}: {message}." if place else f"{message}."
 
 
+def _normalise(value: Struct, *names: str) -> None:
+    """Identifiers as API and admin take them. Raises `ValueError`."""
+    for name in names:
+        try:
+            _set(value, name, identifier)
+        except NotAnIdentifier as error:
+            raise ValueError(f"{name}: {str(error).rstrip('.')}") from error
+
+
+def _trim(value: Struct, *names: str) -> None:
+    for name in names:
+        _set(value, name, str.strip)
+
+
+def _set(value: Struct, name: str, rule: Callable[[str], str]) -> None:
+    text = getattr(value, name)
+    if text:
+        force_setattr(value, name, rule(text))
+
+
+def _require(value: Struct, *names: str) -> None:
+    for name in names:
+        if not getattr(value, name):
+            raise ValueError(f"{name} is empty")
+
+
 def _require_currency(code: str) -> None:
     if code and not CURRENCY.fullmatch(code):
         raise ValueError(f"currency {code!r} is not three capital letters such as EUR")
 
 
-def _require_fitting(name: str, value: Decimal, places: int) -> None:
-    whole = MAX_DIGITS - places
-    if not value.is_finite() or abs(value) >= Decimal(10) ** whole or value != round(value, places):
-        raise ValueError(
-            f"{name} {value} is not a number of at most {whole} digits before the point and {places} behind"
-        )
+def _fit(line: "ParsedLine", name: str, places: int) -> None:
+    try:
+        force_setattr(line, name, fitted(getattr(line, name), places=places, digits=MAX_DIGITS))
+    except NotANumber as error:
+        raise ValueError(f"{name} {str(error).rstrip('.')}") from error

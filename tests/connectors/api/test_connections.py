@@ -1,13 +1,17 @@
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from connectors import connection_service
+from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from orderflow.api.throttles import ConnectionTestThrottle
 from orderflow.tenancy.models import AuditEntry, Organization
 from tests.orderflow.api.test_problems import problem
+from tests.threads import another, at_once
 
 CONNECTIONS = "/api/v1/erp-connections/"
 CANARY = "canary-7f3a"
@@ -271,3 +275,51 @@ def test_a_connector_type_describes_its_form(api: APIClient) -> None:
     assert {name for name, field in fields.items() if field["secret"]} == {"password", "private_key", "passphrase"}
     assert (fields["port"]["type"], fields["port"]["default"], fields["port"]["required"]) == ("integer", 22, False)
     assert (fields["atomic_write"]["type"], fields["atomic_write"]["default"]) == ("boolean", True)
+
+
+def test_an_edit_names_the_version_that_it_is_about(api: APIClient) -> None:
+    """By the ETag of the connection, whichever call it came with."""
+    body = created(api)
+    address = f"{CONNECTIONS}{body['id']}/"
+    first = api.get(address)["ETag"]
+    edited = api.patch(address, {"name": "Mine"}, headers={"if-match": first})
+    assert edited.status_code == 200
+    assert edited["ETag"] == api.get(address)["ETag"] != first
+    problem(api.patch(address, {"name": "Theirs"}, headers={"if-match": first}), 412, "changed_meanwhile")
+    problem(api.get(address, headers={"if-match": first}), 412, "changed_meanwhile")
+    assert api.patch(address, {"name": "Theirs"}, headers={"if-match": edited["ETag"]}).status_code == 200
+    assert ERPConnection.objects.get().name == "Theirs"
+    assert api.post(CONNECTIONS, NEW | {"name": "Another"})["ETag"].startswith('"')
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_edits_at_once_are_both_kept(api: APIClient) -> None:
+    """Each of another field of the config."""
+    address = f"{CONNECTIONS}{created(api)['id']}/"
+    for number in range(10):
+        changes = [{"config": {"export_path": f"/in{number}"}}, {"config": {"username": f"erp{number}"}}]
+        answers = at_once(lambda changes=changes: another(api).patch(address, changes.pop()), 2)  # type: ignore[misc]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        config = ERPConnection.objects.get().stored_config()
+        assert (config["export_path"], config["username"]) == (f"/in{number}", f"erp{number}")
+
+
+def test_an_edit_of_the_name_leaves_the_default_as_others_made_it(api: APIClient, organization: Organization) -> None:
+    """It was read as the default, and is none any more."""
+    stale = ERPConnection.objects.get(pk=created(api, is_default=True)["id"])
+    other = created(api, name="Other", is_default=True)
+    connection_service.save(stale, ConnectionChanges(name="Renamed"), actor="bob")
+    assert ERPConnection.objects.get(is_default=True).pk == UUID(other["id"])
+    assert ERPConnection.objects.get(pk=stale.pk).name == "Renamed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_edits_at_once_of_the_same_version_one_is_told(api: APIClient) -> None:
+    address = f"{CONNECTIONS}{created(api)['id']}/"
+    for number in range(5):
+        names, seen = [f"a{number}", f"b{number}"], {"if-match": api.get(address)["ETag"]}
+        answers = at_once(
+            lambda names=names, seen=seen: another(api).patch(address, {"name": names.pop()}, headers=seen),  # type: ignore[misc]
+            2,
+        )
+        assert sorted(answer.status_code for answer in answers) == [200, 412]

@@ -17,6 +17,9 @@ class TestContract(ConnectorContract):
         self.ground = ground
         return ground.config
 
+    def unusable(self, config: dict[str, Any]) -> dict[str, Any]:
+        return {**config, "export_path": "nowhere"}
+
     def arrived(self, _config: dict[str, Any]) -> dict[str, bytes]:
         return self.ground.arrived()
 

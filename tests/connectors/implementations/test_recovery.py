@@ -125,7 +125,7 @@ def test_an_erp_that_takes_files_at_once_gets_each_once(connector: DropzoneJsonV
         stop.set()
         erp.join()
     assert [result.error_message for result in results] == [None] * 50
-    assert sorted(taken) == sorted(result.connector_metadata["filename"] for result in results)
+    assert sorted(taken) == sorted(result.document.filename for result in results if result.document)
 
 
 def _take_all(folder: Path, taken: list[str], stop: threading.Event) -> None:

@@ -5,7 +5,14 @@ from collections.abc import Callable
 import asyncssh
 import pytest
 
-from connectors.exceptions import ConfigError, ConnectorError, InDoubtError, TargetExistsError, TransientError
+from connectors.exceptions import (
+    ConfigError,
+    ConnectorError,
+    InDoubtError,
+    RejectedError,
+    TargetExistsError,
+    TransientError,
+)
 from connectors.sftp import conversations
 from connectors.sftp.manners import Manners
 from connectors.sftp.session import SFTPSession
@@ -23,7 +30,7 @@ from tests.servers.faulty.faults import (
     ShortWrites,
     TellsSize,
 )
-from tests.servers.faulty.server import Fault
+from tests.servers.faulty.server import Call, Fault
 from tests.servers.openssh import OpenSSHServer
 
 Start = Callable[..., AsyncSSHServer]
@@ -191,3 +198,62 @@ def test_a_server_that_refuses_every_file_is_asked_once_for_each(start_faulty: S
     assert {type(outcome) for outcome in outcomes} == {TransientError}
     assert broken.struck == 500
     assert session._window.size == WIDEST
+
+
+SIZES = frozenset({"fstat", "lstat"})
+
+
+def test_a_server_that_tells_everything_but_the_size_needs_a_person(start_faulty: Start, connect: Connect) -> None:
+    """F9: nobody can know that the file is complete, so it does not stay."""
+    server = start_faulty(TellsSize(operations=SIZES, size=None))
+    with pytest.raises(ConfigError, match="does not tell the size of order"):
+        connect(server).ask(conversations.write_file("order", CONTENT))
+    assert list(server.root.iterdir()) == []
+
+
+def test_a_look_that_is_refused_is_not_taken_for_a_file_that_is_gone(start_faulty: Start, connect: Connect) -> None:
+    """F9: gone and gone means that the ERP took it."""
+    server = start_faulty(DeniedStat())
+    (server.root / "order").write_bytes(b"x")
+    with pytest.raises(ConfigError, match="Cannot look at order: permission denied"):
+        connect(server).ask(conversations.lstat("order"))
+
+
+def test_a_file_of_unknown_size_is_read_to_its_end_and_not_beyond_the_limit(
+    start_faulty: Start, connect: Connect
+) -> None:
+    """A10."""
+    reads = Dawdles(operations=frozenset({"read"}), seconds=0)
+    server = start_faulty(TellsSize(operations=SIZES, size=None), reads)
+    session = connect(server)
+    (server.root / "ack").write_bytes(CONTENT)
+    assert session.ask(conversations.read_file("ack", len(CONTENT))) == CONTENT
+    (server.root / "ack").write_bytes(CONTENT * 20)
+    reads.struck = 0
+    with pytest.raises(RejectedError, match="more than the 1000 bytes"):
+        session.ask(conversations.read_file("ack", 1000))
+    assert reads.struck == 1
+
+
+def test_a_read_that_fails_in_the_middle_gives_no_half(start_faulty: Start, connect: Connect) -> None:
+    """A2."""
+
+    class FailsLater(Fails):
+        def is_about(self, call: Call) -> bool:
+            return bool(call.arguments[1] > 0)
+
+    broken = FailsLater(operations=frozenset({"read"}))
+    server = start_faulty(TellsSize(operations=SIZES, size=None), broken)
+    (server.root / "ack").write_bytes(CONTENT)
+    with pytest.raises(TransientError, match="Cannot read ack"):
+        connect(server).ask(conversations.read_file("ack", len(CONTENT)))
+    assert broken.struck
+
+
+def test_a_name_with_a_nul_is_no_request(start_faulty: Start, connect: Connect) -> None:
+    """A7: a server that is written in C would cut it off there, and write another file."""
+    opened = Dawdles(operations=frozenset({"open"}), seconds=0)
+    session = connect(start_faulty(opened))
+    with pytest.raises(RejectedError, match="not a name"):
+        session.ask(conversations.write_file("a\0b", b"x"))
+    assert opened.struck == 0

@@ -10,7 +10,7 @@ from connectors.dropzones.base import OutgoingFile
 from connectors.dropzones.sftp import SFTPDropzone
 from connectors.exceptions import TargetExistsError
 from connectors.sftp import conversations
-from connectors.sftp.manners import NO_MANNERS, Manners
+from connectors.sftp.manners import NO_MANNERS, Manners, manners_of
 from connectors.sftp.packets import U32, Answer, PacketType
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.status import Status
@@ -78,3 +78,9 @@ def test_manners_save_a_round_trip(keeps_order: bool, bursts: int) -> None:
             burst = conversation.send([answers[PacketType(request.kind)] for request in burst])
             seen += 1
     assert seen == bursts
+
+
+def test_a_server_whose_greeting_is_wrong_behind_the_version_offers_nothing() -> None:
+    """And is spoken to all the same: the version is all that the protocol's core needs."""
+    greeting = Answer(PacketType.VERSION, U32.pack(9) + b"cut")
+    assert manners_of("SSH-2.0-OpenSSH_9.2", greeting) == NO_MANNERS

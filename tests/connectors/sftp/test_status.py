@@ -2,9 +2,9 @@ import struct
 
 import pytest
 
-from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TransientError
+from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError, TransientError
 from connectors.sftp.packets import Answer, PacketType
-from connectors.sftp.status import Status, failure, is_missing, is_ok
+from connectors.sftp.status import Status, failure, is_end, is_missing, is_ok, is_unexplained, is_unsupported
 
 
 def status(code: int, message: bytes = b"") -> Answer:
@@ -60,3 +60,40 @@ def test_codes_are_told_apart() -> None:
     assert not is_ok(status(Status.FAILURE))
     assert is_missing(status(Status.NO_SUCH_FILE))
     assert not is_missing(status(Status.PERMISSION_DENIED))
+
+
+@pytest.mark.parametrize("code", [Status.NO_SUCH_FILE, Status.NO_SUCH_PATH])
+def test_each_of_the_codes_for_what_is_not_there_is_missing(code: int) -> None:
+    """F7: servers of later protocol versions say "no such path"."""
+    assert is_missing(status(code))
+
+
+@pytest.mark.parametrize("code", [code for code in Status if code not in (Status.NO_SUCH_FILE, Status.NO_SUCH_PATH)])
+def test_no_other_code_is_missing(code: int) -> None:
+    assert not is_missing(status(code))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (Status.NO_SUCH_PATH, ConfigError),
+        (Status.NOT_A_DIRECTORY, ConfigError),
+        (Status.LINK_LOOP, ConfigError),
+        (Status.WRITE_PROTECT, ConfigError),
+        (Status.INVALID_FILENAME, RejectedError),
+        (Status.NO_CONNECTION, TransientError),
+        (Status.CONNECTION_LOST, TransientError),
+        (Status.FILE_ALREADY_EXISTS, TargetExistsError),
+        (Status.QUOTA_EXCEEDED, TransientError),
+    ],
+)
+def test_the_codes_of_later_versions_mean_the_same(code: int, kind: type[ConnectorError]) -> None:
+    """F7."""
+    assert type(failure(status(code), "write", "in/order.json")) is kind
+
+
+def test_only_the_end_is_the_end_and_only_failure_is_unexplained() -> None:
+    assert [code for code in Status if is_end(status(code))] == [Status.EOF]
+    assert [code for code in Status if is_unexplained(status(code))] == [Status.FAILURE]
+    assert [code for code in Status if is_unsupported(status(code))] == [Status.OP_UNSUPPORTED]
+    assert not is_ok(Answer(PacketType.DATA, struct.pack(">I", Status.OK)))

@@ -352,3 +352,15 @@ def test_a_key_of_bulk_pushes_is_none_of_bulk_retries(api: APIClient, waiting: A
         orders = waiting(call)
         answer = api.post(f"{ORDERS}{call}/", {"ids": ids(orders)}, headers={"idempotency-key": "k"})
         assert answer.json()["accepted"] == 3
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_there_is_more_only_beyond_what_one_call_takes(
+    count: int, call: str, api: APIClient, waiting: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or whoever asks until there is no more asks once too often, or once too rarely."""
+    monkeypatch.setattr(bulk_push, "AT_ONCE", 3)
+    waiting(call, count)
+    answer = answered(api, call, filter={})
+    assert (answer["accepted"], answer["has_more"]) == (min(count, 3), count > 3)

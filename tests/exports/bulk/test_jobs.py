@@ -184,7 +184,38 @@ def test_only_so_many_are_taken_at_once(
     page = client.get("/admin/orders/draftorder/all/push/").content.decode()
     assert "Push 4 orders" in page
     assert "The oldest 4 go now; ask again for the rest." in page
-    client.post("/admin/orders/draftorder/all/push/", {"as_of": timezone.now().isoformat()})
+    url = "/admin/orders/draftorder/all/push/"
+    client.post(url, dict(client.get(url).context["hidden"]))
     jobs.run(BulkJob.objects.get().pk)
     pushed = ERPExport.objects.values_list("draft_order", flat=True)
     assert set(pushed) == {order.pk for order in orders[:4]}
+
+
+@pytest.mark.parametrize("portion", [7, 8, 6])
+def test_a_job_of_exactly_one_portion_ends_with_it(portion: int, job: BulkJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "PORTION", portion)
+    taken = jobs._take(job.pk)
+    assert taken
+    assert jobs._portion(taken) == (portion < 7)
+    job.refresh_from_db()
+    assert job.state == ("RUNNING" if portion < 7 else "DONE")
+
+
+@pytest.mark.parametrize("count", [6, 7, 8])
+def test_the_list_says_that_there_are_more_only_when_there_are(
+    count: int, orders: list[DraftOrder], organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST", count)
+    page = log_in(organization, Role.OPS).get("/admin/orders/draftorder/all/push/").content.decode()
+    assert f"Push {min(count, 7)} orders" in page
+    assert ("ask again for the rest" in page) == (count < 7)
+
+
+def test_a_job_takes_no_more_than_its_limit(
+    orders: list[DraftOrder], organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST", 4)
+    job = jobs.ask(organization, Kind.PUSH, [order.pk for order in orders], actor="ops")
+    assert (job.total, job.order_ids) == (4, [str(order.pk) for order in orders[:4]])
+    jobs.run(job.pk)
+    assert ERPExport.objects.count() == 4

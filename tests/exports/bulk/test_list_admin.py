@@ -3,10 +3,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from connectors import health
+from connectors import connection_service, health
+from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports.bulk import jobs
 from exports.models import BulkJob, ERPExport
+from orderflow.orders import editing
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
@@ -138,4 +140,40 @@ def test_a_post_for_all_needs_its_csrf_token(organization: Organization, approve
     """S13."""
     client = log_in(organization, Role.OPS, enforce_csrf=True)
     assert client.post(ALL, {"as_of": "2099-01-01T00:00:00Z"}).status_code == 403
+    assert not BulkJob.objects.exists()
+
+
+def test_nothing_of_a_list_goes_when_it_is_no_longer_what_was_shown(
+    client: Client, approved: list[DraftOrder], organization: Organization
+) -> None:
+    hidden = dict(client.get(ALL).context["hidden"])
+    editing.edit(approved[0], {"notes": "wait"}, actor="carol")
+    page = client.post(ALL, hidden)
+    assert not BulkJob.objects.exists()
+    told = page.content.decode()
+    assert "Nothing was done" in told
+    assert f"{approved[0]}: Edit order by carol at" in told
+    assert "Push 2 orders" in told
+    client.post(ALL, dict(page.context["hidden"]))
+    assert BulkJob.objects.get().total == 2
+
+
+@pytest.mark.parametrize("chosen", [True, False], ids=["chosen", "all"])
+def test_orders_do_not_go_over_another_connection_than_the_one_shown(
+    client: Client, approved: list[DraftOrder], connection: ERPConnection, chosen: bool
+) -> None:
+    url = list_url(DraftOrder) if chosen else ALL
+    data = {"action": "push", "_selected_action": [order.pk for order in approved]}
+    page = client.post(url, data) if chosen else client.get(url)
+    hidden: dict[str, list[str]] = {}
+    for name, value in page.context["hidden"]:
+        hidden.setdefault(name, []).append(str(value))
+    other = ERPConnection(organization=connection.organization, connector_type="DROPZONE_JSON_V1")
+    config = {"mode": "filesystem", "export_path": "other"}
+    connection_service.save(other, ConnectionChanges(name="Other", is_default=True, config=config), actor="carol")
+    page = client.post(url, {**hidden, "confirmed": "yes"})
+    told = page.content.decode()
+    assert "Nothing was done" in told
+    assert "over Other" in told
+    assert states() == ["APPROVED"] * 3
     assert not BulkJob.objects.exists()

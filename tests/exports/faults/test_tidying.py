@@ -1,9 +1,11 @@
 """What a crash may leave at the dropzone under temporary names, and what is removed of it."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.utils import timezone
 
 from connectors.exceptions import ConfigError
@@ -12,7 +14,7 @@ from exports import ack_poller, tidying
 from exports.models import ERPExport, Lane
 from tests.exports.conftest import Push, names
 from tests.exports.faults.zone import Zone
-from tests.servers.faulty.faults import DENIED, Fails, LosesAnswers
+from tests.servers.faulty.faults import DENIED, Fails, LosesAnswers, Meanwhile
 from tests.temporaries import unmarked
 
 NOW = timezone.now()
@@ -103,5 +105,57 @@ def test_a_connection_that_may_not_be_used_is_not_looked_through(
     age(days=2)
     ERPConnection.objects.update(**change)
     assert tidying.due() == []
+    assert tidying.tidy_up(zone.connection.pk) == 0
+    assert len(zone.names) == 1
+
+
+def test_a_temporary_that_may_not_be_removed_is_told_and_not_counted(given_up: ERPExport, zone: Zone) -> None:
+    """F14: "removed" is said of what is gone."""
+    age(days=2)
+    zone.faults.append(Fails(operations=frozenset({"remove"}), error=DENIED))
+    with pytest.raises(ConfigError, match=r"Cannot remove /in/.*: permission denied"):
+        tidying.tidy_up(zone.connection.pk)
+    assert "permission denied" in Lane.objects.get(kind="TIDYING").last_error
+    assert len(zone.names) == 1
+    zone.faults.clear()
+    assert tidying.tidy_up(zone.connection.pk) == 1
+    assert (zone.names, Lane.objects.get(kind="TIDYING").last_error) == ([], "")
+
+
+def test_a_refused_login_of_the_cleanup_blocks_the_connection(given_up: ERPExport, zone: Zone) -> None:
+    """F18."""
+    age(days=2)
+    zone.edit(password="wrong")
+    zone.server.attempts.clear()
+    for _ in range(2):
+        with suppress(ConfigError):
+            tidying.tidy_up(zone.connection.pk)
+    assert [offered for kind, offered in zone.server.attempts if kind == "password"] == ["wrong"]
+    zone.connection.refresh_from_db()
+    assert zone.connection.blocked_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cleanup_whose_lane_was_taken_removes_nothing(given_up: ERPExport, zone: Zone) -> None:
+    """F21."""
+    age(days=2)
+
+    def take() -> None:
+        Lane.objects.filter(kind="TIDYING").update(token=77)
+        database.close()
+
+    zone.faults.append(Meanwhile(operations=frozenset({"scandir"}), act=take))
+    assert tidying.tidy_up(zone.connection.pk) == 0
+    assert len(zone.names) == 1
+
+
+def test_a_temporary_of_another_connection_is_left_to_it(given_up: ERPExport, push: Push, zone: Zone) -> None:
+    """F14, S1: also where two connections share a folder."""
+    age(days=2)
+    neighbor = ERPConnection.objects.get(pk=zone.connection.pk)
+    neighbor.pk, neighbor.name, neighbor.is_default = None, "Neighbor", False
+    neighbor._state.adding = True
+    neighbor.save()
+    ERPExport.objects.filter(pk=given_up.pk).update(connection=neighbor)
     assert tidying.tidy_up(zone.connection.pk) == 0
     assert len(zone.names) == 1

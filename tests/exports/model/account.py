@@ -21,7 +21,8 @@ PAIRS = {E.PENDING: {O.PUSHING}, E.SENT: {O.PUSHED}, E.ACKED: {O.PUSHED}, E.FAIL
 # Asked after every step; the ORM would take as long to ask as to deliver.
 EXPORTS = """
 SELECT export.id, draft_order_id, draft.status, draft.erp_order_id, supersedes_id, export.status, filename, staged_path,
-       document_sha256, export.erp_order_id, sent_at IS NOT NULL, tries, export.error_message
+       document_sha256, export.erp_order_id, sent_at IS NOT NULL, tries, export.error_message,
+       undecided_since IS NOT NULL
 FROM exports_erpexport AS export JOIN orders_draftorder AS draft ON draft.id = draft_order_id
 ORDER BY export.created_at
 """
@@ -42,6 +43,7 @@ class Export:
     is_sent: bool
     tries: int
     error_message: str
+    is_undecided: bool
 
     @property
     def fate(self) -> tuple[str, str, str] | None:
@@ -73,8 +75,10 @@ class Account:
     erp: ERP
     before: State = NOTHING
     given_up: set[str] = field(default_factory=set)
-    # Why a delivery may fail for good: what was staged cannot be followed, or no longer is what would be sent.
-    may_fail: bool = False
+    # In doubt, and a person found that the ERP does not have it.
+    found_missing: set[str] = field(default_factory=set)
+    # Why an export may be in doubt: what was staged cannot be followed, or no longer is what would be sent.
+    may_be_undecided: bool = False
     amended: set[UUID] = field(default_factory=set)
     is_renamed: bool = False
     # What may have arrived after this step at the most; None: anything.
@@ -110,6 +114,8 @@ class Account:
                     yield f"{e.filename} is {e.status} and superseded"
             elif e.order_status not in PAIRS[E(e.status)]:
                 yield f"{e.filename} is {e.status} and its order {e.order_status}"
+            if e.is_undecided and not self.may_be_undecided:
+                yield f"{e.filename} is in doubt without a reason"
             if e.status == E.ACKED and e.erp_order_id != e.order_erp_id:
                 yield f"{e.filename} and its order differ in the ERP's order id"
             if (e.status in {E.SENT, E.ACKED} or e.is_sent) and e.filename not in after.arrived:
@@ -134,9 +140,7 @@ class Account:
             return answers[0].accepted == (e.status == E.ACKED) and e.erp_order_id in answers[0].body.decode()
         if answers or e.status == E.ACKED:
             return False
-        if self.may_fail and e.error_message.startswith("An earlier try left it at"):
-            return True
-        return e.filename in self.given_up or (e.tries > len(WAITS) and not e.staged_path)
+        return e.filename in self.given_up | self.found_missing or (e.tries > len(WAITS) and not e.staged_path)
 
     def _answers(self, after: State) -> Iterator[str]:
         """Each is lying there still, or in the ledger with its verdict and put away."""

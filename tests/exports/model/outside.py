@@ -75,7 +75,7 @@ class Outside(Rules):
         """The connection leads elsewhere, or back."""
         first, second = self.world.roots
         self.world.move_to(second if self.world.place.parent == first else first)
-        self.account.may_fail = True
+        self.account.may_be_undecided = True
         self.count("the place moves")
 
     @rule()
@@ -98,7 +98,7 @@ class Outside(Rules):
     def lose_folder(self) -> None:
         """Both: a share that is not mounted."""
         self.erp.look()
-        self.account.may_fail = True
+        self.account.may_be_undecided = True
         for name in FOLDERS:
             if (self.world.place / name).exists():
                 (self.world.place / name).rename(self.world.place / f"lost_{name}")

@@ -7,7 +7,7 @@ from hypothesis.stateful import initialize, precondition, rule
 from connectors import connection_service, rotation
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import giving_up, push_service
+from exports import deciding, giving_up, push_service
 from exports.models import ERPExport
 from exports.push_service import PushRefused, PushRequest
 from exports.transitions import ExportStatus
@@ -75,6 +75,19 @@ class People(Rules):
         self.count("give up")
 
     @rule()
+    @precondition(lambda self: self.undecided)
+    def decide(self) -> None:
+        """After a look into the ERP."""
+        self.erp.look()
+        for name in self.undecided:
+            export = ERPExport.objects.get(filename=name)
+            is_there = name in self.erp.arrivals
+            deciding.decide(export, delivered=is_there, actor=ACTOR, reason="looked it up")
+            if not is_there:
+                self.account.found_missing.add(name)
+            self.count("decide: delivered" if is_there else "decide: not delivered")
+
+    @rule()
     @precondition(lambda self: self.has_pending)
     def edit_connection(self) -> None:
         self.save_again()
@@ -94,7 +107,7 @@ class People(Rules):
     def rename_customer(self) -> None:
         """Master data: what has been staged is not what would be sent now."""
         Customer.objects.filter(pk=self.world.customer.pk).update(name="Renamed")
-        self.account.may_fail = self.account.is_renamed = True
+        self.account.may_be_undecided = self.account.is_renamed = True
         self.count("rename the customer")
 
     @rule()

@@ -68,6 +68,11 @@ class Rules(RuleBasedStateMachine):
         return any(e.status == ExportStatus.PENDING for e in self.exports())
 
     @property
+    def undecided(self) -> list[str]:
+        """The file names of the exports in doubt."""
+        return [e.filename for e in self.exports() if e.is_undecided]
+
+    @property
     def is_staged(self) -> bool:
         """May have been published, as far as the product knows."""
         return any(e.status == ExportStatus.PENDING and e.staged_path for e in self.exports())

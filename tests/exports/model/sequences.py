@@ -58,6 +58,8 @@ class Sequences(Workers):
             self._release()
             self.world.drain()
         self.nothing_is_illegal()
+        self.decide()
+        self.nothing_is_illegal()
         self.erp.take()
         self.world.move_to(self.world.roots[0])
         self.answer_all()
@@ -94,6 +96,7 @@ class Sequences(Workers):
         for e in self.exports():
             kinds = Counter(events[e.filename])
             settled = [SETTLING[EventKind(kind)] for kind in events[e.filename] if kind in SETTLING]
+            settled += [ExportStatus.FAILED] * (e.filename in self.account.found_missing)
             if events[e.filename][0] != EventKind.REQUESTED or kinds[EventKind.SENT] > 1 or settled != [e.status]:
                 yield f"{e.filename} is {e.status} after {events[e.filename]}"
 

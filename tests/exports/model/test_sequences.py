@@ -16,6 +16,8 @@ HAPPENED = {
 }  # fmt: skip
 
 
+# A minute alone; on a machine that does much else, several.
+@pytest.mark.timeout(900)
 @pytest.mark.django_db(transaction=True)
 def test_no_sequence_leads_to_an_illegal_state() -> None:
     """F1, F2, F13, F20, F21, F23, F25, F26; A1 to A6, A16."""

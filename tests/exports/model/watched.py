@@ -7,6 +7,7 @@ from typing import TypeVar
 from connectors.dropzones.base import Entry, Move, OutgoingFile
 from connectors.dropzones.local import LocalDropzone
 from connectors.exceptions import ConnectorError, InDoubtError, TransientError
+from connectors.fencing import Fence
 from tests.exports.model.erp import ERP
 from tests.exports.model.steps import Mishap, Workers
 
@@ -17,8 +18,8 @@ I = TypeVar("I")  # noqa: E741 - an item
 class WatchedDropzone(LocalDropzone):
     """Its session may be lost, as one over a network, before a request leaves or before its answer comes."""
 
-    def __init__(self, root: str | Path, *, workers: Workers, erp: ERP) -> None:
-        super().__init__(root)
+    def __init__(self, root: str | Path, *, fence: Fence | None = None, workers: Workers, erp: ERP) -> None:
+        super().__init__(root, fence=fence)
         self._workers = workers
         self._erp = erp
         self._is_lost = False

@@ -422,3 +422,24 @@ def test_every_export_counts_once_in_the_messages_that_arrive(
     sender.send(endpoint.pk)
     found = [verified(heard, endpoint)["data"]["export_id"] for heard in shop.heard]
     assert sorted(found) == sorted(str(pk) for pk in ERPExport.objects.values_list("pk", flat=True))
+
+
+@pytest.mark.parametrize("answer", [Answer(status=200), Answer(status=500)], ids=["accepted", "refused"])
+def test_each_message_renews_the_lease_of_its_endpoint_alone(
+    endpoint: WebhookEndpoint, make_endpoint: MakeEndpoint, make_message: MakeMessage, answer: Answer
+) -> None:
+    """Many messages take longer than one lease, which nobody may take over meanwhile."""
+    other = make_endpoint()
+    for each in (endpoint, other):
+        assert leases.take(each.pk) is not None
+    let_time_pass(seconds=leases.LEASE_S - 1)
+    endpoint.refresh_from_db()
+    outcome.enter(leases.Lease(endpoint=endpoint), make_message(), answer)
+    left = {
+        row.pk: row.leased_until.timestamp() - time.time()
+        for row in WebhookEndpoint.objects.all()
+        if row.leased_until is not None
+    }
+    assert left[endpoint.pk] > leases.LEASE_S / 2 > 5 > left[other.pk]
+    other.refresh_from_db()
+    assert (other.failures_in_a_row, other.paused_until) == (0, None)

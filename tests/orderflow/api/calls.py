@@ -49,12 +49,13 @@ def _walk(patterns: Iterable[object], prefix: str) -> Iterator[Call]:
             yield from _walk(pattern.url_patterns, prefix + str(pattern.pattern))
         elif isinstance(pattern, URLPattern):
             actions = getattr(pattern.callback, "actions", None) or {"get": ""}
-            yield from ((method, prefix + str(pattern.pattern)) for method in METHODS & actions.keys())
+            route = (prefix + str(pattern.pattern)).replace("<any_case_uuid:", "<uuid:")
+            yield from ((method, route) for method in METHODS & actions.keys())
 
 
 def is_of_one_row(route: str) -> bool:
     return "pk>" in route
 
 
-def address(route: str, pk: UUID | int | None = None) -> str:
+def address(route: str, pk: UUID | int | str | None = None) -> str:
     return "/api/v1/" + route.replace("<uuid:pk>", str(pk)).replace("<int:pk>", str(pk))

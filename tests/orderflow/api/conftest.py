@@ -1,4 +1,6 @@
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,6 +14,8 @@ from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
+from tests.other_processes import database_url
+from tests.servers.web import serving
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +49,16 @@ def theirs(make_order: MakeOrder, dropzone_root: object) -> Tenant:
     changes = ConnectionChanges(name="Theirs", is_default=True, config={"mode": "filesystem", "export_path": "in"})
     row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
     return furnished(organization, make_order, connection_service.save(row, changes, actor="test"))
+
+
+@pytest.fixture(scope="session")
+def web(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: Any) -> Iterator[int]:
+    """The port of a gunicorn on the tests' database, for tests that commit."""
+    folder = tmp_path_factory.mktemp("web")
+    with django_db_blocker.unblock():
+        url = database_url()
+    with serving(url, folder, DROPZONE_ROOT=str(folder / "dropzones")) as port:
+        yield port
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def test_a_wrong_filter_is_named(query: str, api: APIClient) -> None:
 
 @pytest.mark.parametrize("cursor", ["x", "cD1ub3R0aW1l", "cD0AAAA=", "bz0tMQ=="])
 def test_a_made_up_cursor_is_a_problem(cursor: str, api: APIClient) -> None:
-    problem(api.get(f"{ORDERS}?cursor={cursor}"), 404, "not_found")
+    problem(api.get(f"{ORDERS}?cursor={cursor}"), 422, "invalid")
 
 
 @pytest.mark.parametrize("token", ["x", "of_" + "0" * 64, "\u00e4", "\xff\xfe", "a b", "", "a\0b", "'; DROP"])

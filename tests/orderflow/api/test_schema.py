@@ -94,11 +94,15 @@ def test_the_documentation_loads_nothing_from_elsewhere(db: None) -> None:
 
 
 def _raised() -> Iterator[str]:
-    """The texts that may be the first argument of each `Problem(...)` and each `PushRefused(...)`."""
+    """The texts that may be the first argument of each `Problem(...)`, `PushRefused(...)` and `BodyFault(...)`."""
     for package in ("orderflow", "connectors", "exports"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and _name(node.func) in ("Problem", "PushRefused") and node.args:
+                if (
+                    isinstance(node, ast.Call)
+                    and _name(node.func) in ("Problem", "PushRefused", "BodyFault")
+                    and node.args
+                ):
                     yield from _texts(node.args[0])
 
 

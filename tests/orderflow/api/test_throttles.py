@@ -22,6 +22,7 @@ from orderflow.tenancy.models import Organization
 from tests.conftest import ApiAs, MakeOrder
 from tests.exports.api.test_push import fail, push
 from tests.orderflow.api.test_problems import problem
+from tests.servers.ports import free_port
 from tests.servers.redis import redis
 from tests.threads import at_once
 
@@ -196,3 +197,15 @@ def test_without_redis_another_process_sees_the_count_and_nobody_else_does(api: 
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "2\n"
     cache.clear()
+
+
+def test_while_redis_is_away_pushes_go_and_tests_of_connections_do_not(
+    api: APIClient, order: DraftOrder, connection: ERPConnection, settings: Any
+) -> None:
+    """S8, S15: an order needs the database alone; what can harm somebody else is not let through uncounted."""
+    settings.CACHES = {"default": {"BACKEND": REDIS_CACHE, "LOCATION": f"redis://127.0.0.1:{free_port()}"}}
+    assert push(api, order, key="k-1").status_code == 202
+    refused = api.post(f"/api/v1/erp-connections/{connection.pk}/test/")
+    assert refused.status_code >= 500
+    connection.refresh_from_db()
+    assert connection.last_test_at is None

@@ -9,6 +9,7 @@ from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
+from orderflow.tenancy.written_numbers import as_written
 from tests.tenants import list_url, log_in, log_in_superuser, make_order, page_url
 
 
@@ -37,8 +38,8 @@ def form_of(order: DraftOrder, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
     lines = {
         "lines-TOTAL_FORMS": 1, "lines-INITIAL_FORMS": 1, "lines-0-id": line.pk, "lines-0-order": order.pk,
-        "lines-0-line_no": 1, "lines-0-internal_sku": line.internal_sku, "lines-0-qty": line.qty,
-        "lines-0-uom": line.uom, "lines-0-unit_price": line.unit_price, "lines-0-currency": "",
+        "lines-0-line_no": 1, "lines-0-internal_sku": line.internal_sku, "lines-0-qty": as_written(line.qty),
+        "lines-0-uom": line.uom, "lines-0-unit_price": as_written(line.unit_price), "lines-0-currency": "",
         "lines-0-customer_sku_raw": "", "lines-0-description": "",
     }  # fmt: skip
     return {name: "" if value is None else value for name, value in (header | lines | changes).items()}
@@ -151,9 +152,9 @@ def test_an_order_number_that_the_customer_has_used_is_refused(client: Client, r
     ("field", "value", "error"),
     [
         ("currency", "euro", "currency"),
-        ("lines-0-qty", "many", "Enter a number."),
+        ("lines-0-qty", "many", "is not a number. Write it as 1234.50 or 1234,50."),
         ("lines-0-line_no", "0", "greater than or equal to 1"),
-        ("order_date", "soon", "Enter a valid date."),
+        ("order_date", "soon", "Write the date as 2026-11-30 or 30.11.2026."),
     ],
 )
 def test_wrong_input_is_told_at_its_field(

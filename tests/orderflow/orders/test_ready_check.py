@@ -5,7 +5,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.ready_check import BlockingReason, blocking_reasons
+from orderflow.orders.ready_check import BlockingReason, Remark, blocking_reasons, remarks
 from orderflow.orders.units import UNITS
 from tests.orderflow.orders.conftest import MakeDraft
 
@@ -35,6 +35,11 @@ def test_what_the_header_lacks_is_told(make_draft: MakeDraft, header: dict[str, 
         ({"uom": "st"}, "lines/0/uom", "Line 1: the unit 'st' is unknown."),
         ({"qty": Decimal(0)}, "lines/0/qty", "Line 1: the quantity is 0; it must be above 0."),
         ({"qty": Decimal("-2.500")}, "lines/0/qty", "Line 1: the quantity is -2.5; it must be above 0."),
+        (
+            {"unit_price": Decimal("-5.0000")},
+            "lines/0/unit_price",
+            "Line 1: the unit price is -5; it must not be negative. Correct it.",
+        ),
         ({"qty": Decimal(-100)}, "lines/0/qty", "Line 1: the quantity is -100; it must be above 0."),
     ],
 )
@@ -53,6 +58,12 @@ def test_every_reason_is_told_at_once_with_the_place_of_the_line(make_draft: Mak
         "lines/1/uom",
         "lines/1/qty",
     ]
+
+
+def test_a_price_of_0_is_allowed_and_remarked(make_draft: MakeDraft) -> None:
+    order = make_draft(lines=[{}, {"unit_price": Decimal(0)}])
+    assert blocking_reasons(order) == []
+    assert remarks(order) == [Remark(field="lines/1/unit_price", message="Line 2: the unit price is 0.")]
 
 
 @pytest.mark.parametrize("unit", sorted(UNITS))

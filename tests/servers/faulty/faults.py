@@ -92,10 +92,11 @@ class ShortReads(Fault):
 
 @dataclass(kw_only=True)
 class TellsSize(Fault):
-    """Another one than it is, as servers do that work in parallel: FSTAT is answered ahead of the writes before it."""
+    """Another one than it is, as servers do that work in parallel: FSTAT is answered ahead of the writes before it.
+    None: no size at all."""
 
     operations: frozenset[str] = frozenset({"fstat"})
-    size: int = 0
+    size: int | None = 0
 
     async def strike(self, call: Call) -> Any:
         attributes = asyncssh.SFTPAttrs.from_local(await call.carry_out())

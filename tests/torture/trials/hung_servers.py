@@ -104,7 +104,7 @@ def run(torture: Torture) -> Result:
     durations = _durations(torture.folder)
     seen = _Seen(undisturbed=undisturbed, disturbed=disturbed, durations=durations, left_open=left)
     # A few pushes on a busy machine scatter more than that; a worker that a dead server keeps costs a second each time.
-    return _result(seen, bad, grace_s=0.5 if torture.quick else 0)
+    return _result(seen, bad, setup=torture.setup, grace_s=0.5 if torture.quick else 0)
 
 
 def _kinds(count: int, sshd: OpenSSHServer, chance: random.Random) -> list[Stalling]:
@@ -184,7 +184,7 @@ def _durations(folder: Path) -> list[float]:
     return [float(seconds) for _, seconds in TASK.findall(logs) if seconds]
 
 
-def _result(seen: _Seen, bad: Sequence[ERPConnection], *, grace_s: float) -> Result:
+def _result(seen: _Seen, bad: Sequence[ERPConnection], *, setup: str, grace_s: float) -> Result:
     undisturbed, disturbed, durations, left = seen.undisturbed, seen.disturbed, seen.durations, seen.left_open
     before, after = (percentile(series, 95) for series in (undisturbed, disturbed))
     sent = ERPExport.objects.filter(connection__in=bad, status=ExportStatus.SENT).count()
@@ -195,7 +195,7 @@ def _result(seen: _Seen, bad: Sequence[ERPConnection], *, grace_s: float) -> Res
             f"on or from anywhere on the way; frozen after the log-in. Half of them belong to one organization, beside "
             f"{IN_BAD_COMPANY} healthy connections of it; the others to one each. {len(undisturbed)} pushes, "
             f"{PUSHES_PER_S} a second, onto healthy connections to OpenSSH, first alone, then with an order waiting "
-            f"for each of those servers. PostgreSQL, Redis, beat, one `celery worker` with {WORKERS} processes, "
+            f"for each of those servers. {setup}, beat, one `celery worker` with {WORKERS} processes, "
             f"`SUSPECT_LANES` {settings.SUSPECT_LANES}, `LANES_PER_ORGANIZATION` {settings.LANES_PER_ORGANIZATION}, "
             f"timeout {TIMEOUT_S} s, `JOB_LIMIT_S` {JOB_LIMIT_S}."
         ),

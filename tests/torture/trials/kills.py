@@ -1,13 +1,16 @@
-"""Workers killed with SIGKILL while orders are pushed, delivered and answered."""
+"""Workers killed with SIGKILL while orders are pushed, delivered and answered. On the embedded broker one of them is a
+prefork worker and the other one has threads."""
 
 import os
 import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models.functions import Now
 
@@ -15,9 +18,9 @@ from exports.models import Lane
 from tests.acceptance.installation import Installation, eventually
 from tests.bench.bench import until
 from tests.bench.processes import family
-from tests.bench.results import Result, Table, at_most
+from tests.bench.results import Result, Table, at_most, exactly
 from tests.torture.audit import audit
-from tests.torture.site import WORKERS, site
+from tests.torture.site import WORKERS, Site, site
 from tests.torture.torture import Torture
 
 SETTLED_WITHIN_S = 120
@@ -28,12 +31,16 @@ AIMED = 0.8
 # About what a batch takes.
 WORK_S = 0.03
 
+HEARS_WITHIN_S = 60
+
+PREFORK, THREADS = "prefork", "threads"
 CHILD, PARENT, WHOLE = "a child", "the parent alone", "the parent with its children"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Victim:
     worker: str
+    pool: str
     kind: str
     pid: int
 
@@ -41,41 +48,62 @@ class Victim:
 def run(torture: Torture) -> Result:
     dice = random.Random(torture.seed)
     count, rounds = torture.size(2000, 60), torture.size(125, 6)
-    kills: Counter[str] = Counter()
-    busy: Counter[str] = Counter()
-    with site(torture, count) as place, ThreadPoolExecutor(1) as client:
+    kills: Counter[tuple[str, str]] = Counter()
+    busy: Counter[tuple[str, str]] = Counter()
+    pools = {} if torture.servers else {WORKERS[1]: THREADS}
+    # So many at the end, one for each worker to hear of alone.
+    count, last = count - len(WORKERS), len(WORKERS)
+    with site(torture, count + last, pools) as place, ThreadPoolExecutor(1) as client:
         for turn in range(rounds):
-            orders = place.orders[turn::rounds]
+            orders = place.orders[turn:count:rounds]
             pushing = client.submit(place.push, orders, ROUND_S / 2 / len(orders))
             victim = _victim(place.installation, dice)
             _wait(dice)
             at_work = _is_at_work()
             if _kill(place.installation, victim):
-                kills[victim.kind] += 1
-                busy[victim.kind] += at_work
+                kills[victim.pool, victim.kind] += 1
+                busy[victim.pool, victim.kind] += at_work
             pushing.result()
         settled_s = place.settled_within(SETTLED_WITHIN_S)
+        deaf = [name for name, order in zip(WORKERS, place.orders[count:], strict=True) if _is_deaf(place, name, order)]
         found = audit(place)
     return Result(
         told=(
             f"{count:,} pushes over {len(place.connections)} connections, {sum(kills.values())} kills among "
-            f"{len(WORKERS)} `celery worker` processes with two children each. After the last kill it took "
-            f"{settled_s:.0f} s until every order was answered: {len(place.erp.said):,} answers, "
+            f"{len(WORKERS)} `celery worker` processes, {_described(pools)}; {torture.setup}. After the last kill it "
+            f"took {settled_s:.0f} s until every order was answered: {len(place.erp.said):,} answers, "
             f"{sum(said.status == 'FAILED' for said in place.erp.said.values())} of them refusals."
         ),
         tables=[
             Table(
                 title="Kills",
-                columns=("what was killed", "times", "while a lane was held"),
-                rows=[(kind, str(times), str(busy[kind])) for kind, times in sorted(kills.items())],
+                columns=("pool", "what was killed", "times", "while a lane was held"),
+                rows=[(*what, str(times), str(busy[what])) for what, times in sorted(kills.items())],
             ),
             *found.findings(),
         ],
         bars=[
             *found.bars("kills"),
             at_most("kills: settled after the last kill", SETTLED_WITHIN_S, settled_s, "s"),
+            exactly("kills: workers that no longer hear", 0, len(deaf), "workers"),
         ],
     )
+
+
+def _described(pools: Mapping[str, str]) -> str:
+    return "one with two children and one with two threads" if pools else "with two children each"
+
+
+def _is_deaf(place: Site, worker: str, order: UUID) -> bool:
+    """Whether the worker, all others ended, leaves the order where it is."""
+    for other in set(WORKERS) - {worker}:
+        place.installation.kill(other)
+    _started(place.installation, worker)
+    place.push([order], 0)
+    deaf = place.settled_within(HEARS_WITHIN_S) >= HEARS_WITHIN_S
+    for other in set(WORKERS) - {worker}:
+        place.installation.start(other)
+    return deaf
 
 
 def _wait(dice: random.Random) -> None:
@@ -94,9 +122,11 @@ def _is_at_work() -> bool:
 def _victim(installation: Installation, dice: random.Random) -> Victim:
     """Chosen before the moment, which would be over by then."""
     up = eventually(lambda: _up(installation), within_s=STARTS_WITHIN_S, what="A worker that is up")
-    name, kind = dice.choice(sorted(up)), dice.choice((CHILD, PARENT, WHOLE))
+    name = dice.choice(sorted(up))
     parent, *children = up[name]
-    return Victim(worker=name, kind=kind, pid=dice.choice(children) if kind == CHILD else parent)
+    pool = installation.pools.get(name, PREFORK)
+    kind = dice.choice((CHILD, PARENT, WHOLE)) if pool == PREFORK else WHOLE
+    return Victim(worker=name, pool=pool, kind=kind, pid=dice.choice(children) if kind == CHILD else parent)
 
 
 def _kill(installation: Installation, victim: Victim) -> bool:
@@ -115,10 +145,14 @@ def _kill(installation: Installation, victim: Victim) -> bool:
 
 
 def _up(installation: Installation) -> dict[str, list[int]]:
-    """The processes of each worker that has children."""
+    """The processes of each worker that has threads, or has children."""
     for name in WORKERS:
-        # Celery ends by itself when a child dies as it starts, and counts on a service manager.
-        if installation.processes[name].poll() is not None:
-            installation.start(name)
+        _started(installation, name)
     families = {name: family(installation.processes[name].pid) for name in WORKERS}
-    return {name: processes for name, processes in families.items() if len(processes) > 1}
+    return {name: processes for name, processes in families.items() if len(processes) > 1 or name in installation.pools}
+
+
+def _started(installation: Installation, name: str) -> None:
+    """Celery ends by itself when a child dies as it starts, and counts on a service manager."""
+    if installation.processes[name].poll() is not None:
+        installation.start(name)

@@ -190,8 +190,8 @@ def _result(load: Load, done: Sequence[int], took_s: float) -> Result:
         sys.stderr.write(f"{failure}\n")
     return Result(
         told=(
-            "rotate_encryption_key as a process, on PostgreSQL, killed with SIGKILL after a number of configs that "
-            f"chance draws, then once to its end; beside it {PUSHERS} threads push and "
+            f"rotate_encryption_key as a process, on {database.display_name}, killed with SIGKILL after a number of "
+            f"configs that chance draws, then once to its end; beside it {PUSHERS} threads push and "
             "deliver into folders, and one edits. "
             "At the end only the new key is set."
         ),

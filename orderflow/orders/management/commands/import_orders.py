@@ -22,8 +22,10 @@ UNUSABLE = 2
 
 class Command(BaseCommand):
     help = (
-        "Import draft orders from a folder in Northwind's layout or a JSON file of orders. Orders that are there "
-        "already stay as they are. Exit code 0: everything was good; 1: some rows were bad; 2: nothing could be done."
+        "Import draft orders from a folder in Northwind's layout or a JSON file of orders. An order that is stored "
+        "already stays as it is, and is reported where the file has it otherwise. An order that is not complete in the "
+        "file is left out. Exit code 0: everything is stored as the file has it; 1: some rows were bad, or some orders "
+        "differ; 2: nothing could be done."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,6 +39,11 @@ class Command(BaseCommand):
             help="make the organization when it is missing",
         )
         parser.add_argument("--user", default="import_orders", metavar="NAME", help="who is recorded as importing")
+        parser.add_argument(
+            "--update",
+            action="store_true",
+            help="give orders that differ the file's content, as long as they are not approved",
+        )
         parser.add_argument("--dry-run", action="store_true", help="do everything and keep nothing")
         parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
@@ -46,8 +53,8 @@ class Command(BaseCommand):
             self.stdout.write(_as_json(summary, dry_run=options["dry_run"]))
         else:
             self._print(summary, dry_run=options["dry_run"])
-        if summary.bad:
-            raise CommandError(_bad_rows(len(summary.bad)), returncode=SOME_BAD)
+        if not summary.is_good:
+            raise CommandError(_what_is_left(summary), returncode=SOME_BAD)
 
     def _run(self, options: dict[str, Any]) -> ImportSummary:
         try:
@@ -57,7 +64,9 @@ class Command(BaseCommand):
         with transaction.atomic() if options["dry_run"] else nullcontext():
             organization = _organization(options["organization"], options["create_organization"])
             with self._progress(len(source.orders)) as on_progress:
-                summary = import_orders(source, organization, options["user"], on_progress=on_progress)
+                summary = import_orders(
+                    source, organization, options["user"], update=options["update"], on_progress=on_progress
+                )
             if options["dry_run"]:
                 transaction.set_rollback(True)
         return summary
@@ -74,8 +83,8 @@ class Command(BaseCommand):
             yield lambda done: bar.update(task, completed=done)
 
     def _print(self, summary: ImportSummary, *, dry_run: bool) -> None:
-        for row in summary.bad:
-            self.stderr.write(str(row))
+        for told in (*summary.written.remarks, *summary.written.differing, *summary.bad):
+            self.stderr.write(str(told))
         for name, count in _counts(summary).items():
             self.stdout.write(f"{name.replace('_', ' ').capitalize():<14}{count:>7}")
         if dry_run:
@@ -102,19 +111,32 @@ def _organization(slug: str, name_if_missing: str | None) -> Organization:
 
 def _counts(summary: ImportSummary) -> dict[str, int]:
     return {
-        "imported": summary.imported,
-        "ready": summary.ready,
+        "imported": summary.written.imported,
+        "ready": summary.written.ready,
         "needs_review": summary.needs_review,
-        "already_there": summary.already_there,
+        "already_there": summary.written.already_there,
+        "updated": len(summary.written.updated),
+        "differing": len(summary.written.differing),
         "bad_rows": len(summary.bad),
     }
 
 
 def _as_json(summary: ImportSummary, *, dry_run: bool) -> str:
-    bad = [asdict(row) for row in summary.bad]
-    return json.dumps({**_counts(summary), "bad": bad, "dry_run": dry_run}, ensure_ascii=False, indent=2)
+    told = {
+        "bad": [asdict(row) for row in summary.bad],
+        "differences": [asdict(order) for order in (*summary.written.differing, *summary.written.updated)],
+        "remarks": summary.written.remarks,
+    }
+    return json.dumps({**_counts(summary), **told, "dry_run": dry_run}, ensure_ascii=False, indent=2)
 
 
-def _bad_rows(count: int) -> str:
-    rows = "1 row was" if count == 1 else f"{count} rows were"
-    return f"{rows} bad and left out. Mend the file and import it again: what is there already stays as it is."
+def _what_is_left(summary: ImportSummary) -> str:
+    bad, differing = len(summary.bad), len(summary.written.differing)
+    sentences = []
+    if bad:
+        rows = "1 row was" if bad == 1 else f"{bad} rows were"
+        sentences.append(f"{rows} bad; their orders were left out. Correct the file and import it again.")
+    if differing:
+        orders = "1 order differs" if differing == 1 else f"{differing} orders differ"
+        sentences.append(f"{orders} from what is stored and stayed as stored.")
+    return " ".join(sentences)

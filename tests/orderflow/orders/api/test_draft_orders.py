@@ -263,11 +263,12 @@ def test_pages_follow_each_other_without_gap_or_repetition(api: APIClient, make_
     assert page["previous"]
 
 
-@pytest.mark.parametrize(("asked", "given"), [("500", 200), ("0", 50), ("-1", 50), ("x", 50), ("\0", 50)])
-def test_a_page_has_its_bounds(asked: str, given: int, api: APIClient, make_order: MakeOrder) -> None:
+def test_a_page_has_its_bounds(api: APIClient, make_order: MakeOrder) -> None:
     order = make_order()
     DraftOrder.objects.bulk_create([DraftOrder(organization=order.organization) for _ in range(210)])
-    assert len(api.get(ORDERS, {"page_size": asked}).json()["results"]) == given
+    assert len(api.get(ORDERS).json()["results"]) == 50
+    for size in (1, 200):
+        assert len(api.get(ORDERS, {"page_size": size}).json()["results"]) == size
 
 
 def test_a_list_asks_the_database_as_often_for_fifty_orders_as_for_one(

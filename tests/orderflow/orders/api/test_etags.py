@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from threading import Barrier
 from typing import Any
 
@@ -15,6 +16,7 @@ from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
 from tests.orderflow.api.test_problems import problem
+from tests.threads import another, at_once
 
 ORDERS = "/api/v1/draft-orders/"
 LINE = {"internal_sku": "2", "qty": 50, "uom": "ST", "unit_price": 15.2}
@@ -167,3 +169,20 @@ def test_of_many_who_saw_the_same_order_one_changes_it(change: Change, api: APIC
     if change[0] == "patch":
         assert order.notes == f"by {won[0]}"
     assert ERPExport.objects.count() == (change[1] == "push/")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("attempt", range(5))
+def test_of_two_edits_at_once_the_lines_of_one_remain(attempt: int, api: APIClient, order: DraftOrder) -> None:
+    """Never lines of both, nor a failure of the server: the second edit waits for the first."""
+    lines = {sku: [{**LINE, "line_no": n, "internal_sku": sku} for n in (1, 2, 3)] for sku in ("left", "right")}
+    sides: SimpleQueue[str] = SimpleQueue()
+    for side in lines:
+        sides.put(side)
+
+    def edit() -> int:
+        return int(another(api).patch(address(order), {"lines": lines[sides.get()]}).status_code)
+
+    assert at_once(edit, 2) == [200, 200]
+    found = list(DraftOrderLine.objects.filter(order=order).values_list("line_no", "internal_sku"))
+    assert sorted(found) in [[(n, sku) for n in (1, 2, 3)] for sku in lines]

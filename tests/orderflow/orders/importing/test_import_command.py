@@ -48,6 +48,8 @@ def test_the_sample_is_imported_whole_and_ready() -> None:
         "Ready": 200,
         "Needs review": 0,
         "Already there": 0,
+        "Updated": 0,
+        "Differing": 0,
         "Bad rows": 0,
     }
     assert DraftOrder.objects.filter(status=OrderStatus.READY, created_by="ingrid").count() == 200
@@ -70,7 +72,7 @@ def test_a_bad_row_is_told_and_the_good_orders_are_in(northwind: Northwind) -> N
     outcome = Outcome(northwind(("orders.csv", "1996-07-05", "yesterday")))
     assert outcome.code == 1
     assert "orders.csv, line 3: order_date 'yesterday' is not a date such as 1996-07-04." in outcome.err
-    assert outcome.message.startswith("1 row was bad and left out.")
+    assert outcome.message.startswith("1 row was bad; their orders were left out.")
     assert (outcome.counts["Imported"], outcome.counts["Bad rows"]) == (1, 1)
     assert DraftOrder.objects.get().external_order_number == "PO-10248"
 
@@ -84,7 +86,7 @@ def test_what_was_mended_comes_in_with_the_next_run(northwind: Northwind) -> Non
 
 @pytest.mark.usefixtures("organization")
 def test_the_summary_comes_as_json_too(orders_file: Orders) -> None:
-    path = orders_file(order(), order(external_order_number="PO-2", lines=[]), order(currency="€"))
+    path = orders_file(order(), order(external_order_number="PO-2", currency=""), order(currency="€"))
     outcome = Outcome(path, "--json")
     assert outcome.code == 1
     assert outcome.json == {
@@ -92,8 +94,12 @@ def test_the_summary_comes_as_json_too(orders_file: Orders) -> None:
         "ready": 1,
         "needs_review": 1,
         "already_there": 0,
+        "updated": 0,
+        "differing": 0,
         "bad_rows": 1,
         "bad": [{"file": "orders.json", "line": 4, "reason": "currency '€' is not three capital letters such as EUR."}],
+        "differences": [],
+        "remarks": [],
         "dry_run": False,
     }
 
@@ -103,7 +109,14 @@ def test_a_run_leaves_one_line_in_the_audit(organization: Organization, orders_f
     entry = AuditEntry.objects.get()
     assert (entry.organization, entry.actor, entry.action) == (organization, "ingrid", "import orders")
     assert (entry.subject_type, entry.subject_id) == ("organization", str(organization.pk))
-    assert entry.detail == {"source": "orders.json", "imported": "1", "already_there": "0", "bad": "1"}
+    assert entry.detail == {
+        "source": "orders.json",
+        "imported": "1",
+        "already_there": "0",
+        "updated": "0",
+        "differing": "0",
+        "bad": "1",
+    }
 
 
 @pytest.mark.usefixtures("db")

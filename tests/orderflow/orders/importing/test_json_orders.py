@@ -51,23 +51,43 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "date": ({"order_date": "2026-02-30"}, "order_date: Invalid RFC3339 encoded date."),
     "currency": ({"currency": "eur"}, "currency 'eur' is not three capital letters such as EUR."),
     "unknown field": ({"colour": "red"}, "Object contains unknown field `colour`."),
-    "quantity": ({"lines": [LINE, {**LINE, "qty": "many"}]}, "lines[1].qty: Invalid decimal string."),
+    "quantity": (
+        {"lines": [LINE, {**LINE, "qty": "many"}]},
+        "lines[1].qty: 'many' is not a number. Write it with digits and a decimal point, such as 18.90.",
+    ),
     "quantity missing": ({"lines": [{"internal_sku": "2"}]}, "lines[0]: Object missing required field `qty`."),
     "quantity not finite": (
         {"lines": [{**LINE, "qty": "NaN"}]},
-        "lines[0]: qty NaN is not a number of at most 12 digits before the point and 3 behind.",
+        "lines[0].qty: 'NaN' is not a number. Write it with digits and a decimal point, such as 18.90.",
     ),
     "quantity too fine": (
         {"lines": [{**LINE, "qty": 1.0001}]},
-        "lines[0]: qty 1.0001 is not a number of at most 12 digits before the point and 3 behind.",
+        "lines[0]: qty 1.0001 has too many decimals: at most 3. Round it.",
     ),
     "quantity too large": (
         {"lines": [{**LINE, "qty": 10**12}]},
-        "lines[0]: qty 1000000000000 is not a number of at most 12 digits before the point and 3 behind.",
+        "lines[0]: qty 1000000000000 is too large: at most 12 digits before the decimal point.",
     ),
     "price too fine": (
         {"lines": [{**LINE, "unit_price": "0.00001"}]},
-        "lines[0]: unit_price 0.00001 is not a number of at most 11 digits before the point and 4 behind.",
+        "lines[0]: unit_price 0.00001 has too many decimals: at most 4. Round it.",
+    ),
+    "quantity with a comma": (
+        {"lines": [{**LINE, "qty": "9,5"}]},
+        "lines[0].qty: '9,5' is not a number. Write it with digits and a decimal point, such as 18.90.",
+    ),
+    "price in full-width digits": (
+        {"lines": [LINE, {**LINE, "unit_price": "\uff11"}]},
+        "lines[1].unit_price: '\uff11' is not a number. Write it with digits and a decimal point, such as 18.90.",
+    ),
+    "no lines": ({"lines": []}, "the order has no lines. It was left out."),
+    "customer number of blanks": (
+        {"customer": {"erp_customer_number": " \u00a0", "name": "X"}},
+        "customer: erp_customer_number is empty.",
+    ),
+    "invisible character": (
+        {"external_order_number": "PO\u200b1"},
+        "external_order_number: Character 3 is U+200B, which is invisible. Remove it.",
     ),
     "line number": ({"lines": [{**LINE, "line_no": 0}]}, "lines[0].line_no: Expected `int` >= 1."),
     "line number used twice": (
@@ -95,12 +115,28 @@ def test_the_line_told_is_that_of_the_order_in_the_file(orders_file: Orders) -> 
     assert [bad.line for bad in read_source(orders_file(raw=raw)).bad] == [starts[1], starts[3]]
 
 
-def test_of_two_orders_with_one_number_of_one_customer_the_first_stands(orders_file: Orders) -> None:
+def test_of_two_equal_orders_of_one_customer_the_first_stands(orders_file: Orders) -> None:
     other = {"erp_customer_number": "ERNSH", "name": "Ernst Handel"}
-    source = read_source(orders_file(order(), order(customer=other), order(currency="CHF")))
+    source = read_source(orders_file(order(), order(customer=other), order(external_order_number="PO-1\u00a0")))
     assert [bad.line for bad in source.bad] == [4]
     assert source.bad[0].reason == "order 'PO-1' of customer 'TOMSP' is a duplicate of line 2."
     assert [read.currency for read in source.orders] == ["EUR", "EUR"]
+
+
+def test_of_two_orders_that_contradict_each_other_none_is_read(orders_file: Orders) -> None:
+    source = read_source(orders_file(order(), order(currency="CHF"), order(), order(external_order_number="PO-2")))
+    assert [str(bad) for bad in source.bad] == [
+        "orders.json, line 3: order 'PO-1' of customer 'TOMSP' differs from line 2. Neither was imported.",
+        "orders.json, line 4: order 'PO-1' of customer 'TOMSP' is a duplicate of line 2.",
+    ]
+    assert [read.external_order_number for read in source.orders] == ["PO-2"]
+
+
+@pytest.mark.parametrize("kept", range(1, 200, 7))
+def test_a_file_that_was_cut_off_is_unusable(orders_file: Orders, kept: int) -> None:
+    whole = orders_file(order()).read_bytes().rstrip()
+    with pytest.raises(UnusableSource, match="is not a JSON array of orders"):
+        read_source(orders_file(raw=whole[:-kept]))
 
 
 def test_two_orders_of_one_number_on_one_line_are_still_two(orders_file: Orders) -> None:

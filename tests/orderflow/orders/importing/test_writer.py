@@ -56,10 +56,11 @@ def test_an_order_that_is_blocked_needs_a_review(organization: Organization) -> 
         parsed("PO-1"),
         parsed("PO-2", currency=""),
         parsed("PO-3", lines=[]),
-        parsed("PO-4", lines=[{"internal_sku": "2", "qty": -1, "uom": "ST"}]),
-        parsed("PO-5", lines=[{"internal_sku": "2", "qty": 1, "uom": "CRATE"}]),
+        parsed("PO-4", lines=[{"internal_sku": "2", "qty": -1, "uom": "ST", "unit_price": 1}]),
+        parsed("PO-5", lines=[{"internal_sku": "2", "qty": 1, "uom": "CRATE", "unit_price": 1}]),
+        parsed("PO-6", lines=[{"internal_sku": "2", "qty": 1, "uom": "ST", "unit_price": -5}]),
     ]
-    assert write_batch(orders, organization, "ingrid") == Written(imported=5, ready=1, already_there=0)
+    assert write_batch(orders, organization, "ingrid") == Written(imported=6, ready=1, already_there=0)
     for stored in DraftOrder.objects.all():
         expected = OrderStatus.NEEDS_REVIEW if blocking_reasons(stored) else OrderStatus.READY
         assert stored.status == expected
@@ -73,10 +74,17 @@ def test_what_is_there_already_stays_as_it_is(organization: Organization) -> Non
     lines_before = list(DraftOrderLine.objects.order_by("pk").values())
 
     changed = [parsed("PO-1", currency="CHF"), parsed("PO-2", lines=[]), parsed("PO-3")]
-    assert write_batch(changed, organization, "olga") == Written(imported=1, ready=1, already_there=2)
+    written = write_batch(changed, organization, "olga")
+    assert (written.imported, written.already_there, len(written.differing)) == (1, 0, 2)
     assert list(DraftOrder.objects.exclude(external_order_number="PO-3").order_by("pk").values()) == before
     assert list(DraftOrderLine.objects.order_by("pk").values())[:2] == lines_before
     assert DraftOrderLine.objects.count() == 3
+
+
+def test_repeats_take_as_many_queries_as_one_repeat(organization: Organization) -> None:
+    for count in (1, 40):
+        write_batch([parsed(f"{count}-{number}") for number in range(count)], organization, "ingrid")
+    assert _queries_of(1, organization) == _queries_of(40, organization)
 
 
 def test_a_known_customer_keeps_the_name(organization: Organization) -> None:
