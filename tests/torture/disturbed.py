@@ -42,16 +42,16 @@ from tests.torture.pushes import approved
 
 WORKERS = ("worker-1", "worker-2")
 # So that a batch is on its way for some time: a pause shall meet it there.
-ROUND_TRIP_S = 0.05
+ROUND_TRIP_S = 0.3
 STARTS_WITHIN_S = 90
 SETTLED_WITHIN_S = 90
 LOOKS_EVERY_S = 0.5
 AT_WORK_WITHIN_S = 10
 # About what a batch takes, and its staging: the first requests, and all of them.
-WORK_S = 0.5
-FIRST_S = 0.04
-STAGING_S = 0.3
-STAGES_WITHIN_S = 2
+WORK_S = 1.5
+FIRST_S = 0.15
+STAGING_S = 1.2
+STAGES_WITHIN_S = 5
 LEASES = (0.5, 3.0)
 AIMED = 0.7
 LOG_TOLD = 4000
