@@ -42,15 +42,15 @@ from tests.torture.pushes import approved
 
 WORKERS = ("worker-1", "worker-2")
 # So that a batch is on its way for some time: a pause shall meet it there.
-ROUND_TRIP_S = 0.3
+ROUND_TRIP_S = 0.15
 STARTS_WITHIN_S = 90
 SETTLED_WITHIN_S = 90
 LOOKS_EVERY_S = 0.5
 AT_WORK_WITHIN_S = 10
 # About what a batch takes, and its staging: the first requests, and all of them.
 WORK_S = 1.5
-FIRST_S = 0.15
-STAGING_S = 1.2
+FIRST_S = 0.08
+STAGING_S = 0.6
 STAGES_WITHIN_S = 5
 LEASES = (0.5, 3.0)
 AIMED = 0.7

@@ -56,8 +56,8 @@ def _full() -> list[Leg]:
 
 
 def _quick() -> list[Leg]:
-    shared = {"lease_s": 1.0, "orders": 240, "times": 3}
+    shared = {"lease_s": 1.0, "times": 2}
     return [
-        _leg("openssh", timeout_s=120, edits=True, on_servers=False, **shared),
-        _leg(LOCAL, timeout_s=120, edits=False, on_servers=True, **shared),
+        _leg("openssh", timeout_s=120, edits=True, on_servers=False, orders=600, **shared),
+        _leg(LOCAL, timeout_s=120, edits=False, on_servers=True, orders=200, **shared),
     ]

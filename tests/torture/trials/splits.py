@@ -54,8 +54,8 @@ def _quick() -> list[Leg]:
             lease_s=1.0,
             timeout_s=120,
             edits=not on_servers,
-            orders=160,
-            times=3,
+            orders=120,
+            times=2,
             on_servers=on_servers,
         )
         for place, disturbance, on_servers in cuts
