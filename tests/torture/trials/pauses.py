@@ -56,8 +56,7 @@ def _full() -> list[Leg]:
 
 
 def _quick() -> list[Leg]:
-    shared = {"lease_s": 1.0, "times": 2}
     return [
-        _leg("openssh", timeout_s=120, edits=True, on_servers=False, orders=600, **shared),
-        _leg(LOCAL, timeout_s=120, edits=False, on_servers=True, orders=200, **shared),
+        _leg("openssh", lease_s=1, timeout_s=120, edits=True, orders=600, times=2, on_servers=False),
+        _leg(LOCAL, lease_s=1, timeout_s=120, edits=False, orders=200, times=2, on_servers=True),
     ]
