@@ -71,7 +71,6 @@ def pause_cases(row: Row, server: str) -> Iterator[PauseCase]:
         for halfway in (None, *_HALFWAY) if row.job in _DRAINS else (None,):
             yield PauseCase(case=Case(row=row, server=server, erp=erps[turn % len(erps)]), edit=edit, halfway=halfway)
             turn += 1
-        turn += len(erps) == len(_HALFWAY)
 
 
 def all_cases(servers: tuple[str, ...]) -> Iterator[PauseCase]:

@@ -1,7 +1,8 @@
 """A TCP proxy for a network that splits: it holds back every byte of both directions, and delivers them when it heals.
 
 What a client sent arrives even if the client has closed its socket since, as the packets of a former lease holder do.
-While the network is split, a new connection is accepted and reaches the server when it heals.
+It splits for everybody, and then a new connection is accepted and reaches the server when it heals; or for those who
+are connected by then, as between one of two machines and the server.
 """
 
 import asyncio
@@ -18,13 +19,13 @@ class SplitProxy:
         self.port = port
         self._pipe = pipe
 
-    def split(self) -> None:
-        self._pipe.send(True)
+    def split(self, *, everybody: bool = True) -> None:
+        self._pipe.send("all" if everybody else "connected")
         self._pipe.recv()
 
     def heal(self) -> int:
         """Bytes that clients had sent during the split, and that arrive now."""
-        self._pipe.send(False)
+        self._pipe.send("")
         late: int = self._pipe.recv()
         return late
 
@@ -55,11 +56,11 @@ async def _serve(port: int, pipe: Connection) -> None:
 
     def obey() -> None:
         try:
-            is_split = pipe.recv()
+            split = pipe.recv()
         except EOFError:
             loop.stop()
             return
-        pipe.send(network.set_split(is_split=is_split))
+        pipe.send(network.split(split) if split else network.heal())
 
     loop.add_reader(pipe.fileno(), obey)
     server = await loop.create_server(lambda: _Client(network, port), "127.0.0.1", 0)
@@ -68,25 +69,44 @@ async def _serve(port: int, pipe: Connection) -> None:
 
 
 class _Network:
-    """Carries out in order what ends do to each other; at once, or when it heals."""
-
     def __init__(self) -> None:
-        self._is_split = False
+        self._routes: list[_Route] = []
+        self._new_are_split = False
+
+    def route(self) -> "_Route":
+        self._routes.append(_Route(is_split=self._new_are_split))
+        return self._routes[-1]
+
+    def split(self, who: str) -> int:
+        self._new_are_split = who == "all"
+        for route in self._routes:
+            route.is_split = True
+        return 0
+
+    def heal(self) -> int:
+        self._new_are_split = False
+        return sum(route.heal() for route in self._routes)
+
+
+class _Route:
+    """Carries out in order what the ends of a connection do to each other; at once, or when it heals."""
+
+    def __init__(self, *, is_split: bool) -> None:
+        self.is_split = is_split
         self._waiting: deque[Callable[[], None]] = deque()
         self._late = 0
 
     def carry(self, act: Callable[[], None], size: int = 0) -> None:
-        if self._is_split:
+        if self.is_split:
             self._waiting.append(act)
             self._late += size
         else:
             act()
 
-    def set_split(self, *, is_split: bool) -> int:
-        self._is_split = is_split
-        late = 0 if is_split else self._late
-        self._late = self._late if is_split else 0
-        while self._waiting and not is_split:
+    def heal(self) -> int:
+        self.is_split = False
+        late, self._late = self._late, 0
+        while self._waiting:
             self._waiting.popleft()()
         return late
 
@@ -94,8 +114,8 @@ class _Network:
 class _End(asyncio.Protocol):
     """One end of a connection. `ended`: it sends nothing more."""
 
-    def __init__(self, network: _Network) -> None:
-        self.network = network
+    def __init__(self, route: _Route) -> None:
+        self.route = route
         self.other: _End | None = None
         self.ended = False
         self.transport: Any = None
@@ -109,7 +129,7 @@ class _End(asyncio.Protocol):
             self.take(data)
 
     def data_received(self, data: bytes) -> None:
-        self.network.carry(lambda: self._to_other(data), len(data) if isinstance(self, _Client) else 0)
+        self.route.carry(lambda: self._to_other(data), len(data) if isinstance(self, _Client) else 0)
 
     def eof_received(self) -> bool:
         self._end()
@@ -135,7 +155,7 @@ class _End(asyncio.Protocol):
     def _end(self) -> None:
         if not self.ended:
             self.ended = True
-            self.network.carry(lambda: self._to_other(None))
+            self.route.carry(lambda: self._to_other(None))
 
     def _to_other(self, data: bytes | None) -> None:
         if self.other:
@@ -146,15 +166,15 @@ class _End(asyncio.Protocol):
 
 class _Client(_End):
     def __init__(self, network: _Network, port: int) -> None:
-        super().__init__(network)
+        super().__init__(network.route())
         self._port = port
         self._connecting: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.other = _End(self.network)
+        self.other = _End(self.route)
         self.other.other = self
-        self.network.carry(self._connect)
+        self.route.carry(self._connect)
 
     def _connect(self) -> None:
         self._connecting = asyncio.get_running_loop().create_task(self._connected())

@@ -49,3 +49,16 @@ def test_answers_and_new_connections_wait_for_the_healing(listener: socket.socke
             with listener.accept()[0] as second:
                 assert second.recv(100) == b"late"
         assert client.recv(100) == b""
+
+
+def test_a_split_for_those_who_are_connected_lets_others_through(listener: socket.socket, proxy: SplitProxy) -> None:
+    with socket.create_connection(("127.0.0.1", proxy.port), 10) as cut_off:
+        first, _ = listener.accept()
+        proxy.split(everybody=False)
+        cut_off.sendall(b"late")
+        with first, socket.create_connection(("127.0.0.1", proxy.port), 10) as other, listener.accept()[0] as second:
+            other.sendall(b"now")
+            assert second.recv(100) == b"now"
+            assert not select.select([first], [], [], 0.2)[0]
+            assert proxy.heal() == len(b"late")
+            assert first.recv(100) == b"late"

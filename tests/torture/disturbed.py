@@ -42,14 +42,18 @@ from tests.torture.pushes import approved
 
 WORKERS = ("worker-1", "worker-2")
 # So that a batch is on its way for some time: a pause shall meet it there.
-ROUND_TRIP_S = 0.02
+ROUND_TRIP_S = 0.15
 STARTS_WITHIN_S = 90
 SETTLED_WITHIN_S = 90
 LOOKS_EVERY_S = 0.5
 AT_WORK_WITHIN_S = 10
-# About what a batch takes.
-WORK_S = 0.15
+# About what a batch takes, and its staging: the first requests, and all of them.
+WORK_S = 1.5
+FIRST_S = 0.08
+STAGING_S = 0.6
+STAGES_WITHIN_S = 5
 LEASES = (0.5, 3.0)
+AIMED = 0.7
 LOG_TOLD = 4000
 
 
@@ -113,7 +117,7 @@ def _scene(leg: Leg, folder: Path, dice: random.Random) -> Iterator[Scene]:
             else:
                 server.port = stack.enter_context(delay_proxy(server.port, ROUND_TRIP_S)).port
             connection = connect_to(server, organization, timeout_s=leg.timeout_s)
-        of_leg = {"DATA_DIR": str(settings.DATA_DIR), "LEASE_S": str(leg.lease_s), "DELIVERY_BATCH_SIZE": "100"}
+        of_leg = {"DATA_DIR": str(settings.DATA_DIR), "LEASE_S": str(leg.lease_s), "DELIVERY_BATCH_SIZE": "500"}
         installation = Installation(folder=folder / "site", settings=of_leg | database)
         installation.folder.mkdir()
         stack.callback(installation.stop)
@@ -147,36 +151,93 @@ def _push(scene: Scene, orders: Sequence[UUID]) -> None:
 
 
 def _disturb(scene: Scene) -> None:
-    """At a moment at which a lane is held, if one comes; for a part of a lease, or for some leases."""
+    """While files are staged, if that is to be met; for a part of a lease, or for some leases."""
     with suppress(TimeoutError):
         until(_is_at_work, within_s=AT_WORK_WITHIN_S, every_s=0.002)
-    time.sleep(scene.dice.uniform(0, WORK_S))
-    duration_s = scene.dice.uniform(*LEASES) * scene.leg.lease_s
-    begun = time.monotonic()
-    resume = _pause(scene) if scene.leg.disturbance == Disturbance.PAUSE else _split(scene)
-    scene.while_held += _is_at_work()
-    changing = _change(scene) if scene.leg.edits else None
-    time.sleep(max(0, begun + duration_s - time.monotonic()))
-    resume()
+        _until_it_stages(scene, FIRST_S)
+    with ExitStack() as over:
+        _begin(scene, over)
+        scene.while_held += _is_at_work()
+        changing = _change(scene) if scene.leg.edits else None
+        _wait(scene)
     if changing:
         changing.result()
+
+
+def _begin(scene: Scene, over: ExitStack) -> None:
+    """Leaves to `over` what ends it."""
+    if scene.proxy:
+        # For everybody; or for the one worker that is stopped, while the other reaches the server.
+        everybody = scene.leg.disturbance == Disturbance.DATABASE_SPLIT or scene.dice.random() < 0.5
+        if not everybody:
+            over.callback(_pause(scene, [scene.dice.choice(WORKERS)]))
+        scene.proxy.split(everybody=everybody)
+        over.callback(_heal, scene)
+    else:
+        over.callback(_pause(scene, scene.dice.choice([[WORKERS[0]], [WORKERS[1]], [*WORKERS]])))
+
+
+def _heal(scene: Scene) -> None:
+    assert scene.proxy
+    scene.late += scene.proxy.heal()
+
+
+def _wait(scene: Scene) -> None:
+    """Mostly until a successor is at work, which the first worker shall meet there."""
+    at_least, at_most = (leases * scene.leg.lease_s for leases in LEASES)
+    if scene.dice.random() < AIMED:
+        with suppress(TimeoutError):
+            _until_successor(scene, at_most)
+    else:
+        time.sleep(scene.dice.uniform(at_least, at_most))
+
+
+def _until_successor(scene: Scene, within_s: float) -> None:
+    """Raises `TimeoutError`."""
+    token = _token()
+    until(lambda: _token() != token, within_s=within_s, every_s=0.002)
+    _until_it_stages(scene, STAGING_S)
+
+
+def _until_it_stages(scene: Scene, moment_s: float) -> None:
+    """Mostly until a temporary file is written, and some moment of that; else any moment. Raises `TimeoutError`."""
+    if scene.dice.random() < AIMED:
+        before = _staged(scene)
+        until(lambda: not _staged(scene) <= before, within_s=STAGES_WITHIN_S, every_s=0.001)
+        time.sleep(scene.dice.uniform(0, moment_s))
+    else:
+        time.sleep(scene.dice.uniform(0, WORK_S))
+
+
+def _staged(scene: Scene) -> set[tuple[str, int]]:
+    """Temporary files, each with the time of its last change."""
+    found = set()
+    for path in chain.from_iterable(inbox.glob("*.tmp") for inbox in (scene.erp.dropzone / "in", *scene.erp.others)):
+        with suppress(FileNotFoundError):
+            found.add((path.name, path.stat().st_mtime_ns))
+    return found
+
+
+def _token() -> int:
+    return Lane.objects.filter(kind=Lane.Kind.DELIVERY).values_list("token", flat=True).first() or 0
 
 
 def _is_at_work() -> bool:
     return Lane.objects.filter(kind=Lane.Kind.DELIVERY, leased_until__gte=Now()).exists()
 
 
-def _pause(scene: Scene) -> Callable[[], None]:
-    """One worker with its children, or all: then the lane's lease ends with nobody there to take it over."""
-    names = scene.dice.choice([[WORKERS[0]], [WORKERS[1]], [*WORKERS]])
-    scene.dice.shuffle(names)
+def _pause(scene: Scene, names: Sequence[str]) -> Callable[[], None]:
+    """Workers with their children; where none is left, the lane's lease ends with nobody there to take it over."""
     stopped = [family(scene.installation.processes[name].pid) for name in names]
+    scene.dice.shuffle(stopped)
     for process in chain.from_iterable(stopped):
         _signal(process, signal.SIGSTOP)
 
     def resume() -> None:
         for number, processes in enumerate(stopped):
-            time.sleep(scene.dice.uniform(0, scene.leg.lease_s) if number else 0)
+            if number:
+                with suppress(TimeoutError):
+                    _until_successor(scene, scene.leg.lease_s)
             for process in processes:
                 _signal(process, signal.SIGCONT)
 
@@ -186,17 +247,6 @@ def _pause(scene: Scene) -> Callable[[], None]:
 def _signal(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def _split(scene: Scene) -> Callable[[], None]:
-    assert scene.proxy
-    proxy = scene.proxy
-    proxy.split()
-
-    def heal() -> None:
-        scene.late += proxy.heal()
-
-    return heal
 
 
 def _change(scene: Scene) -> Future[None]:

@@ -20,7 +20,9 @@ def run(torture: Torture) -> Result:
         at_work=times // 3,
         told=f"{sum(end.orders for _, end in ends):,} orders pushed in portions, {times} partitions of 0.5 to 3 "
         "leases: a proxy holds back all bytes of both directions and delivers them when the network heals, also those "
-        "of a worker that has closed its socket since. The ERP takes each file within 2 ms, keeps its bytes and answers.",
+        "of a worker that has closed its socket since. Half of them cut off the worker that delivers and stop it, "
+        "until its successor is at work over a connection of its own. The ERP takes each file within 2 ms, keeps its "
+        "bytes and answers.",
     )
 
 
@@ -52,7 +54,7 @@ def _quick() -> list[Leg]:
             lease_s=1.0,
             timeout_s=120,
             edits=not on_servers,
-            orders=90,
+            orders=120,
             times=2,
             on_servers=on_servers,
         )
