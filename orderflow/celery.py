@@ -6,7 +6,6 @@ from typing import Any
 from celery import Celery, signals
 
 from orderflow import broker, collector
-from orderflow.heartbeats import signals as heartbeats
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orderflow.settings")
 broker.register()
@@ -14,7 +13,6 @@ broker.register()
 app = Celery("orderflow")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-heartbeats.connect()
 
 
 @signals.worker_init.connect

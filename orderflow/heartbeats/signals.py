@@ -7,6 +7,8 @@ from typing import Any
 from celery import signals
 from django.db import DatabaseError, connection
 
+from orderflow.heartbeats import record, standstill
+
 logger = logging.getLogger(__name__)
 
 # Beat writes no row more often than this.
@@ -19,9 +21,6 @@ def connect() -> None:
 
 
 def _task_finished(sender: Any, **_: Any) -> None:
-    # Models can be imported once Celery has set up Django.
-    from orderflow.heartbeats import record, standstill  # noqa: PLC0415
-
     if sender.name in standstill.intervals():
         record.finished(sender.name, standstill.limit_s(sender.name))
 
@@ -34,8 +33,6 @@ def _beat_started(**_: Any) -> None:
 
 
 def _write_beats(sent: threading.Event) -> None:
-    from orderflow.heartbeats import record, standstill  # noqa: PLC0415
-
     pause = threading.Event()
     while sent.wait():
         sent.clear()

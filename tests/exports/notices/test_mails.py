@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.models import CharField, Value
 from django.utils import timezone
 
 from connectors import health
@@ -172,7 +173,8 @@ def test_names_and_texts_of_servers_make_no_header_and_no_line(
 ) -> None:
     """S16."""
     hostile = "Evil\r\nBcc: thief@evil.example\r\n\r\nPay here\x1b[31m"
-    ERPConnection.objects.update(name=hostile)
+    # An expression, for no value of such a name is stored.
+    ERPConnection.objects.update(name=Value(hostile, output_field=CharField()))
     health.block(connection.pk, hostile)
     watch()
     (mail,) = mailbox.mails

@@ -36,7 +36,8 @@ def problems() -> list[dict[str, Any]]:
     response = Client().get("/readyz")
     body = response.json()
     assert response.status_code == (503 if "problems" in body else 200)
-    return body.get("problems", [])
+    found: list[dict[str, Any]] = body.get("problems", [])
+    return found
 
 
 def dashboard() -> str:

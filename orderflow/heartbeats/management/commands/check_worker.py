@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--timeout", type=float, default=20, help="seconds to wait (20)")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        hostname = default_nodename(options["hostname"].replace("%h", socket.gethostname()) or None)
+        hostname = default_nodename(options["hostname"].replace("%h", socket.gethostname()))
         before, end = _answered_at(hostname), time.monotonic() + options["timeout"]
         self._ping(hostname, options["timeout"])
         while _answered_at(hostname) == before:
@@ -41,7 +41,7 @@ class Command(BaseCommand):
     def _ping(self, hostname: str, timeout_s: float) -> None:
         queue = worker_direct(hostname)
         try:
-            app.send_task("orderflow.heartbeats.tasks.answer_ping", [hostname], queue=queue, expires=timeout_s)
+            app.send_task("orderflow.heartbeats.tasks.answer_ping", [hostname], queue=queue.name, expires=timeout_s)
         except OperationalError as error:
             raise CommandError(f"The broker does not take a task for worker {hostname}: {error}") from error
 
