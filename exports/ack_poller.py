@@ -1,18 +1,23 @@
 """Read what the ERP answered: match each file to its export, record it, and only then move it away."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 from uuid import UUID
+
+from django.db import transaction
 
 from connectors import health
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
-from connectors.ports import AckInbox, AckReadingConnector
+from connectors.ports import AckEntry, AckInbox, AckReadingConnector
 from connectors.registry import registry
 from exports import lanes, ledger, wake_ups
 from exports.answer_reader import AnswerReader
+from exports.ledger import Answer
 from exports.models import Lane
+from exports.rollback import guard
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +55,7 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
             for batch in answers:
                 reached(Failpoint.ANSWERS_READ)
                 lanes.renew(lease)
-                done, damaged = ledger.enter(connection, batch)
+                done, damaged = _entered(connection, batch)
                 reached(Failpoint.LEDGER_ENTERED)
                 answers.put_away(done, damaged)
                 if lease.is_over:
@@ -62,6 +67,20 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
         # One file that cannot be read or moved has not kept the others from being applied.
         raise answers.errors[0]
     return answers.archived
+
+
+def _entered(connection: ERPConnection, batch: Sequence[Answer]) -> tuple[list[AckEntry], list[AckEntry]]:
+    """As `ledger.enter`. No file is moved before the commit that knows of it is marked outside the database."""
+    try:
+        check = guard.begin_check()
+        check.require()
+        with transaction.atomic():
+            done, damaged = ledger.enter(connection, batch)
+            mark = guard.number()
+    except guard.Held as held:
+        raise lanes.LaneLost(str(held)) from held
+    guard.publishable(check, mark)
+    return done, damaged
 
 
 def _open(connection: ERPConnection, stack: ExitStack, ends_at: float) -> AckInbox | None:

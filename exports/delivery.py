@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 def due() -> QuerySet[ERPExport]:
     return ERPExport.objects.filter(
-        Q(next_attempt_at=None) | Q(next_attempt_at__lte=Now()), status=ExportStatus.PENDING
+        Q(next_attempt_at=None) | Q(next_attempt_at__lte=Now()), status=ExportStatus.PENDING, held_because=""
     )
 
 

@@ -7,6 +7,8 @@ from connectors.models import ERPConnection
 from exports.bulk.models import BulkJob as BulkJob  # noqa: PLC0414 - it is one of the models
 from exports.causes import Cause
 from exports.lane import Lane as Lane  # noqa: PLC0414 - as above
+from exports.rollback.models import Installation as Installation  # noqa: PLC0414 - as above
+from exports.rollback.models import JournalMark as JournalMark  # noqa: PLC0414 - as above
 from exports.transitions import ALLOWED, LIVE, ExportStatus
 from exports.webhooks.models import WebhookEndpoint as WebhookEndpoint  # noqa: PLC0414 - as above
 from exports.webhooks.models import WebhookMessage as WebhookMessage  # noqa: PLC0414 - as above
@@ -50,6 +52,8 @@ class ERPExport(models.Model):
 
     tries = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
+    # Of a PENDING one that is not sent before a person has decided: why.
+    held_because = models.CharField(max_length=500, blank=True, default="", db_default="")
     sent_at = models.DateTimeField(null=True)
     answer_due_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
@@ -120,6 +124,9 @@ class EventKind(models.TextChoices):
     CONFLICT = "CONFLICT", "Contradicting answer"
     LATE = "LATE", "Late answer"
     GIVEN_UP = "GIVEN_UP", "Given up"
+    RECOVERED = "RECOVERED", "Recovered after the database went back in time"
+    HELD = "HELD", "Held for a person to decide"
+    DECIDED = "DECIDED", "Decided by a person"
 
 
 class ExportEvent(AppendOnly):

@@ -37,6 +37,12 @@ def no_kept_session() -> Iterator[None]:
     sessions.close_all()
 
 
+@pytest.fixture(autouse=True)
+def own_state_dir(tmp_path: Path, settings: Any) -> None:
+    """Each test's database is new; what an earlier one left outside would look like a later life of it."""
+    settings.STATE_DIR = tmp_path / "state"
+
+
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
     """Any of `every.NAMES`: started when a test first asks for it, shared by all that ask later."""
