@@ -44,6 +44,11 @@ def installation() -> Installation:
     return row
 
 
+def installation_row() -> Installation:
+    """Whatever lies outside."""
+    return Installation.objects.get_or_create(pk=Installation.KEY)[0]
+
+
 def home_of(row: Installation) -> str:
     return f"{outside.ROOT}/{row.uuid.hex}"
 
@@ -104,6 +109,7 @@ def unknown_marks(found: Sequence[Mark]) -> list[Mark]:
 
 def hold(reason: str) -> Held:
     """Stop all lanes. Gives the exception to raise."""
+    installation_row()
     rows = Installation.objects.filter(pk=Installation.KEY, held_since=None)
     if rows.update(held_since=Now(), held_because=reason[:500]):
         logger.error("All deliveries and polls are held: %s", reason)
