@@ -86,6 +86,7 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
         if isinstance(connector, AckReadingConnector):
             answer_due = connector.answer_due(config)
         orders, results = _orders(batch)
+        journal.require_present()
         results.extend(connector.export_many(orders, config, journal=journal))
     except (BatchOutdated, lanes.LaneLost, DatabaseError):
         raise

@@ -32,12 +32,19 @@ class LaneJournal:
 
     lease: lanes.Lease
     connection: ERPConnection
-    # Begun here, so that it takes place while the batch is staged.
+    # Begun here, so that it takes place while the batch is prepared.
     check: guard.Check = field(default_factory=guard.begin_check)
+
+    def require_present(self) -> None:
+        """Before the dropzone is touched: a temporary file that is written by a database in the past would look like
+        one that a forgotten delivery left. Raises `LaneLost`."""
+        try:
+            self.check.require()
+        except guard.Held as held:
+            raise lanes.LaneLost(str(held)) from held
 
     def staged(self, files: Mapping[UUID, Staged]) -> None:
         try:
-            self.check.require()
             mark, lines = self._commit(files)
         except guard.Held as held:
             raise lanes.LaneLost(str(held)) from held
