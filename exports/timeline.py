@@ -10,6 +10,7 @@ from django.utils import formats, timezone
 from django.utils.timesince import timesince, timeuntil
 
 from exports.models import ERPExport, EventKind, ExportEvent
+from exports.rollback import guard
 from exports.transitions import ExportStatus
 from exports.words import in_words
 
@@ -25,6 +26,8 @@ COLOURS = {
     EventKind.CONFLICT: "danger",
     EventKind.LATE: "warning",
     EventKind.ACKED: "success",
+    EventKind.RECOVERED: "warning",
+    EventKind.HELD: "danger",
 }
 
 # In this order, whatever else there is behind them by its own name.
@@ -67,7 +70,14 @@ def standing(export: ERPExport) -> str:
         return f"It failed{_ago(export.settled_at)}. Nothing more happens by itself."
     if export.status == S.SENT:
         return f"It was put where the ERP picks it up{_ago(export.sent_at)}. {_answer(export)}"
-    return f"It waits, pushed{_ago(export.created_at)}. {_next_try(export.next_attempt_at)}"
+    return f"It waits, pushed{_ago(export.created_at)}. {_held(export) or _next_try(export.next_attempt_at)}"
+
+
+def _held(export: ERPExport) -> str:
+    if export.held_because:
+        return f"It is held until a person decides: {export.held_because}"
+    held = guard.held()
+    return f"All deliveries are held: {held.held_because}" if held else ""
 
 
 def _answer(export: ERPExport) -> str:

@@ -38,9 +38,16 @@ def no_kept_session() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def own_state_dir(tmp_path: Path, settings: Any) -> None:
-    """Each test's database is new; what an earlier one left outside would look like a later life of it."""
+def own_places(tmp_path: Path, settings: Any) -> None:
+    """Each test sets the database back; what the one before left outside would be a later life of it."""
     settings.STATE_DIR = tmp_path / "state"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "exports": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "storage"), "allow_overwrite": True},
+        },
+    }
 
 
 @pytest.fixture(scope="session")
@@ -58,13 +65,6 @@ def organization(db: None) -> Organization:
 @pytest.fixture
 def dropzone_root(tmp_path: Path, settings: Any) -> Path:
     settings.DROPZONE_ROOT = tmp_path / "dropzones"
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "exports": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(tmp_path / "storage"), "allow_overwrite": True},
-        },
-    }
     return tmp_path / "dropzones"
 
 

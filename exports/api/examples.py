@@ -22,6 +22,7 @@ EXPORT = {
     "document_stored": True,
     "tries": 1,
     "next_attempt_at": None,
+    "held_because": None,
     "sent_at": "2026-11-23T10:00:03.412233Z",
     "answer_due_at": None,
     "settled_at": "2026-11-23T10:01:07.001823Z",

@@ -6,7 +6,9 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from exports.api import examples
-from exports.models import AckFile, ERPExport, ExportEvent
+from exports.models import AckFile, ERPExport, ExportEvent, Installation
+from exports.rollback import guard
+from exports.transitions import ExportStatus
 from orderflow.api.fields import Id, OptionalText
 from orderflow.api.strict_input import StrictSerializer
 from orderflow.orders.transitions import OrderStatus
@@ -27,12 +29,14 @@ class ExportEventSerializer(serializers.ModelSerializer[ExportEvent]):
 
 @extend_schema_serializer(examples=examples.SHOWN)
 class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
-    """`draft_order`, `connection`, `supersedes` are ids. `next_attempt_at` null while PENDING: as soon as possible."""
+    """`draft_order`, `connection`, `supersedes` are ids. `next_attempt_at` null while PENDING: as soon as possible.
+    `held_because` is why a PENDING one is not sent before a person has acted."""
 
     requested_by = OptionalText()
     document_sha256 = OptionalText()
     dropzone_path = OptionalText()
     document_stored = serializers.SerializerMethodField()
+    held_because = serializers.SerializerMethodField()
     erp_order_id = OptionalText()
     error_code = OptionalText()
     error_message = OptionalText()
@@ -52,6 +56,7 @@ class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
             "document_stored",
             "tries",
             "next_attempt_at",
+            "held_because",
             "sent_at",
             "answer_due_at",
             "settled_at",
@@ -62,6 +67,15 @@ class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
             "created_at",
         ]
         read_only_fields = fields
+
+    def get_held_because(self, export: ERPExport) -> str | None:
+        if export.status != ExportStatus.PENDING:
+            return None
+        if "held" not in self.context:
+            # Once for a list.
+            self.context["held"] = guard.held()
+        held: Installation | None = self.context["held"]
+        return export.held_because or (held.held_because if held else None)
 
     def get_document_stored(self, export: ERPExport) -> bool:
         return bool(export.storage_key)

@@ -4,6 +4,10 @@ import uuid
 from django.db import migrations, models
 
 
+def identify(apps, schema_editor):
+    apps.get_model("exports", "Installation").objects.using(schema_editor.connection.alias).get_or_create(pk=1)
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -29,6 +33,7 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveBigIntegerField(db_index=True)),
             ],
         ),
+        migrations.RunPython(identify, migrations.RunPython.noop, elidable=False),
         migrations.AddField(
             model_name='erpexport',
             name='held_because',

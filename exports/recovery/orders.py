@@ -1,5 +1,7 @@
 """An order written again as its document has it."""
 
+from collections.abc import Sequence
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -11,15 +13,21 @@ from connectors.registry import registry
 from connectors.sales_order import OrderLine, SalesOrder
 from exports.documents import order_lines, sales_order
 from exports.models import ERPExport
+from exports.transitions import ExportStatus
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization, record
 
 ACTOR = "recover"
+NAMESAKE = "An order of this number was sent before, and the database lost it. Ask the ERP's operator."
 
 
 class CannotRestore(Exception):
-    """The message says why, for people."""
+    """The message says why, for people. `held` are the exports that may not go because of it."""
+
+    def __init__(self, message: str, held: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.held = held
 
 
 def read(connection: ERPConnection, content: bytes) -> SalesOrder:
@@ -53,9 +61,24 @@ def write(found: SalesOrder, organization: Organization) -> DraftOrder:
     except IntegrityError as error:
         raise CannotRestore(
             f"Customer {found.customer.erp_customer_number} has another order {found.external_order_number!r}, which "
-            "was entered again. Do not send that one."
+            "was entered again. Do not send that one.",
+            held=_hold_namesake(found, organization),
         ) from error
     return order
+
+
+def _hold_namesake(found: SalesOrder, organization: Organization) -> list[str]:
+    number = found.external_order_number or ""
+    rows = ERPExport.objects.filter(
+        organization=organization,
+        draft_order__external_order_number=number,
+        draft_order__customer__erp_customer_number=found.customer.erp_customer_number,
+        status=ExportStatus.PENDING,
+        staged_path="",
+    )
+    found_rows = dict(rows.values_list("pk", "filename")) if number else {}
+    ERPExport.objects.filter(pk__in=found_rows).update(held_because=NAMESAKE)
+    return list(found_rows.values())
 
 
 def set_pushing(order: DraftOrder) -> None:

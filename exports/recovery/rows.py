@@ -73,6 +73,7 @@ class Restoring:
             order, held = self._order(line, content)
         except CannotRestore as reason:
             self.report.unknown.append(Named(name=line.filename, why=str(reason)))
+            self.report.held += [Named(name=name, why=orders.NAMESAKE) for name in reason.held]
             return
         live = ERPExport.objects.filter(draft_order=order, status__in=LIVE).first()
         if live is None or self._ended(live, line):

@@ -10,7 +10,6 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
 from django.db.models import F, Q
@@ -28,7 +27,8 @@ LOOKED_UP = 100
 # How many numbers keep their mark in the database, and how often the older ones are deleted.
 REMEMBERED, FORGET_EVERY = 20_000, 1000
 
-_checked: set[tuple[int, Any]] = set()
+# Processes by their id: one that was forked has yet to check.
+_checked: set[int] = set()
 
 
 class Held(Exception):
@@ -36,16 +36,16 @@ class Held(Exception):
 
 
 def installation() -> Installation:
-    """The row, made when it is first needed. Raises `Held` where another database's journal lies outside already and
-    this one knows of orders that it sent before it had a row: it is a backup from before then."""
-    row, made = Installation.objects.get_or_create(pk=Installation.KEY)
-    if made:
+    """The row. Raises `Held` where this database has sent orders and has no journal yet, while another one's lies
+    outside: it is a backup from before the journal was introduced."""
+    row = installation_row()
+    if row.counter == 0:
         _require_no_other_journal(row)
     return row
 
 
 def installation_row() -> Installation:
-    """Whatever lies outside."""
+    """The same, whatever lies outside. The migration makes it, so that every backup has one."""
     return Installation.objects.get_or_create(pk=Installation.KEY)[0]
 
 
@@ -53,18 +53,24 @@ def home_of(row: Installation) -> str:
     return f"{outside.ROOT}/{row.uuid.hex}"
 
 
+def held() -> Installation | None:
+    """While deliveries and polls are held; says since when and why."""
+    return Installation.objects.filter(held_since__isnull=False).first()
+
+
 def is_held() -> bool:
     """Whether lanes may not be taken. A process checks for a rollback before its first one."""
-    if Installation.objects.filter(held_since__isnull=False).exists():
-        return True
+    return held() is not None or (os.getpid() not in _checked and look())
+
+
+def look() -> bool:
+    """Check for a rollback now. True when deliveries and polls are held."""
     try:
-        row = installation()
-        if (os.getpid(), row.uuid) not in _checked:
-            begin_check().require()
-            _checked.add((os.getpid(), row.uuid))
+        begin_check().require()
     except Held:
         return True
-    return False
+    _checked.add(os.getpid())
+    return held() is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

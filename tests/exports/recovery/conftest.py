@@ -8,10 +8,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery
 from exports.rollback import guard, outside
+from tests.conftest import MakeOrder
 from tests.exports.recovery.backups import Backup
 from tests.exports.recovery.erp import ERP
+from tests.exports.recovery.scene import Scene
 from tests.servers.ports import free_port
 
 KEYS = {"access_key": "test", "secret_key": "test", "region_name": "us-east-1"}
@@ -52,22 +53,9 @@ def s3(dropzone_root: Path, settings: Any) -> Iterator[ThreadedMotoServer]:
 
 
 @pytest.fixture
-def slow_erp(folder: Path) -> ERP:
-    return ERP(place=folder, is_fast=False)
-
-
-@pytest.fixture
-def work(connection: ERPConnection) -> "Work":
-    return Work(connection)
-
-
-class Work:
-    """What workers do when they are woken."""
-
-    def __init__(self, connection: ERPConnection) -> None:
-        self._connection = connection
-
-    def __call__(self, erp: ERP) -> None:
-        delivery.drain(self._connection.pk)
-        erp.work()
-        ack_poller.poll(self._connection.pk)
+def scene(connection: ERPConnection, folder: Path, backup: Backup, make_order: MakeOrder, tmp_path: Path) -> Scene:
+    """Archive in a folder, an ERP that leaves the files where they lie."""
+    # As the migration does; the tests before may have emptied the tables.
+    guard.installation_row()
+    erp = ERP(place=folder, is_fast=False)
+    return Scene(connection=connection, backup=backup, erp=erp, make_order=make_order, folder=tmp_path)
