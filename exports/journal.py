@@ -48,6 +48,7 @@ class LaneJournal:
             mark, lines = self._commit(files)
         except guard.Held as held:
             raise lanes.LaneLost(str(held)) from held
+        reached(Failpoint.JOURNAL_COMMITTED)
         guard.publishable(self.check, mark, lines)
 
     @transaction.atomic

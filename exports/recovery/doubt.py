@@ -116,7 +116,6 @@ class Doubt:
             self.report.adopted.append(filename)
         else:
             self._create(filename, order, connection, others)
-        self.report.held.append(Named(name=filename, why=ARCHIVED))
 
     def _create(self, filename: str, order: DraftOrder, connection: ERPConnection, others: Iterable[ERPExport]) -> None:
         earlier = [export for export in others if not hasattr(export, "superseded_by")]
@@ -145,7 +144,6 @@ class Doubt:
             if lying and lying.final and is_archived and self._is_as_archived(export, lying):
                 decisions.was_sent(export, actor=ACTOR, why="Its file lies at the dropzone.", path=lying.final.path)
                 self.report.sent.append(export.filename)
-                self.report.held = [each for each in self.report.held if each.name != export.filename]
             elif why := self._why_held(lying, is_archived=is_archived, looked=found is not None):
                 self._hold(export, why)
 
@@ -161,8 +159,6 @@ class Doubt:
     def _hold(self, export: ERPExport, why: str) -> None:
         if ERPExport.objects.filter(pk=export.pk, held_because="").update(held_because=why):
             ExportEvent.objects.create(export=export, kind=EventKind.HELD, actor=ACTOR, message=why, at=timezone.now())
-        if not any(each.name == export.filename for each in self.report.held):
-            self.report.held.append(Named(name=export.filename, why=export.held_because or why))
 
     def _lying(self, connection: ERPConnection, exports: Sequence[ERPExport]) -> Mapping[str, Found] | None:
         """None where nobody can look."""

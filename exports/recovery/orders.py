@@ -1,7 +1,5 @@
 """An order written again as its document has it."""
 
-from collections.abc import Sequence
-
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -23,11 +21,7 @@ NAMESAKE = "An order of this number was sent before, and the database lost it. A
 
 
 class CannotRestore(Exception):
-    """The message says why, for people. `held` are the exports that may not go because of it."""
-
-    def __init__(self, message: str, held: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.held = held
+    """The message says why, for people."""
 
 
 def read(connection: ERPConnection, content: bytes) -> SalesOrder:
@@ -59,15 +53,15 @@ def write(found: SalesOrder, organization: Organization) -> DraftOrder:
             DraftOrderLine.objects.bulk_create(_line(order, line) for line in found.lines)
             record(organization.pk, ACTOR, "recover order", order)
     except IntegrityError as error:
+        _hold_namesake(found, organization)
         raise CannotRestore(
             f"Customer {found.customer.erp_customer_number} has another order {found.external_order_number!r}, which "
-            "was entered again. Do not send that one.",
-            held=_hold_namesake(found, organization),
+            "was entered again. Do not send that one."
         ) from error
     return order
 
 
-def _hold_namesake(found: SalesOrder, organization: Organization) -> list[str]:
+def _hold_namesake(found: SalesOrder, organization: Organization) -> None:
     number = found.external_order_number or ""
     rows = ERPExport.objects.filter(
         organization=organization,
@@ -76,9 +70,8 @@ def _hold_namesake(found: SalesOrder, organization: Organization) -> list[str]:
         status=ExportStatus.PENDING,
         staged_path="",
     )
-    found_rows = dict(rows.values_list("pk", "filename")) if number else {}
-    ERPExport.objects.filter(pk__in=found_rows).update(held_because=NAMESAKE)
-    return list(found_rows.values())
+    if number:
+        ERPExport.objects.filter(pk__in=list(rows.values_list("pk", flat=True))).update(held_because=NAMESAKE)
 
 
 def set_pushing(order: DraftOrder) -> None:

@@ -14,10 +14,11 @@ from exports.models import ERPExport, Lane
 from exports.recovery import acks, documents, lost, release
 from exports.recovery.doubt import Doubt
 from exports.recovery.lost import Lost
-from exports.recovery.report import Report
+from exports.recovery.report import Named, Report
 from exports.recovery.rows import Restoring
 from exports.rollback import guard
 from exports.rollback.models import Installation
+from exports.transitions import ExportStatus
 from orderflow.tenancy.models import Organization
 
 # How long deliveries that are under way have to end.
@@ -68,7 +69,7 @@ def _recover(report: Report, progress: Progress) -> None:
     progress("Reading acknowledgements in processed/")
     for connection in ERPConnection.objects.select_related("organization").order_by("pk"):
         _acknowledge(connection, report)
-    _drop_settled(report)
+    report.held = _held()
     release.adopt(found.marks)
     release.release()
     report.released = True
@@ -108,12 +109,10 @@ def _acknowledge(connection: ERPConnection, report: Report) -> None:
         health.release(connection.pk, actor="recover", cause="Its acknowledgements can be read.")
 
 
-def _drop_settled(report: Report) -> None:
-    """An acknowledgement has decided it since it was held."""
-    names = [each.name for each in report.held]
-    waiting = ERPExport.objects.filter(filename__in=names).exclude(held_because="").filter(status="PENDING")
-    held = set(waiting.values_list("filename", flat=True))
-    report.held = [each for each in report.held if each.name in held]
+def _held() -> list[Named]:
+    """All that are held by now, also by an earlier run; an acknowledgement may have decided some since."""
+    rows = ERPExport.objects.filter(status=ExportStatus.PENDING).exclude(held_because="").order_by("created_at", "pk")
+    return [Named(name=name, why=why) for name, why in rows.values_list("filename", "held_because")]
 
 
 def _wait_for_workers() -> None:

@@ -73,7 +73,6 @@ class Restoring:
             order, held = self._order(line, content)
         except CannotRestore as reason:
             self.report.unknown.append(Named(name=line.filename, why=str(reason)))
-            self.report.held += [Named(name=name, why=orders.NAMESAKE) for name in reason.held]
             return
         live = ERPExport.objects.filter(draft_order=order, status__in=LIVE).first()
         if live is None or self._ended(live, line):
@@ -154,19 +153,14 @@ class Restoring:
         ExportEvent.objects.create(export=export, **requested)
         _note(export.pk, "The database had lost it; it was restored from the journal outside the database.")
         record(line.organization_id, ACTOR, "recover export", export)
-        self._told(self.report.recreated, line, held)
+        self.report.recreated.append(line.filename)
 
     def _adopt(self, live: ERPExport, line: Line, held: str) -> None:
         """Somebody pushed the order again since then: the caller has that id and that key, the ERP has this file."""
         values: dict[str, Any] = {"filename": line.filename, "connection_id": line.connection_id, "held_because": held}
         ERPExport.objects.filter(pk=live.pk).update(**values, **_journal(line), next_attempt_at=None)
         _note(live.pk, f"The order had been sent before as {line.filename}, which the database had lost.")
-        self._told(self.report.adopted, line, held)
-
-    def _told(self, names: list[str], line: Line, held: str) -> None:
-        names.append(line.filename)
-        if held:
-            self.report.held.append(Named(name=line.filename, why=held))
+        self.report.adopted.append(line.filename)
 
 
 def _journal(line: Line) -> Mapping[str, Any]:
