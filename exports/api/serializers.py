@@ -1,5 +1,6 @@
 """Exports in JSON."""
 
+from functools import cached_property
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
@@ -71,11 +72,12 @@ class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
     def get_held_because(self, export: ERPExport) -> str | None:
         if export.status != ExportStatus.PENDING:
             return None
-        if "held" not in self.context:
-            # Once for a list.
-            self.context["held"] = guard.held()
-        held: Installation | None = self.context["held"]
-        return export.held_because or (held.held_because if held else None)
+        return export.held_because or (self._held.held_because if self._held else None)
+
+    @cached_property
+    def _held(self) -> Installation | None:
+        """Read once for a list."""
+        return guard.held()
 
     def get_document_stored(self, export: ERPExport) -> bool:
         return bool(export.storage_key)

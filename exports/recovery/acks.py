@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from connectors.documents.naming import draft_order_of
 from connectors.exceptions import ConnectorError, RejectedError
 from connectors.inspection import InspectableConnector, Inspection, PlacedFile
 from connectors.models import ERPConnection
@@ -13,7 +14,9 @@ from connectors.registry import registry
 from exports import ledger
 from exports.ledger import Answer
 from exports.models import AckFile, ERPExport
-from exports.recovery.report import Report
+from exports.recovery import orders, rewritten
+from exports.recovery.report import Named, Report
+from orderflow.orders.models import DraftOrder
 
 BATCH = 500
 # What a second file of the same name was moved to.
@@ -69,9 +72,11 @@ def _original(entry: AckEntry) -> AckEntry:
 def _enter(
     connection: ERPConnection, inspection: Inspection, inbox: AckInbox, batch: Sequence[Archived], report: Report
 ) -> None:
+    rewritten.claim(connection, [entry.export_filename for _, entry in batch])
     rows = ERPExport.objects.filter(connection=connection, filename__any_of=[e.export_filename for _, e in batch])
     exports = dict(rows.values_list("filename", "pk"))
     ours = [(path, entry) for path, entry in batch if entry.export_filename in exports]
+    _name_unknown(connection, [entry for _, entry in batch if entry.export_filename not in exports], report)
     files = [
         PlacedFile(path=path, name=entry.name, size=entry.size, modified_at=entry.modified_at) for path, entry in ours
     ]
@@ -91,6 +96,22 @@ def _enter(
     for page in pages:
         ledger.enter(connection, list(page.values()))
     report.acks += [answer.entry.name for answer in answers]
+
+
+def _name_unknown(connection: ERPConnection, entries: Sequence[AckEntry], report: Report) -> None:
+    """An export that was acknowledged and is in no place any more; its order must not be sent again."""
+    names = [entry.export_filename for entry in entries]
+    known = set(ERPExport.objects.filter(filename__any_of=names).values_list("filename", flat=True))
+    for entry in entries:
+        order_id = draft_order_of(entry.export_filename)
+        if entry.export_filename in known or order_id is None:
+            continue
+        order = DraftOrder.objects.filter(pk=order_id).exclude(organization=connection.organization_id)
+        if order.exists():
+            continue
+        orders.stop(order_id, f"{entry.name} acknowledges {entry.export_filename}, which the database lost.")
+        why = f"Its acknowledgement {entry.name} lies in processed/, and nothing else is left of it."
+        report.unknown.append(Named(name=entry.export_filename, why=why))
 
 
 def _answer(inbox: AckInbox, entry: AckEntry, raw: bytes, empty: Answer) -> Answer:

@@ -60,6 +60,14 @@ def was_not_sent(export: ERPExport, *, actor: str, why: str) -> None:
     transaction.on_commit(lambda: wake_ups.wake(export.connection_id), robust=True)
 
 
+def superseded(export: ERPExport, *, by: str) -> None:
+    """A retry is only possible when the one before has failed; how is lost."""
+    text = f"Export {by} superseded it; how it failed was lost."
+    ended = {"settled_at": timezone.now(), "error_message": text, "next_attempt_at": None, "held_because": ""}
+    ERPExport.objects.filter(pk=export.pk).move(export.status, ExportStatus.FAILED, **ended)
+    note(export.pk, EventKind.RECOVERED, text, actor="recover")
+
+
 def note(export_id: UUID, kind: EventKind, message: str, *, actor: str) -> None:
     ExportEvent.objects.create(export_id=export_id, kind=kind, actor=actor, message=message[:500], at=timezone.now())
 

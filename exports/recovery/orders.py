@@ -1,5 +1,7 @@
 """An order written again as its document has it."""
 
+from uuid import UUID
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -79,6 +81,15 @@ def set_pushing(order: DraftOrder) -> None:
     now = timezone.now()
     DraftOrder.objects.filter(pk=order.pk).update(status=OrderStatus.PUSHING, error_message="", updated_at=now)
     order.status = OrderStatus.PUSHING
+
+
+def stop(order_id: UUID, why: str) -> None:
+    """It was sent, and nothing can be restored of that: only a person may push it again."""
+    text = f"{why} Ask the ERP's operator whether it has the order."[:500]
+    pending = ERPExport.objects.filter(draft_order=order_id, status=ExportStatus.PENDING, staged_path="")
+    if not pending.update(held_because=text):
+        rows = DraftOrder.objects.filter(pk=order_id).exclude(status__in=[OrderStatus.PUSHING, OrderStatus.PUSHED])
+        rows.update(status=OrderStatus.ERROR, error_message=text, updated_at=timezone.now())
 
 
 def _written(found: SalesOrder, organization: Organization) -> DraftOrder:

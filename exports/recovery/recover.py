@@ -32,15 +32,16 @@ class LanesBusy(Exception):
     """Workers are still at it."""
 
 
-def recover(report: Report, progress: Progress = lambda _: None) -> None:
-    """Idempotent; one that was killed is run again. Raises `LanesBusy`."""
+def recover(report: Report, progress: Progress = lambda _: None, *, distrust: bool = False) -> None:
+    """Idempotent; one that was killed is run again. With `distrust`, journal and archive may have been set back
+    together with the database. Raises `LanesBusy`."""
     if report.dry_run:
         with _rolled_back():
-            _recover(report, progress)
+            _recover(report, progress, distrust=distrust)
         return
     guard.hold(STARTED)
     _wait_for_workers()
-    _recover(report, progress)
+    _recover(report, progress, distrust=distrust)
 
 
 def accept() -> None:
@@ -53,7 +54,7 @@ def accept() -> None:
     release.release()
 
 
-def _recover(report: Report, progress: Progress) -> None:
+def _recover(report: Report, progress: Progress, *, distrust: bool) -> None:
     row = guard.installation_row()
     identity = row.uuid
     if several := release.adopt_identity(row):
@@ -62,10 +63,10 @@ def _recover(report: Report, progress: Progress) -> None:
     found = lost.find(row, report)
     _restore(found, report, progress)
     progress("Judging what the journal does not cover")
-    covers_all = found.is_complete and row.uuid == identity and not several
+    covers_all = found.is_complete and row.uuid == identity and not several and not distrust
     for organization in Organization.objects.order_by("pk"):
         if not covers_all or not _journals(organization):
-            Doubt(organization=organization, report=report).settle()
+            Doubt(organization=organization, report=report, distrust=distrust).settle()
     progress("Reading acknowledgements in processed/")
     for connection in ERPConnection.objects.select_related("organization").order_by("pk"):
         _acknowledge(connection, report)

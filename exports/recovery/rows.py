@@ -15,13 +15,12 @@ from django.utils import timezone
 from connectors.models import ERPConnection
 from connectors.ports import ExportAttempt
 from exports.models import ERPExport, EventKind, ExportEvent
-from exports.recovery import documents, orders
+from exports.recovery import decisions, documents, orders
 from exports.recovery.orders import ACTOR, CannotRestore
 from exports.recovery.report import Named, Report
 from exports.rollback.entries import Line
 from exports.transitions import LIVE, ExportStatus
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import record
 
 CHANGED = "The order differs from what was sent, and its document is gone. Compare it with the ERP's."
@@ -104,21 +103,14 @@ class Restoring:
 
     def _stop_order(self, line: Line) -> None:
         """An order that may be pushed over another connection would arrive twice."""
-        text = f"It was sent as {line.filename} over a connection that the database lost. Ask the ERP's operator."
-        rows = DraftOrder.objects.filter(pk=line.order_id).exclude(status=OrderStatus.ERROR)
-        rows.update(status=OrderStatus.ERROR, error_message=text, updated_at=timezone.now())
-        pending = ERPExport.objects.filter(draft_order=line.order_id, status=ExportStatus.PENDING, staged_path="")
-        pending.update(held_because=text[:500])
+        orders.stop(line.order_id, f"It was sent as {line.filename} over a connection that the database lost.")
 
     def _ended(self, live: ERPExport, line: Line) -> bool:
-        """A retry is only possible when the one before has failed."""
+        """Whether `live` is the one that this export was the retry of; it has failed then."""
         superseded = self._superseded(line)
         if superseded is None or live.pk != superseded.pk:
             return False
-        text = f"Export {line.filename} superseded it; how it failed was lost."
-        ended = {"settled_at": timezone.now(), "error_message": text, "next_attempt_at": None, "held_because": ""}
-        ERPExport.objects.filter(pk=live.pk).move(live.status, ExportStatus.FAILED, **ended)
-        _note(live.pk, text)
+        decisions.superseded(live, by=line.filename)
         self.report.ended.append(live.filename)
         return True
 

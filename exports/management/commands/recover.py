@@ -34,6 +34,12 @@ class Command(BaseCommand):
             "--sent", nargs="+", metavar="NAME", help="These held exports were sent: record them as SENT."
         )
         what.add_argument("--send", nargs="+", metavar="NAME", help="These held exports were not sent: let them go.")
+        parser.add_argument(
+            "--distrust",
+            action="store_true",
+            help="The journal and the archive went back too, such as with a snapshot of the whole machine: hold "
+            "whatever neither the dropzones nor the acknowledgements tell.",
+        )
         parser.add_argument("--report", type=Path, metavar="FILE", help="Write the whole report to this file as well.")
         parser.add_argument("--json", action="store_true", help="The report as JSON.")
         parser.add_argument("--user", default="recover", help="Whom the history names.")
@@ -61,7 +67,7 @@ class Command(BaseCommand):
 
     def _recover(self, options: dict[str, Any]) -> None:
         report = Report(dry_run=options["dry_run"])
-        recover(report, progress=self.stderr.write)
+        recover(report, progress=self.stderr.write, distrust=options["distrust"])
         text = self._text(report, options, shown=20)
         self.stdout.write(text)
         if options["report"]:
