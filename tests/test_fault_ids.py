@@ -42,6 +42,7 @@ FAULTS = {
     "F27": "the object storage is down",
     "F28": "clocks that are wrong, or jump",
     "F29": "fifty pushes of one order at once",
+    "F34": "the database goes back in time",
     "A1": "an answer before the record of sending",
     "A2": "an empty or half-written answer",
     "A3": "the same answer again",
