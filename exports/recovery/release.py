@@ -26,6 +26,10 @@ def adopt(marks: Sequence[Mark]) -> None:
     )
     highest = JournalMark.objects.aggregate(highest=Max("number"))["highest"] or 0
     Installation.objects.filter(pk=Installation.KEY, counter__lt=highest).update(counter=highest)
+    # A lane that was lost would begin to count anew.
+    used = ERPExport.objects.order_by().values_list("connection", flat=True).distinct()
+    lanes = (Lane(connection_id=pk, kind=kind) for pk in used for kind in Lane.Kind)
+    Lane.objects.bulk_create(lanes, ignore_conflicts=True, batch_size=1000)
     # Names of temporary files and sessions that are kept open carry them: none of the lost history's comes again.
     Lane.objects.update(token=F("token") + TOKENS, leased_until=None, awake_since=None, wake_missed=False, passed=0)
     WebhookEndpoint.objects.update(token=F("token") + TOKENS)
