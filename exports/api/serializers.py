@@ -70,9 +70,10 @@ class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
         read_only_fields = fields
 
     def get_held_because(self, export: ERPExport) -> str | None:
+        everything = self._held
         if export.status != ExportStatus.PENDING:
             return None
-        return export.held_because or (self._held.held_because if self._held else None)
+        return export.held_because or (everything.held_because if everything else None)
 
     @cached_property
     def _held(self) -> Installation | None:

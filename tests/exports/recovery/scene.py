@@ -48,7 +48,6 @@ class Scene:
         self.backup.restore()
         guard._checked.clear()
 
-    @property
     def is_held(self) -> bool:
         return Installation.objects.filter(held_since__isnull=False).exists()
 

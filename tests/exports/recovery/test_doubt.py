@@ -157,7 +157,7 @@ def test_a_backup_from_before_the_journal_is_held_and_judged(scene: Scene) -> No
     scene.work()
     scene.restore()
     delivery.drain(scene.connection.pk)
-    assert scene.is_held
+    assert scene.is_held()
     assert scene.recover() == 0
     scene.work()
     assert scene.erp.seen.total() == 2

@@ -50,7 +50,7 @@ def test_deliveries_go_on_while_s3_is_down_and_a_rollback_is_noticed_by_the_fold
     assert (len(scene.names), len(entries_in(settings.STATE_DIR))) == (2, 2)
     scene.restore()
     scene.work()
-    assert scene.is_held
+    assert scene.is_held()
     scene.recover()
     scene.work()
     assert scene.erp.seen.total() == 2
@@ -109,7 +109,7 @@ def test_deliveries_go_on_without_any_place(scene: Scene) -> None:
     scene.push()
     scene.work()
     assert len(scene.names) == 1
-    assert not scene.is_held
+    assert not scene.is_held()
 
 
 def test_many_lanes_at_once_raise_no_alarm(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,13 +40,13 @@ def test_nothing_is_sent_before_recover_and_everything_once_after_it(
     if "missing" in archive:
         scene.lose_archive()
     scene.work()
-    assert scene.is_held
+    assert scene.is_held()
     again = scene.push(approved, "k1")
     scene.work()
     assert scene.names == sent
 
     scene.recover()
-    assert not scene.is_held
+    assert not scene.is_held()
     scene.work()
     scene.work()
     assert scene.names == sent
@@ -83,7 +83,7 @@ def test_what_the_lost_journal_staged_and_never_published_goes_once(scene: Scene
     published.rename(published.with_name(staged))
     scene.restore()
     scene.work()
-    assert scene.is_held
+    assert scene.is_held()
     assert scene.recover() == 0
     scene.work()
     assert scene.names == {export.filename}
@@ -101,7 +101,7 @@ def test_a_dry_run_changes_nothing_and_tells_the_same(scene: Scene) -> None:
     scene.work()
     assert scene.recover("--dry-run") == 0
     told = scene.report
-    assert (scene.is_held, ERPExport.objects.count()) == (True, 0)
+    assert (scene.is_held(), ERPExport.objects.count()) == (True, 0)
     assert {status_of(order)[0] for order in orders} == {"APPROVED"}
     assert scene.recover() == 0
     assert len(told["recreated"]) == 3
@@ -161,7 +161,7 @@ def test_workers_that_kept_running_notice_it_with_their_next_batch(scene: Scene)
     scene.backup.restore()
     other = scene.push()
     scene.work()
-    assert (scene.is_held, scene.names) == (True, {lost.filename})
+    assert (scene.is_held(), scene.names) == (True, {lost.filename})
     assert scene.recover() == 0
     scene.work()
     assert scene.names == {lost.filename, other.filename}
@@ -174,7 +174,7 @@ def test_the_sweep_notices_it_where_nothing_waits(scene: Scene) -> None:
     scene.work()
     scene.backup.restore()
     tasks.sweep()
-    assert scene.is_held
+    assert scene.is_held()
 
 
 def test_the_override_lets_the_lanes_go_and_warns(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,12 +185,12 @@ def test_the_override_lets_the_lanes_go_and_warns(scene: Scene, capsys: pytest.C
     scene.work()
     scene.restore()
     scene.work()
-    assert scene.is_held
+    assert scene.is_held()
     call_command("recover", "--accept")
     assert "AGAIN" in capsys.readouterr().err
     export = scene.push()
     scene.work()
-    assert not scene.is_held
+    assert not scene.is_held()
     assert export.filename in scene.names
 
 
@@ -203,7 +203,7 @@ def test_an_order_that_was_entered_again_is_not_sent_twice(scene: Scene) -> None
     again = scene.make_order(external_order_number="PO-77")
     scene.push(again)
     scene.work()
-    assert scene.is_held
+    assert scene.is_held()
     assert scene.recover() == 1
     scene.work()
     assert scene.named("unknown") == {lost.filename}

@@ -97,4 +97,4 @@ def test_the_page_has_the_way_without_a_recovery(scene: Scene, terminal: Termina
     code, text = terminal.run("accept")
     assert code == 0, text
     assert "AGAIN" in text
-    assert not scene.is_held
+    assert not scene.is_held()
