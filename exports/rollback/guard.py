@@ -19,6 +19,7 @@ from connectors.sftp.pool import sessions
 from exports.rollback import entries, outside
 from exports.rollback.entries import Line, Mark
 from exports.rollback.models import Installation, JournalMark
+from orderflow.tenancy.models import Organization
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +36,8 @@ class Held(Exception):
     """Deliveries and polls are held until a person has run `manage.py recover`."""
 
 
-def installation() -> Installation:
-    """The row. Raises `Held` where this database has sent orders and has no journal yet, while another one's lies
-    outside: it is a backup from before the journal was introduced."""
-    row = installation_row()
-    if row.counter == 0:
-        _require_no_other_journal(row)
-    return row
-
-
 def installation_row() -> Installation:
-    """The same, whatever lies outside. The migration makes it, so that every backup has one."""
+    """The row of this database. The migration makes it, so that every backup has one."""
     return Installation.objects.get_or_create(pk=Installation.KEY)[0]
 
 
@@ -83,6 +75,8 @@ class Check:
 
     def require(self) -> None:
         """Raises `Held`."""
+        if self.row.counter == 0:
+            _require_no_other_journal(self.row)
         found = [*(outside.outcome(self._archive) or []), *_listed(self._local)]
         unknown = unknown_marks(found)
         if unknown:
@@ -94,7 +88,7 @@ class Check:
 
 
 def begin_check() -> Check:
-    row = installation()
+    row = installation_row()
     home = home_of(row)
     return Check(
         row=row,
@@ -162,7 +156,8 @@ def _forget(up_to: int) -> None:
 def _require_no_other_journal(row: Installation) -> None:
     from exports.models import ERPExport  # noqa: PLC0415 - the models import those of this package
 
-    if not ERPExport.objects.exclude(document_sha256="").exists():
+    # Whatever is sent without a journal never counts up.
+    if not ERPExport.objects.exclude(staged_path="").exists():
         return
     if others := other_journals(row):
         raise hold(
@@ -172,7 +167,8 @@ def _require_no_other_journal(row: Installation) -> None:
 
 
 def other_journals(row: Installation) -> list[str]:
-    """The folders of journals that other databases wrote."""
-    archived = outside.outcome(outside.ask_archive(lambda storage: outside.listing(storage, outside.ROOT)[0]))
-    kept = outside.listing(outside.local(), outside.ROOT)[0]
-    return sorted({*(archived or []), *kept} - {row.uuid.hex})
+    """The folders of journals that another database wrote about organizations of this one."""
+    asked = outside.ask_archive(outside.journals)
+    found = {**outside.journals(outside.local()), **(outside.outcome(asked) or {})}
+    found.pop(row.uuid.hex, None)
+    return sorted(name for name, ids in found.items() if Organization.objects.filter(pk__in=ids).exists())

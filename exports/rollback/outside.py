@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -86,6 +87,20 @@ def newest(storage: Storage, home: str) -> list[Mark]:
     shards = sorted(filter(entries.is_folder, folders), key=int)[-2:]
     names = [name for shard in shards for name in listing(storage, f"{home}/{shard}")[1]]
     return sorted(mark for name in names if (mark := entries.mark_of(name)))
+
+
+def journals(storage: Storage) -> dict[str, set[UUID]]:
+    """The journals there by their folder, with the organizations that their newest entries are about."""
+    return {name: _organizations(storage, f"{ROOT}/{name}") for name in listing(storage, ROOT)[0]}
+
+
+def _organizations(storage: Storage, home: str) -> set[UUID]:
+    for mark in reversed(newest(storage, home)[-20:]):
+        with suppress(entries.Unreadable, OSError), storage.open(f"{home}/{mark.name}") as file:
+            # Those of acknowledgements have no lines.
+            if lines := entries.decode(file.read()):
+                return {line.organization_id for line in lines}
+    return set()
 
 
 def save(storage: Storage, name: str, content: bytes) -> None:

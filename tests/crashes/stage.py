@@ -80,7 +80,7 @@ def _played(scene: Scene) -> Evidence:
         },
         arrived=erp.arrived,
         arrivals=erp.arrivals,
-        copies=sum(path.is_file() for path in scene.storage.rglob("*")),
+        copies=sum(path.is_file() for path in (scene.storage / "exports").rglob("*")),
     )
 
 
