@@ -168,7 +168,7 @@ def _require_no_other_journal(row: Installation) -> None:
 
 def other_journals(row: Installation) -> list[str]:
     """The folders of journals that another database wrote about organizations of this one."""
-    asked = outside.ask_archive(outside.journals)
-    found = {**outside.journals(outside.local()), **(outside.outcome(asked) or {})}
+    archived = outside.outcome(outside.ask_archive(outside.journals))
+    found = outside.journals(outside.local()) | (archived or {})
     found.pop(row.uuid.hex, None)
     return sorted(name for name, ids in found.items() if Organization.objects.filter(pk__in=ids).exists())
