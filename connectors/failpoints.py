@@ -29,6 +29,7 @@ class Failpoint(StrEnum):
     SFTP_FILE_WRITTEN = "sftp-file-written"
     STAGED = "staged"
     JOURNAL_WRITTEN = "journal-written"  # not committed yet
+    JOURNAL_COMMITTED = "journal-committed"  # not outside the database yet
     JOURNALED = "journaled"
     LOCAL_FILE_RENAMED = "local-file-renamed"
     SFTP_FILE_RENAMED = "sftp-file-renamed"

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
+from uuid import UUID
 
 from connectors.exceptions import ConnectorError
 from connectors.ports import AckEntry
+from connectors.sales_order import SalesOrder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,3 +63,11 @@ class InspectableConnector(Protocol):
     """A connector that can say what lies in its place."""
 
     def open_inspection(self, config: Mapping[str, Any]) -> AbstractContextManager[Inspection]: ...
+
+
+@runtime_checkable
+class DocumentReadingConnector(Protocol):
+    """A connector that can restore an order from its document."""
+
+    def read_document(self, content: bytes, *, org_id: UUID) -> SalesOrder:
+        """The order that renders to `content`. Raises `RejectedError`."""

@@ -1,6 +1,7 @@
 """Read what the ERP answered: match each file to its export, record it, and only then move it away."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from uuid import UUID
@@ -11,12 +12,14 @@ from connectors.failpoints import Failpoint, reached
 from connectors.fencing import LeaseLost
 from connectors.guarded_inbox import GuardedInbox
 from connectors.models import ERPConnection
-from connectors.ports import AckInbox, AckReadingConnector
+from connectors.ports import AckEntry, AckInbox, AckReadingConnector
 from connectors.registry import registry
 from connectors.third_party import guarded
 from exports import lanes, ledger, wake_ups
 from exports.answer_reader import AnswerReader
+from exports.ledger import Answer
 from exports.models import Lane
+from exports.rollback import guard
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +64,7 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
         with AnswerReader(connection, inbox, hold=hold, skip=lease.lane.passed) as answers:
             for batch in answers:
                 reached(Failpoint.ANSWERS_READ)
-                with lanes.held(lease):
-                    done, damaged = ledger.enter(connection, batch)
+                done, damaged = _entered(lease, connection, batch)
                 reached(Failpoint.LEDGER_ENTERED)
                 answers.put_away(done, damaged)
                 if lease.is_over:
@@ -74,6 +76,22 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
         # One file that cannot be read or moved has not kept the others from being applied.
         raise answers.errors[0]
     return answers.archived
+
+
+def _entered(
+    lease: lanes.Lease, connection: ERPConnection, batch: Sequence[Answer]
+) -> tuple[list[AckEntry], list[AckEntry]]:
+    """As `ledger.enter`. No file is moved before the commit that knows of it is marked outside the database."""
+    try:
+        check = guard.begin_check()
+        check.require()
+        with lanes.held(lease):
+            done, damaged = ledger.enter(connection, batch)
+            mark = guard.number()
+    except guard.Held as held:
+        raise lanes.LaneLost(str(held)) from held
+    guard.publishable(check, mark)
+    return done, damaged
 
 
 def _open(connection: ERPConnection, stack: ExitStack, lease: lanes.Lease) -> AckInbox | None:

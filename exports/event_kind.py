@@ -17,3 +17,4 @@ class EventKind(models.TextChoices):
     CONFLICT = "CONFLICT", "Contradicting answer"
     LATE = "LATE", "Late answer"
     GIVEN_UP = "GIVEN_UP", "Given up"
+    RECOVERED = "RECOVERED", "Recovered after the database went back in time"

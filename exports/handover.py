@@ -59,6 +59,7 @@ def hand_over(batch: Sequence[ERPExport], connection: ERPConnection, lease: lane
     if not orders:
         return Outcome(failed=rejected, answer_due=answer_due)
     journal = LaneJournal(lease=lease, connection=connection)
+    journal.require_present()
     call = partial(connector.export_many, orders, config, journal=journal)
     if connector.journals:
         outcome = _with_journal(call, export_ids, connection)

@@ -1,11 +1,12 @@
 """The journal of a delivery: the witness of each file, committed before the file may appear under its final name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from connectors import health
@@ -16,6 +17,8 @@ from connectors.ports import Staged
 from exports import history, lanes
 from exports.history import Event
 from exports.models import ERPExport, EventKind
+from exports.rollback import guard
+from exports.rollback.entries import Line, Mark
 from exports.transitions import ExportStatus
 
 
@@ -29,9 +32,27 @@ class LaneJournal:
 
     lease: lanes.Lease
     connection: ERPConnection
+    # Begun here, so that it takes place while the batch is prepared.
+    check: guard.Check = field(default_factory=guard.begin_check)
+
+    def require_present(self) -> None:
+        """Before the dropzone is touched: a temporary file that is written by a database in the past would look like
+        one that a forgotten delivery left. Raises `LaneLost`."""
+        try:
+            self.check.require()
+        except guard.Held as held:
+            raise lanes.LaneLost(str(held)) from held
+
+    def staged(self, files: Mapping[UUID, Staged]) -> None:
+        try:
+            mark, lines = self._commit(files)
+        except guard.Held as held:
+            raise lanes.LaneLost(str(held)) from held
+        reached(Failpoint.JOURNAL_COMMITTED)
+        guard.publishable(self.check, mark, lines)
 
     @transaction.atomic
-    def staged(self, files: Mapping[UUID, Staged]) -> None:
+    def _commit(self, files: Mapping[UUID, Staged]) -> tuple[Mark, list[Line]]:
         self._require_hold()
         own: dict[str, list[Any]] = {
             "staged_path": [file.path for file in files.values()],
@@ -44,15 +65,26 @@ class LaneJournal:
             Event(pk, EventKind.STAGED.value, now, detail={"path": file.path, "bytes": file.size})
             for pk, file in files.items()
         )
+        lines = _lines(files)
+        mark = guard.number()
         reached(Failpoint.JOURNAL_WRITTEN)
+        return mark, lines
 
-    @transaction.atomic
     def hand_over(self, export_ids: Sequence[UUID]) -> None:
         """Commit that a connector without a journal gets these: from then on, they may have been sent."""
+        try:
+            mark = self._commit_handover(export_ids)
+        except guard.Held as held:
+            raise lanes.LaneLost(str(held)) from held
+        guard.publishable(self.check, mark)
+
+    @transaction.atomic
+    def _commit_handover(self, export_ids: Sequence[UUID]) -> Mark:
         self._require_hold()
         rows = ERPExport.objects.filter(pk__any_of=export_ids, status=ExportStatus.PENDING)
         free = rows.filter(handed_over_at=None, undecided_since=None)
         _require_all(free.update(handed_over_at=timezone.now()), len(export_ids))
+        return guard.number()
 
     @transaction.atomic
     def discarded(self, export_ids: Sequence[UUID]) -> None:
@@ -69,3 +101,22 @@ class LaneJournal:
 def _require_all(found: int, count: int) -> None:
     if found != count:
         raise BatchOutdated("Somebody settled an export of the batch before it was sent. The batch starts over.")
+
+
+# Of a `Line`, what the export's row has.
+COLUMNS = (
+    "export_id", "order_id", "organization_id", "connection_id", "supersedes_id", "filename", "created_at",
+    "requested_by", "idempotency_key", "request_hash",
+)  # fmt: skip
+
+
+def _lines(files: Mapping[UUID, Staged]) -> list[Line]:
+    rows = ERPExport.objects.filter(pk__any_of=list(files)).order_by("created_at", "pk")
+    return [
+        Line(**row, **_staged(files[row["export_id"]]))
+        for row in rows.annotate(export_id=F("pk"), order_id=F("draft_order_id")).values(*COLUMNS)
+    ]
+
+
+def _staged(file: Staged) -> dict[str, Any]:
+    return {"staged_path": file.path, "sha256": file.sha256, "size": file.size}

@@ -1,6 +1,7 @@
 """One worker at a time for a connection: leases by conditional UPDATE, timed by the database's clock."""
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from connectors.fencing import Fence, LeaseLost
 from exports import places, wake_ups
 from exports.database_clock import from_now
 from exports.models import Lane
+from exports.rollback import guard
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +68,9 @@ class Lease:
 
 @contextmanager
 def holding(connection_id: UUID, kind: Lane.Kind) -> Iterator[Lease | None]:
-    """The lane while the block runs, or None when somebody else holds it or it has to wait for a place."""
-    lease = _acquire(connection_id, kind)
+    """The lane while the block runs, or None when somebody else holds it, it has to wait for a place, or all lanes are
+    held."""
+    lease = None if guard.is_held() else _acquire(connection_id, kind)
     if lease is None:
         yield None
         return
@@ -129,13 +132,18 @@ def _acquire(connection_id: UUID, kind: Lane.Kind) -> Lease | None:
             return None
 
 
+def _step() -> int:
+    """Random, because a failover may lose the commit of a claim: the next claimant must not get the same token."""
+    return random.randrange(1, 2**24)  # noqa: S311 - not a secret
+
+
 @transaction.atomic
 def _take(lane: Lane) -> Lease | None:
     """Raises `NoPlace`."""
     asked_at = fencing.now()
     free = Lane.objects.filter(places.free(), pk=lane.pk)
     taken = free.update(
-        token=F("token") + 1,
+        token=F("token") + _step(),
         leased_until=from_now(settings.LEASE_S),
         awake_since=None,
         waiting_since=None,

@@ -8,6 +8,8 @@ from exports.bulk.models import BulkJob as BulkJob  # noqa: PLC0414 - it is one 
 from exports.causes import Cause
 from exports.event_kind import EventKind as EventKind  # noqa: PLC0414 - as above
 from exports.lane import Lane as Lane  # noqa: PLC0414 - as above
+from exports.rollback.models import Installation as Installation  # noqa: PLC0414 - as above
+from exports.rollback.models import JournalMark as JournalMark  # noqa: PLC0414 - as above
 from exports.transitions import ALLOWED, LIVE, ExportStatus
 from exports.webhooks.models import WebhookEndpoint as WebhookEndpoint  # noqa: PLC0414 - as above
 from exports.webhooks.models import WebhookMessage as WebhookMessage  # noqa: PLC0414 - as above

@@ -13,6 +13,7 @@ from exports import ack_poller, copies, delivery, tidying, wake_ups
 from exports.bulk import jobs
 from exports.models import Lane
 from exports.polling import due_for_polling
+from exports.rollback import guard
 from exports.webhooks import sender
 from exports.webhooks import wake_ups as webhook_wake_ups
 
@@ -55,7 +56,9 @@ def tidy_due() -> None:
 @shared_task
 def sweep() -> None:
     """Wake every lane with work that nobody is at: its message was lost, its worker died, its wait is over, or the key
-    that it lacked is set by now."""
+    that it lacked is set by now. None while all are held."""
+    if guard.look():
+        return
     health.release_readable()
     held = Lane.objects.filter(connection=OuterRef("pk"), kind=Lane.Kind.DELIVERY, leased_until__gte=Now())
     waiting = delivery.due().filter(connection=OuterRef("pk"))

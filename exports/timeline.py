@@ -10,6 +10,7 @@ from django.utils import formats, timezone
 from django.utils.timesince import timesince, timeuntil
 
 from exports.models import ERPExport, EventKind, ExportEvent
+from exports.rollback import guard
 from exports.transitions import ExportStatus
 from exports.words import in_words
 
@@ -26,6 +27,7 @@ COLOURS = {
     EventKind.CONFLICT: "danger",
     EventKind.LATE: "warning",
     EventKind.ACKED: "success",
+    EventKind.RECOVERED: "warning",
 }
 
 # In this order, whatever else there is behind them by its own name.
@@ -71,7 +73,12 @@ def standing(export: ERPExport) -> str:
     if export.undecided_since:
         began = _ago(export.undecided_since)
         return f"In doubt{began}: it may have arrived. A person decides; it is not sent again."
-    return f"It waits, pushed{_ago(export.created_at)}. {_next_try(export.next_attempt_at)}"
+    return f"It waits, pushed{_ago(export.created_at)}. {_all_held() or _next_try(export.next_attempt_at)}"
+
+
+def _all_held() -> str:
+    held = guard.held()
+    return f"All deliveries are held: {held.held_because}" if held else ""
 
 
 def _answer(export: ERPExport) -> str:

@@ -1,6 +1,7 @@
 """Exports in doubt for a person: the order may have arrived, and nothing automatic can establish whether it did."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -29,6 +30,15 @@ def mark_interrupted(connection_id: UUID) -> bool:
     found = list(rows.filter(status=ExportStatus.PENDING).values_list("pk", flat=True))
     mark(dict.fromkeys(found, INTERRUPTED), 0)
     return bool(found)
+
+
+RESOLVED: dict[str, Any] = {"undecided_since": None, "error_message": ""}
+
+
+def columns(reason: str) -> dict[str, Any]:
+    """What makes a PENDING export undecided for `reason`, by column."""
+    message = f"{reason[:REASON_LENGTH].strip()} {WHAT_TO_DO}"
+    return {"undecided_since": timezone.now(), "next_attempt_at": None, "error_message": message}
 
 
 @transaction.atomic

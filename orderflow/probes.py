@@ -5,6 +5,7 @@ from http import HTTPStatus
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
+from exports.rollback import guard
 from orderflow.heartbeats import standstill
 from orderflow.heartbeats.standstill import Standstill
 
@@ -46,9 +47,17 @@ def _database_down() -> list[Standstill]:
 
 def _standstills() -> list[Standstill]:
     try:
-        return standstill.found()
+        return [*_held(), *standstill.found()]
     except DatabaseError:
         return _database("The database has no heartbeats.", "Run manage.py migrate")
+
+
+def _held() -> list[Standstill]:
+    held = guard.held()
+    if held is None:
+        return []
+    reason = f"Deliveries and polls are held: {held.held_because}"
+    return [Standstill(component="deliveries", reason=reason, next_step="Run manage.py recover", since=held.held_since)]
 
 
 def _database(reason: str, next_step: str) -> list[Standstill]:

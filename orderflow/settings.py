@@ -100,6 +100,11 @@ TEMPLATES = [
     }
 ]
 
+# Where this machine keeps its copy of what has to be known outside the database.
+STATE_DIR = Path(env.str("STATE_DIR", default=str(DATA_DIR / "state")))
+# A backup that is older than that cannot be made up for completely.
+JOURNAL_KEEP_DAYS = env.int("JOURNAL_KEEP_DAYS", default=35)
+
 DATABASE_URL = env.str("DATABASE_URL", default="") or f"sqlite:///{DATA_DIR / 'orderflow.sqlite3'}"
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":

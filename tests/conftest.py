@@ -37,6 +37,19 @@ def no_kept_session() -> Iterator[None]:
     sessions.close_all()
 
 
+@pytest.fixture(autouse=True)
+def own_places(tmp_path: Path, settings: Any) -> None:
+    """Each test sets the database back; what the one before left outside would be a later life of it."""
+    settings.STATE_DIR = tmp_path / "state"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "exports": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "storage"), "allow_overwrite": True},
+        },
+    }
+
+
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
     """Any of `every.NAMES`: started when a test first asks for it, shared by all that ask later."""
@@ -52,13 +65,6 @@ def organization(db: None) -> Organization:
 @pytest.fixture
 def dropzone_root(tmp_path: Path, settings: Any) -> Path:
     settings.DROPZONE_ROOT = tmp_path / "dropzones"
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "exports": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(tmp_path / "storage"), "allow_overwrite": True},
-        },
-    }
     return tmp_path / "dropzones"
 
 

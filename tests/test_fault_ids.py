@@ -46,6 +46,7 @@ FAULTS = {
     "F31": "the same, with an edit of the connection in between",
     "F32": "a network partition heals, and late requests arrive",
     "F33": "a child of a worker is killed on the embedded broker",
+    "F34": "the database goes back in time",
     "F35": "a third-party connector returns too little, too much, or raises after it has sent",
     "A1": "an answer before the record of sending",
     "A2": "an empty or half-written answer",

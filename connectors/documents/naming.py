@@ -7,7 +7,7 @@ from uuid import UUID
 from connectors.ports import ExportAttempt
 
 _UUID = "-".join(f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12))
-_SALES_ORDER = re.compile(rf"sales_order_{_UUID}_\d{{8}}T\d{{6}}Z_[0-9a-f]{{8}}\.json", re.ASCII)
+_SALES_ORDER = re.compile(rf"sales_order_({_UUID})_\d{{8}}T\d{{6}}Z_[0-9a-f]{{8}}\.json", re.ASCII)
 
 
 def sales_order_name(draft_order_id: UUID, attempt: ExportAttempt) -> str:
@@ -18,3 +18,9 @@ def sales_order_name(draft_order_id: UUID, attempt: ExportAttempt) -> str:
 def is_sales_order_name(name: str) -> bool:
     """Whether `sales_order_name` could have given it."""
     return _SALES_ORDER.fullmatch(name) is not None
+
+
+def draft_order_of(name: str) -> UUID | None:
+    """The order in a name that `sales_order_name` gave."""
+    match = _SALES_ORDER.fullmatch(name)
+    return UUID(match[1]) if match else None

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from connectors.documents import json_acks, json_v1
+from connectors.documents import json_acks, json_v1, json_v1_reader
 from connectors.documents.naming import is_sales_order_name, sales_order_name
 from connectors.dropzone_connector import DropzoneConnector
 from connectors.ports import Ack, ExportAttempt
@@ -23,6 +23,9 @@ class DropzoneJsonV1Connector(DropzoneConnector):
 
     def render_content(self, draft_order: SalesOrder) -> bytes:
         return json_v1.render(draft_order)
+
+    def read_document(self, content: bytes, *, org_id: UUID) -> SalesOrder:
+        return json_v1_reader.read(content, org_id=org_id)
 
     def answered_export(self, name: str) -> str | None:
         return json_acks.export_filename(name)

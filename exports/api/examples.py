@@ -23,6 +23,7 @@ EXPORT = {
     "tries": 1,
     "next_attempt_at": None,
     "undecided_since": None,
+    "held_because": None,
     "sent_at": "2026-11-23T10:00:03.412233Z",
     "answer_due_at": None,
     "settled_at": "2026-11-23T10:01:07.001823Z",

@@ -1,12 +1,15 @@
 """Exports in JSON."""
 
+from functools import cached_property
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from exports.api import examples
-from exports.models import AckFile, ERPExport, ExportEvent
+from exports.models import AckFile, ERPExport, ExportEvent, Installation
+from exports.rollback import guard
+from exports.transitions import ExportStatus
 from orderflow.api.fields import Id, OptionalText
 from orderflow.api.strict_input import StrictSerializer
 from orderflow.orders.transitions import OrderStatus
@@ -28,12 +31,14 @@ class ExportEventSerializer(serializers.ModelSerializer[ExportEvent]):
 @extend_schema_serializer(examples=examples.SHOWN)
 class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
     """`draft_order`, `connection`, `supersedes` are ids. `next_attempt_at` null while PENDING: as soon as possible,
-    unless `undecided_since` is set: then it is never sent again, and a person decides."""
+    unless `undecided_since` is set: then it is never sent again, and a person decides. `held_because` is why a PENDING
+    one is not sent before a person has acted."""
 
     requested_by = OptionalText()
     document_sha256 = OptionalText()
     dropzone_path = OptionalText()
     document_stored = serializers.SerializerMethodField()
+    held_because = serializers.SerializerMethodField()
     erp_order_id = OptionalText()
     error_code = OptionalText()
     error_message = OptionalText()
@@ -54,6 +59,7 @@ class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
             "tries",
             "next_attempt_at",
             "undecided_since",
+            "held_because",
             "sent_at",
             "answer_due_at",
             "settled_at",
@@ -64,6 +70,19 @@ class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
             "created_at",
         ]
         read_only_fields = fields
+
+    def get_held_because(self, export: ERPExport) -> str | None:
+        everything = self._held
+        if export.status != ExportStatus.PENDING:
+            return None
+        return (export.error_message if export.undecided_since else "") or (
+            everything.held_because if everything else None
+        )
+
+    @cached_property
+    def _held(self) -> Installation | None:
+        """Read once for a list."""
+        return guard.held()
 
     def get_document_stored(self, export: ERPExport) -> bool:
         return bool(export.storage_key)

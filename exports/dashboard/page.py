@@ -19,6 +19,7 @@ from exports.dashboard.percentiles import Spread
 from exports.failures import LATELY, FailureGroup
 from exports.notices.models import Incident
 from exports.order_admin import BADGES
+from exports.rollback import guard
 from exports.transitions import ExportStatus
 from exports.words import in_words
 from orderflow.heartbeats import standstill
@@ -70,6 +71,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "title": "Dashboard",
         "figures": found,
+        "held": guard.held(),
         "cards": _cards(found),
         "totals": [_total(found, status) for status in COLOURS],
         "chart": json.dumps(_chart(found)),

@@ -31,6 +31,7 @@ WANTED_BY = {
     Kind.PAUSED: Q(connections=True),
     Kind.FAILING: Q(failures=True),
     Kind.OVERDUE: Q(answers=True),
+    Kind.HELD: Q(connections=True),
 }
 
 

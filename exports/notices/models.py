@@ -12,6 +12,7 @@ class Incident(models.Model):
         PAUSED = "PAUSED", "Connection paused"
         FAILING = "FAILING", "Exports fail"
         OVERDUE = "OVERDUE", "Answers overdue"
+        HELD = "HELD", "Deliveries held"
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, related_name="incidents")

@@ -20,17 +20,20 @@ IS = {
     Kind.PAUSED: "is paused, because its server cannot be used",
     Kind.FAILING: "has exports that fail",
     Kind.OVERDUE: "has answers that are overdue",
+    Kind.HELD: "is held, as all connections are, because the database went back in time",
 }
 WAS = {
     Kind.BLOCKED: "was blocked",
     Kind.PAUSED: "was paused",
     Kind.FAILING: "had exports that failed",
     Kind.OVERDUE: "had answers that were overdue",
+    Kind.HELD: "was held, as all connections were",
 }
 WHAT_TO_DO = {
     Kind.BLOCKED: "Correct the connection and test it. A test that passes lets the orders go.",
     Kind.PAUSED: "Nothing, if its server is known to be down: it is tried again. Otherwise test the connection.",
     Kind.FAILING: "Look at the causes on the dashboard, mend them, and retry the exports there.",
+    Kind.HELD: "Run `manage.py recover` on the server. Orders can be pushed, and wait until then.",
     Kind.OVERDUE: "Ask the ERP's operator whether the orders arrived. What did not can be given up and retried.",
 }
 

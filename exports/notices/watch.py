@@ -16,6 +16,7 @@ from exports.causes import Cause
 from exports.database_clock import from_now
 from exports.models import ERPExport
 from exports.notices.models import Incident
+from exports.rollback import guard
 from exports.transitions import ExportStatus
 
 # Failures so far apart are no incident, and one is over when so long nothing has failed.
@@ -72,6 +73,7 @@ def _troubles() -> Iterator[Trouble]:
     yield from _unusable()
     yield from _failing()
     yield from _overdue()
+    yield from _held()
 
 
 def _unusable() -> Iterator[Trouble]:
@@ -112,3 +114,13 @@ def _overdue() -> Iterator[Trouble]:
     rows = ERPConnection.objects.annotate(since=Subquery(late.values("answer_due_at")[:1])).filter(since__isnull=False)
     for row in rows.order_by().values("organization_id", "since", connection_id=F("pk")):
         yield Trouble(kind=Kind.OVERDUE, **row)
+
+
+def _held() -> Iterator[Trouble]:
+    """It concerns every connection; one of each organization stands for them, so that nobody gets a mail for each."""
+    held = guard.held()
+    if held is None:
+        return
+    rows = ERPConnection.objects.filter(status=ERPConnection.Status.ACTIVE).order_by("organization", "is_default", "pk")
+    for connection in {row.organization_id: row for row in rows.only("organization")}.values():
+        yield _trouble(connection, Kind.HELD, held.held_since or timezone.now())

@@ -77,7 +77,7 @@ def _played(scene: Scene) -> Evidence:
         answers_after=answers_in(scene),
         arrived=erp.arrived,
         arrivals=erp.arrivals,
-        copies=sum(path.is_file() for path in scene.storage.rglob("*")),
+        copies=sum(path.is_file() for path in (scene.storage / "exports").rglob("*")),
     )
 
 

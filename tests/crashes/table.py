@@ -113,6 +113,7 @@ TABLE = (
     Row(point=F.SFTP_FILE_WRITTEN, left=(_PERHAPS_WRITTEN, _PERHAPS_WRITTEN, Left.WAITING)),
     Row(point=F.STAGED, left=(Left.WRITTEN, Left.WRITTEN, Left.WAITING)),
     Row(point=F.JOURNAL_WRITTEN, left=(Left.WRITTEN, Left.WRITTEN, Left.WAITING)),
+    Row(point=F.JOURNAL_COMMITTED, left=(Left.JOURNALED, Left.JOURNALED, Left.WAITING)),
     Row(point=F.JOURNALED, left=(Left.JOURNALED, Left.JOURNALED, Left.WAITING)),
     Row(point=F.JOURNALED, times=2, left=(Left.SENT, Left.SENT, Left.JOURNALED)),
     Row(point=F.LOCAL_FILE_RENAMED, left=(Left.PUBLISHED, Left.JOURNALED, Left.WAITING)),

@@ -65,7 +65,7 @@ def test_two_publishers_at_once_deliver_one_file(
     assert set(ERPExport.objects.values_list("status", flat=True)) == {"SENT"}
     final = Counter({name: 1 for name in zone.names if name.endswith(".json")})
     assert erp.taken + final == Counter(export.filename for export in exports)
-    assert Lane.objects.get(kind="DELIVERY").token == 2
+    assert Lane.objects.get(kind="DELIVERY").token >= 2
     for export in exports:
         assert [event.kind for event in export.events.all()].count("SENT") == 1
 

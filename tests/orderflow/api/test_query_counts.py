@@ -18,8 +18,9 @@ WHO = 1
 AT_MOST = {
     "draft-orders/": WHO + 3,
     "draft-orders/<uuid:pk>/": WHO + 2,
-    "exports/": WHO + 2,
-    "exports/<uuid:pk>/": WHO + 3,
+    # With whether deliveries are held.
+    "exports/": WHO + 3,
+    "exports/<uuid:pk>/": WHO + 4,
     "exports/<uuid:pk>/document/": WHO + 1,
     "ack-files/": WHO + 1,
     "ack-files/<int:pk>/": WHO + 1,

@@ -1,0 +1,174 @@
+"""Detects that the database went back in time: a restored backup, or a failover that lost commits.
+
+A journal commit gets a number and a random stamp, is written outside the database, and only then publishes. So the
+database knows every stamp that lies outside, whatever crashes, unless it lost a commit. What is committed and not
+yet outside has published nothing.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from uuid import uuid4
+
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from connectors.sftp.pool import sessions
+from exports.rollback import entries, outside
+from exports.rollback.entries import Line, Mark
+from exports.rollback.models import Installation, JournalMark
+from orderflow.tenancy.models import Organization
+
+logger = logging.getLogger(__name__)
+
+# The newest marks of each place are looked up in the database; more than can be under way at once.
+LOOKED_UP = 100
+# How many numbers keep their mark in the database, and how often the older ones are deleted.
+REMEMBERED, FORGET_EVERY = 20_000, 1000
+
+# Processes by their id: one that was forked has yet to check.
+_checked: set[int] = set()
+
+
+class Held(Exception):
+    """Deliveries and polls are held until a person has run `manage.py recover`."""
+
+
+def installation_row() -> Installation:
+    """The row of this database. The migration makes it, so that every backup has one."""
+    return Installation.objects.get_or_create(pk=Installation.KEY)[0]
+
+
+def home_of(row: Installation) -> str:
+    return f"{outside.ROOT}/{row.uuid.hex}"
+
+
+def held() -> Installation | None:
+    """While deliveries and polls are held; says since when and why."""
+    return Installation.objects.filter(held_since__isnull=False).first()
+
+
+def is_held() -> bool:
+    """Whether lanes may not be taken. A process checks for a rollback before its first one."""
+    return held() is not None or (os.getpid() not in _checked and look())
+
+
+def look() -> bool:
+    """Check for a rollback now. True when deliveries and polls are held."""
+    try:
+        begin_check().require()
+    except Held:
+        return True
+    _checked.add(os.getpid())
+    return held() is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """Whether the database still knows what lies outside; the places are listed while other work goes on."""
+
+    row: Installation
+    _archive: "Future[list[Mark]] | None"
+    _local: "Future[list[Mark]]"
+
+    def require(self) -> None:
+        """Raises `Held`."""
+        if self.row.counter == 0:
+            _require_no_other_journal(self.row)
+        found = [*(outside.outcome(self._archive) or []), *_listed(self._local)]
+        unknown = unknown_marks(found)
+        if unknown:
+            newest = max(unknown).number
+            raise hold(
+                f"The database does not know journal entry {newest}, which lies outside of it: it went back in time, "
+                "by a restored backup or a failover that lost commits. Run `manage.py recover`."
+            )
+
+
+def begin_check() -> Check:
+    row = installation_row()
+    home = home_of(row)
+    return Check(
+        row=row,
+        _archive=outside.ask_archive(lambda storage: outside.newest(storage, home)[-LOOKED_UP:]),
+        _local=outside.submit(lambda: outside.newest(outside.local(), home)[-LOOKED_UP:]),
+    )
+
+
+def unknown_marks(found: Sequence[Mark]) -> list[Mark]:
+    """Those that this database has no commit for. Read after they were listed: a mark is written after its commit."""
+    if not found:
+        return []
+    row = Installation.objects.get(pk=Installation.KEY)
+    lowest = min(mark.number for mark in found)
+    known = set(JournalMark.objects.filter(number__gte=lowest).values_list("stamp", flat=True))
+    return [mark for mark in found if mark.stamp not in known and mark.number > row.forgotten]
+
+
+def hold(reason: str) -> Held:
+    """Stop all lanes. Gives the exception to raise."""
+    installation_row()
+    rows = Installation.objects.filter(pk=Installation.KEY, held_since=None)
+    if rows.update(held_since=Now(), held_because=reason[:500]):
+        logger.error("All deliveries and polls are held: %s", reason)
+    sessions.close_all()
+    return Held(reason)
+
+
+def number() -> Mark:
+    """In the transaction that writes the journal, as its last step: the row is locked until the commit, so that the
+    numbers have the order of the commits. Raises `Held`."""
+    rows = Installation.objects.filter(pk=Installation.KEY)
+    if not rows.filter(held_since=None).update(counter=F("counter") + 1):
+        raise Held("Deliveries and polls are held. Run `manage.py recover`.")
+    mark = Mark(number=rows.values_list("counter", flat=True).get(), stamp=uuid4())
+    JournalMark.objects.create(number=mark.number, stamp=mark.stamp)
+    if mark.number % FORGET_EVERY == 0:
+        _forget(mark.number - REMEMBERED)
+    return mark
+
+
+def publishable(check: Check, mark: Mark, lines: Sequence[Line] = ()) -> None:
+    """After that commit, before anything of it shows outside. Where no place takes the entry, the delivery goes on:
+    a second failure would have to follow before it is missed."""
+    if not outside.put(home_of(check.row), mark, entries.encode(lines)):
+        logger.error("Journal entry %s is in the database alone. A rollback would not be noticed.", mark.number)
+    if mark.number % FORGET_EVERY == 0:
+        outside.prune(home_of(check.row))
+
+
+def _listed(asked: "Future[list[Mark]]") -> list[Mark]:
+    try:
+        return asked.result(timeout=outside.PATIENCE_S)
+    except (OSError, TimeoutError) as error:
+        logger.warning("The local journal cannot be read: %s", error)
+        return []
+
+
+def _forget(up_to: int) -> None:
+    if up_to > 0:
+        Installation.objects.filter(pk=Installation.KEY, forgotten__lt=up_to).update(forgotten=up_to)
+        JournalMark.objects.filter(Q(number__lte=up_to)).delete()
+
+
+def _require_no_other_journal(row: Installation) -> None:
+    from exports.models import ERPExport  # noqa: PLC0415 - the models import those of this package
+
+    # Whatever is sent without a journal never counts up.
+    if not ERPExport.objects.exclude(staged_path="").exists():
+        return
+    if others := other_journals(row):
+        raise hold(
+            f"The database sent orders before it kept a journal outside, and the journal of {', '.join(others)} lies "
+            "there: this is a backup from before it. Run `manage.py recover`."
+        )
+
+
+def other_journals(row: Installation) -> list[str]:
+    """The folders of journals that another database wrote about organizations of this one."""
+    archived = outside.outcome(outside.ask_archive(outside.journals))
+    found = outside.journals(outside.local()) | (archived or {})
+    found.pop(row.uuid.hex, None)
+    return sorted(name for name, ids in found.items() if Organization.objects.filter(pk__in=ids).exists())

@@ -1,0 +1,197 @@
+"""The journal's second home, outside the database: the storage of the archived documents, and a local folder.
+
+The local folder is on this machine alone. It is what is left while the storage cannot be reached.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.utils import timezone
+
+from exports.rollback import entries
+from exports.rollback.entries import Mark
+
+logger = logging.getLogger(__name__)
+
+ROOT = "journal"
+# How long a delivery waits for the storage, and how long it is left alone after it did not respond.
+PATIENCE_S = 5.0
+REST_S = 30.0
+WORKERS = 6
+
+T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class _Process:
+    """Threads keep their connections to the storage; they do not survive a fork."""
+
+    pid: int
+    pool: ThreadPoolExecutor
+    # When the storage may be asked again, on the monotonic clock.
+    archive_rests_until: float = 0.0
+    # Names that only the local folder has.
+    behind: set[str] = field(default_factory=set)
+
+
+_process: _Process | None = None
+_lock = threading.Lock()
+
+
+def process() -> _Process:
+    global _process  # noqa: PLW0603 - one for each process, also after a fork
+    with _lock:
+        if _process is None or _process.pid != os.getpid():
+            _process = _Process(pid=os.getpid(), pool=ThreadPoolExecutor(WORKERS, thread_name_prefix="marks"))
+        return _process
+
+
+def archive() -> Storage:
+    return storages["exports"]
+
+
+def local() -> Storage:
+    return FileSystemStorage(location=settings.STATE_DIR, allow_overwrite=True)
+
+
+def places() -> dict[str, Storage]:
+    """By the name that people read."""
+    return {"the storage of archived documents": archive(), f"the folder {settings.STATE_DIR}": local()}
+
+
+def listing(storage: Storage, folder: str) -> tuple[list[str], list[str]]:
+    """The names of folders and files. A folder that does not exist is empty."""
+    try:
+        folders, files = storage.listdir(folder)
+    except FileNotFoundError:
+        return [], []
+    return list(folders), list(files)
+
+
+def newest(storage: Storage, home: str) -> list[Mark]:
+    """Of the last two folders of marks."""
+    folders, _ = listing(storage, home)
+    shards = sorted(filter(entries.is_folder, folders), key=int)[-2:]
+    names = [name for shard in shards for name in listing(storage, f"{home}/{shard}")[1]]
+    return sorted(mark for name in names if (mark := entries.mark_of(name)))
+
+
+def journals(storage: Storage) -> dict[str, set[UUID]]:
+    """The journals there by their folder, with the organizations that their newest entries are about."""
+    return {name: _organizations(storage, f"{ROOT}/{name}") for name in listing(storage, ROOT)[0]}
+
+
+def _organizations(storage: Storage, home: str) -> set[UUID]:
+    for mark in reversed(newest(storage, home)[-20:]):
+        with suppress(entries.Unreadable, OSError), storage.open(f"{home}/{mark.name}") as file:
+            # Those of acknowledgements have no lines.
+            if lines := entries.decode(file.read()):
+                return {line.organization_id for line in lines}
+    return set()
+
+
+def save(storage: Storage, name: str, content: bytes) -> None:
+    """Durable when it returns."""
+    storage.save(name, ContentFile(content))
+    with suppress(NotImplementedError):
+        path = Path(storage.path(name))
+        for each in (path, path.parent):
+            descriptor = os.open(each, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def submit(task: Callable[[], T]) -> "Future[T]":
+    return process().pool.submit(task)
+
+
+def ask_archive(task: Callable[[Storage], T]) -> "Future[T] | None":
+    """None while the storage is left alone."""
+    if time.monotonic() < process().archive_rests_until:
+        return None
+    return submit(lambda: task(archive()))
+
+
+def outcome(asked: "Future[T] | None") -> T | None:
+    """None where the storage did not respond in time, or at all; it is left alone for a while then."""
+    if asked is None:
+        return None
+    try:
+        return asked.result(timeout=PATIENCE_S)
+    except Exception as error:  # noqa: BLE001 - whatever a storage backend raises
+        process().archive_rests_until = time.monotonic() + REST_S
+        logger.warning("The storage of archived documents cannot be used for the journal: %s", error or type(error))
+        return None
+
+
+def put(home: str, mark: Mark, content: bytes) -> bool:
+    """In both places, at the same time. False when neither has it."""
+    name = f"{home}/{mark.name}"
+    asked = ask_archive(lambda storage: _saved(storage, name, content))
+    try:
+        save(local(), name, content)
+        is_local = True
+    except OSError as error:
+        logger.warning("The journal cannot be kept in %s: %s", settings.STATE_DIR, error)
+        is_local = False
+    if outcome(asked):
+        _catch_up()
+        return True
+    process().behind.add(name)
+    return is_local
+
+
+def prune(home: str) -> None:
+    """Delete what is older than any backup that somebody would restore. In the background: it is not urgent."""
+    ask_archive(lambda storage: _pruned(storage, home))
+    submit(lambda: _pruned(local(), home))
+
+
+def _pruned(storage: Storage, home: str) -> None:
+    oldest = timezone.now() - timedelta(days=settings.JOURNAL_KEEP_DAYS)
+    for shard in sorted(filter(entries.is_folder, listing(storage, home)[0]), key=int)[:-2]:
+        names = sorted(listing(storage, f"{home}/{shard}")[1])
+        if names and storage.get_modified_time(f"{home}/{shard}/{names[-1]}") > oldest:
+            return
+        for name in names:
+            storage.delete(f"{home}/{shard}/{name}")
+        # A folder on a disk stays otherwise, and would be listed for ever.
+        with suppress(NotImplementedError, OSError):
+            Path(storage.path(f"{home}/{shard}")).rmdir()
+
+
+def _saved(storage: Storage, name: str, content: bytes) -> bool:
+    save(storage, name, content)
+    return True
+
+
+def _catch_up() -> None:
+    """The storage responds again: it gets what went to the local folder alone."""
+    names, process().behind = process().behind, set()
+    if names:
+        submit(lambda: _copy(sorted(names)))
+
+
+def _copy(names: Sequence[str]) -> None:
+    for name in names:
+        try:
+            with local().open(name) as file:
+                content = file.read()
+            save(archive(), name, content)
+        except Exception as error:  # noqa: BLE001 - whatever a storage backend raises
+            logger.warning("Journal entry %s is in %s alone: %s", name, settings.STATE_DIR, error)
