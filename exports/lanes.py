@@ -132,18 +132,14 @@ def _acquire(connection_id: UUID, kind: Lane.Kind) -> Lease | None:
             return None
 
 
-def _step() -> int:
-    """Random, because a failover may lose the commit of a claim: the next claimant must not get the same token."""
-    return random.randrange(1, 2**24)  # noqa: S311 - not a secret
-
-
 @transaction.atomic
 def _take(lane: Lane) -> Lease | None:
     """Raises `NoPlace`."""
     asked_at = fencing.now()
     free = Lane.objects.filter(places.free(), pk=lane.pk)
     taken = free.update(
-        token=F("token") + _step(),
+        # A random step: a failover may lose this commit, and the next claimant must not get the same token.
+        token=F("token") + random.randrange(1, 2**24),  # noqa: S311 - not a secret
         leased_until=from_now(settings.LEASE_S),
         awake_since=None,
         waiting_since=None,

@@ -63,11 +63,11 @@ def _delivered(order: OrderSeen, contents: Sequence[bytes]) -> Iterator[str]:
 
 
 def _left_behind(order: OrderSeen, contents: Sequence[bytes]) -> Iterator[str]:
-    """It may have been published at the place that the connection left: a person is told to look."""
+    """It may have been published at the place that the connection left: a person decides."""
     if len(contents) > 1:
         yield f"the ERP saw it {len(contents)} times"
-    if "Look there" not in order.error or not order.journaled:
-        yield f"FAILED for no good reason: {order.error}"
+    if "left it at" not in order.error or not order.journaled:
+        yield f"in doubt for no good reason: {order.error}"
     if any(sha256(content).hexdigest() != order.sha256 for content in contents):
         yield "the ERP got other bytes than were recorded"
 

@@ -15,7 +15,7 @@ from exports.models import AckFile, ERPExport, ExportEvent
 from orderflow.tenancy.states import MoveLost
 from tests.exports.conftest import Push
 
-MANY = 40
+MANY = 45
 # The first batch of a connection also makes its lane.
 SIZES = (6, 6, MANY)
 

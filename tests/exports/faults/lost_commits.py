@@ -68,7 +68,7 @@ def _deliveries(proxy: CommitProxy, place: Path) -> Iterator[dict[str, Any]]:
                 "orders": sorted(rows.values_list("draft_order__status", flat=True)),
                 "sent_events": sum(export.events.filter(kind="SENT").count() for export in rows),
                 "arrived": sorted(arrived.values()),
-                "left": len(list((place / "in").iterdir())),
+                "left": len(list((place / "in").glob("*.json"))),
             }
         if not was_lost:
             return

@@ -38,4 +38,5 @@ def test_a_lease_is_renewed_as_long_as_the_work_takes(push: Push, zone: Zone, se
     zone.faults.append(Dawdles(operations=frozenset({"write"}), seconds=2))
     zone.drain()
     export.refresh_from_db()
-    assert (export.status, Lane.objects.get(kind="DELIVERY").token) == ("SENT", 1)
+    assert (export.status, export.tries) == ("SENT", 1)
+    assert f".t{Lane.objects.get(kind='DELIVERY').token}-1." in export.staged_path

@@ -58,7 +58,8 @@ def test_a_delivery_that_takes_longer_than_its_lease_ends_where_it_began(push: P
     zone.faults.append(slow)
     zone.drain()
     export.refresh_from_db()
-    assert (export.status, export.tries, Lane.objects.get(kind="DELIVERY").token) == ("SENT", 1, 1)
+    assert (export.status, export.tries) == ("SENT", 1)
+    assert f".t{Lane.objects.get(kind='DELIVERY').token}-1." in export.staged_path
     assert (slow.struck, slow.failed) == (1, [])
     # Renewed at a third of it, so that one renewal may be late.
     # And never for longer than a killed holder may keep others waiting.
@@ -76,7 +77,7 @@ def test_a_poll_that_takes_longer_than_its_lease_ends_where_it_began(push: Push,
     slow = watched("ACKS", lambda: ack_poller.poll(zone.connection.pk), least)
     zone.faults.append(slow)
     assert ack_poller.poll(zone.connection.pk) == 1
-    assert (states(), Lane.objects.get(kind="ACKS").token) == ({export.filename: "ACKED"}, 1)
+    assert states() == {export.filename: "ACKED"}
     assert (slow.struck, slow.failed) == (1, [])
     assert LEASE_S / 4 < min(least) <= max(least) < LEASE_S + 1
 
