@@ -70,7 +70,7 @@ def serving(url: str, folder: Path, **settings: str) -> Iterator[int]:
 
 def _is_ready(port: int) -> bool:
     try:
-        return exchange(port, b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").status == 200
+        return exchange(port, b"GET /readyz/web HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").status == 200
     except OSError:
         return False
 

@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
@@ -125,6 +126,11 @@ WRITES = [
         optional=True,
     ),
     Write(
+        call=("post", "exports/<uuid:pk>/decide/"),
+        needs=OrderStatus.PUSHING,
+        valid=lambda _: {"delivered": False, "reason": "The ERP has no such order."},
+    ),
+    Write(
         call=("post", "token/"),
         needs=OrderStatus.READY,
         valid=lambda of: {"username": f"user-{of.organization.slug}", "password": PASSWORD},
@@ -220,7 +226,22 @@ def furnished(slug: str, write: Write, make_order: MakeOrder) -> Iterator[Target
     token = str(ApiToken.objects.create(user, name="Test")[1])
     for number in range(len(BODIES)):
         order = make_order(tenant=organization, status=write.needs, external_order_number=f"PO-{number}")
+        if write.needs == OrderStatus.PUSHING:
+            in_doubt(order, rows[0])
         yield Target(organization=organization, token=token, order=order, first=rows[0], second=rows[1])
+
+
+def in_doubt(order: DraftOrder, connection: ERPConnection) -> None:
+    """An export that a person has to decide on, with the order's id, so that one id serves for both."""
+    ERPExport.objects.create(
+        id=order.pk,
+        organization_id=order.organization_id,
+        draft_order=order,
+        connection=connection,
+        created_at=timezone.now(),
+        filename=f"{order.pk}.json",
+        undecided_since=timezone.now(),
+    )
 
 
 def request(write: Write, target: Target, sent: Sent, *, sizes: list[int] | None, key: str = "") -> bytes:
