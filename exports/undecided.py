@@ -26,7 +26,10 @@ INTERRUPTED = "The worker ended while the connector had this export."
 def mark_interrupted(connection_id: UUID) -> bool:
     """Mark those that a connector without a journal had when its worker died. True when there were any; the caller
     holds the lane."""
-    rows = ERPExport.objects.filter(connection_id=connection_id, handed_over_at__isnull=False)
+    # A recovery may have marked some already: those wait for a person, and hold nothing else up.
+    rows = ERPExport.objects.filter(
+        connection_id=connection_id, handed_over_at__isnull=False, undecided_since__isnull=True
+    )
     found = list(rows.filter(status=ExportStatus.PENDING).values_list("pk", flat=True))
     mark(dict.fromkeys(found, INTERRUPTED), 0)
     return bool(found)

@@ -232,3 +232,15 @@ def _decide(api: APIClient, export: ERPExport, **body: Any) -> Any:
 def _listed(api: APIClient, flag: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = api.get("/api/v1/exports/", {"undecided": flag}).json()["results"]
     return rows
+
+
+def test_one_that_was_handed_over_and_is_held_does_not_hold_the_others_up(
+    push: Push, connection: ERPConnection, folder: Path
+) -> None:
+    """A recovery holds what a connector without a journal had when the backup was made."""
+    held, free = push(), push()
+    ERPExport.objects.filter(pk=held.pk).update(handed_over_at=timezone.now(), **undecided.columns(REASON))
+    delivery.drain(connection.pk)
+    connection.refresh_from_db()
+    assert names(folder / "in") == [free.filename]
+    assert connection.failures_in_a_row == 0
