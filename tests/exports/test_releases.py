@@ -9,17 +9,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connections, transaction
 from django.db import connection as database
 from django.utils import timezone
 
 from connectors import connection_service, health
 from connectors.connection_service import NotPaused
 from connectors.models import ConnectionEvent, ERPConnection
-from exports import ack_poller, delivery, lanes
+from connectors.ports import AckEntry
+from exports import ack_poller, delivery, lanes, ledger
 from exports.models import ERPExport, Lane
 from exports.polling import due_for_polling
 from orderflow.tenancy.models import AuditEntry, HistoryIsFixed, Organization
+from orderflow.tenancy.roles import Role
+from tests.conftest import ApiAs
 from tests.exports.conftest import Push, connect_to, names
 from tests.exports.conftest import edit as edit_as
 from tests.servers.asyncssh_server import PASSWORD, AsyncSSHServer, asyncssh_server
@@ -253,6 +256,36 @@ def test_a_test_that_passes_while_a_worker_records_a_failure_locks_neither_out(c
         lanes.note(lease, None)
     assert errors == []
     assert not Lane.objects.get(kind=Lane.Kind.DELIVERY).suspect
+
+
+@pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_conditional_edit_while_acks_are_recorded_locks_neither_out(
+    connection: ERPConnection, push: Push, api_as: ApiAs
+) -> None:
+    """The poll has an export that is planned again, and its ledger refers to the connection that is edited."""
+    export = push()
+    ERPExport.objects.filter(pk=export.pk).update(next_attempt_at=timezone.now())
+    api, url = api_as(Role.ADMIN), f"/api/v1/erp-connections/{connection.pk}/"
+    etag = api.get(url).headers["ETag"]
+    answers: list[int] = []
+
+    def edit_it() -> None:
+        try:
+            answers.append(api.patch(url, {"config": {"timeout_s": 9}}, format="json", HTTP_IF_MATCH=etag).status_code)
+        finally:
+            connections.close_all()
+
+    edits = threading.Thread(target=edit_it)
+    with transaction.atomic():
+        assert len(ERPExport.objects.locked([export.pk]))
+        edits.start()
+        while edits.is_alive() and not _waits_for_lock():
+            edits.join(0.01)
+        entry = AckEntry(name="ack_x.json", export_filename="x.json", size=1, modified_at=0)
+        ledger.note_orphans(connection, [entry])
+    edits.join()
+    assert answers == [200]
 
 
 def _waits_for_lock() -> bool:
