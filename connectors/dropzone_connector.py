@@ -131,7 +131,7 @@ class DropzoneConnector(BaseConnector):
         if not parcels:
             return
         reached(Failpoint.RENDERED)
-        archive.store(parcel.export_id for parcel in parcels if parcel.is_bound or not settings.atomic_write)
+        archive.store(p.export_id for p in parcels if p.is_bound or not (settings.atomic_write or p.earlier))
         with settings.open() as dropzone:
             reached(Failpoint.DROPZONE_OPEN)
             outcomes = Drop(dropzone, settings, _ArchivingJournal(journal, archive)).deliver(parcels)

@@ -87,10 +87,11 @@ def _entered(
         check.require()
         with lanes.held(lease):
             done, damaged = ledger.enter(connection, batch)
-            mark = guard.number()
+            mark = guard.number() if done or damaged else None
     except guard.Held as held:
         raise lanes.LaneLost(str(held)) from held
-    guard.publishable(check, mark)
+    if mark:
+        guard.publishable(check, mark)
     return done, damaged
 
 

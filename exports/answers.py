@@ -84,7 +84,7 @@ class Effects:
             self._note(export, EventKind.ACKED, ack, file_name, "")
         else:
             reason = tame(ack.message or "") or NO_REASON
-            settled = _Settled(export=export, text=reason, error_code=cleaned(tame(ack.error_code or "")[:60]))
+            settled = _Settled(export=export, text=reason, error_code=cleaned(tame(ack.error_code or ""))[:60])
             self._note(export, EventKind.FAILED, ack, file_name, reason)
         self._settled[export.status, target].append(settled)
         export.status = target

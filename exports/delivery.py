@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -53,7 +54,7 @@ def drain(connection_id: UUID) -> None:
 
 def _drain(lease: lanes.Lease) -> bool:
     """True when the slice ended before the work did. A server that failed is left alone until the next sweep."""
-    if undecided.mark_interrupted(lease.connection_id):
+    if undecided.mark_interrupted(lease.connection_id, hold=partial(lanes.held, lease)):
         lanes.note(lease, TransientError(undecided.INTERRUPTED))
         health.record_failure(lease.connection_id, undecided.INTERRUPTED)
         return False

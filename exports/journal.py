@@ -86,11 +86,25 @@ class LaneJournal:
         _require_all(free.update(handed_over_at=timezone.now()), len(export_ids))
         return guard.number()
 
-    @transaction.atomic
     def discarded(self, export_ids: Sequence[UUID]) -> None:
+        """A database that forgot this would take the file's removal for a delivery, so it is kept outside too."""
+        try:
+            mark, lines = self._discard(export_ids)
+        except guard.Held as held:
+            raise lanes.LaneLost(str(held)) from held
+        guard.publishable(self.check, mark, lines)
+
+    @transaction.atomic
+    def _discard(self, export_ids: Sequence[UUID]) -> tuple[Mark, list[Line]]:
         self._require_hold()
         rows = ERPExport.objects.filter(pk__in=export_ids, status=ExportStatus.PENDING)
+        none = {
+            pk: Staged(path="", sha256=sha256, size=size or 0)
+            for pk, sha256, size in rows.values_list("pk", "document_sha256", "document_size")
+        }
         _require_all(rows.update(staged_path=""), len(export_ids))
+        lines = _lines(none)
+        return guard.number(), lines
 
     def _require_hold(self) -> None:
         lanes.renew(self.lease)

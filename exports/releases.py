@@ -16,7 +16,9 @@ from exports.transitions import ExportStatus
 def put_forward(*, connection_id: UUID, actor: str, cause: str, tested: bool, **_: Any) -> None:
     """Hears `connectors.health.freed`, in the transaction of the change."""
     if tested:
-        Lane.objects.filter(connection=connection_id).update(suspect=False)
+        # Not before the commit: a worker locks its lane first and the connection second.
+        lanes = Lane.objects.filter(connection=connection_id)
+        transaction.on_commit(lambda: lanes.update(suspect=False), robust=True)
     pending = ERPExport.objects.filter(connection=connection_id, status=ExportStatus.PENDING, undecided_since=None)
     told_to_wait = Exists(ExportEvent.objects.filter(export=OuterRef("pk"), kind=EventKind.BLOCKED))
     waiting = pending.filter(Q(next_attempt_at__isnull=False) | told_to_wait)

@@ -1,6 +1,7 @@
 """Exports in doubt for a person: the order may have arrived, and nothing automatic can establish whether it did."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +24,17 @@ REASON_LENGTH = 320
 INTERRUPTED = "The worker ended while the connector had this export."
 
 
-def mark_interrupted(connection_id: UUID) -> bool:
-    """Mark those that a connector without a journal had when its worker died. True when there were any; the caller
-    holds the lane."""
-    rows = ERPExport.objects.filter(connection_id=connection_id, handed_over_at__isnull=False)
+def mark_interrupted(connection_id: UUID, *, hold: Callable[[], AbstractContextManager[None]]) -> bool:
+    """Mark those that a connector without a journal had when its worker died. True when there were any. `hold` opens
+    a transaction in which only the lane's holder can write."""
+    # A recovery may have marked some already: those wait for a person, and hold nothing else up.
+    rows = ERPExport.objects.filter(
+        connection_id=connection_id, handed_over_at__isnull=False, undecided_since__isnull=True
+    )
     found = list(rows.filter(status=ExportStatus.PENDING).values_list("pk", flat=True))
-    mark(dict.fromkeys(found, INTERRUPTED), 0)
+    if found:
+        with hold():
+            mark(dict.fromkeys(found, INTERRUPTED), 0)
     return bool(found)
 
 

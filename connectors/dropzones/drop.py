@@ -28,13 +28,17 @@ class Drop:
     def deliver(self, parcels: Sequence[Parcel]) -> dict[UUID, Outcome]:
         """One outcome per parcel. Raises what the journal raises, and `LeaseLost`; nothing more of this batch is
         published then."""
-        if not self._settings.atomic_write:
-            return self._write_directly(parcels)
         found = [self._found_again(parcel, parcel.earlier) for parcel in parcels if parcel.earlier]
         complete, damaged = self._settle([placed for placed in found if placed])
         fresh = [self._place(parcel) for parcel in parcels if not parcel.earlier]
         if damaged:
             fresh += self._given_up(damaged)
+        if not self._settings.atomic_write:
+            # What was journaled before temporary names were turned off is still judged by its two names.
+            self._write_directly(fresh)
+            fresh = []
+            if not complete:
+                return self._outcomes
         staged = self._stage(fresh)
         if complete or staged:
             self._commit(complete, staged)
@@ -43,12 +47,11 @@ class Drop:
         reached(Failpoint.PUBLISHED)
         return self._outcomes
 
-    def _write_directly(self, parcels: Sequence[Parcel]) -> dict[UUID, Outcome]:
+    def _write_directly(self, placed: Sequence[Placed]) -> None:
         """No witness of an attempt is left behind, so a crash may send the order again: at least once, not once."""
-        placed = [self._place(parcel) for parcel in parcels]
         written = self._dropzone.write([p.file(p.final) for p in placed])
         reached(Failpoint.WRITTEN_IN_PLACE)
-        return {p.parcel.export_id: error or p.final for p, error in zip(placed, written, strict=True)}
+        self._outcomes |= {p.parcel.export_id: error or p.final for p, error in zip(placed, written, strict=True)}
 
     def _place(self, parcel: Parcel) -> Placed:
         folder, name = self._settings.export_path, parcel.document.filename

@@ -65,7 +65,8 @@ class Restoring:
     def _restore_journal(self, export_id: UUID, line: Line) -> None:
         rows = ERPExport.objects.filter(pk=export_id, status=ExportStatus.PENDING)
         if rows.exclude(**_journal(line)).update(**_journal(line), **undecided.RESOLVED, next_attempt_at=None):
-            _note(export_id, "The journal outside the database says that its file may have been published.")
+            became = "may have been published" if line.staged_path else "was removed and has to be written again"
+            _note(export_id, f"The journal outside the database says that its file {became}.")
             self.report.restored.append(line.filename)
 
     def _recreate(self, line: Line, content: bytes | None) -> None:

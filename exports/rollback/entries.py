@@ -30,7 +30,10 @@ class Mark:
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One export whose file may have its final name from then on: what it takes to restore its row."""
+    """One export whose file may have its final name from then on: what it takes to restore its row.
+
+    `staged_path` is empty where the file that was staged is removed, and nothing was published.
+    """
 
     export_id: UUID
     order_id: UUID

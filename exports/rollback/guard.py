@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -93,7 +93,7 @@ def begin_check() -> Check:
     return Check(
         row=row,
         _archive=outside.ask_archive(lambda storage: outside.newest(storage, home)[-LOOKED_UP:]),
-        _local=outside.submit(lambda: outside.newest(outside.local(), home)[-LOOKED_UP:]),
+        _local=outside.ask_local(lambda storage: outside.newest(storage, home)[-LOOKED_UP:]),
     )
 
 
@@ -101,9 +101,10 @@ def unknown_marks(found: Sequence[Mark]) -> list[Mark]:
     """Those that this database has no commit for. Read after they were listed: a mark is written after its commit."""
     if not found:
         return []
-    row = Installation.objects.get(pk=Installation.KEY)
     lowest = min(mark.number for mark in found)
     known = set(JournalMark.objects.filter(number__gte=lowest).values_list("stamp", flat=True))
+    # In this order: marks that are deleted in between are not missed.
+    row = Installation.objects.get(pk=Installation.KEY)
     return [mark for mark in found if mark.stamp not in known and mark.number > row.forgotten]
 
 
@@ -147,6 +148,14 @@ def _listed(asked: "Future[list[Mark]]") -> list[Mark]:
         return []
 
 
+def _local_journals() -> dict[str, set[UUID]]:
+    try:
+        return outside.journals(outside.local())
+    except OSError as error:
+        logger.warning("The local journal cannot be read: %s", error)
+        return {}
+
+
 def _forget(up_to: int) -> None:
     if up_to > 0:
         Installation.objects.filter(pk=Installation.KEY, forgotten__lt=up_to).update(forgotten=up_to)
@@ -169,6 +178,6 @@ def _require_no_other_journal(row: Installation) -> None:
 def other_journals(row: Installation) -> list[str]:
     """The folders of journals that another database wrote about organizations of this one."""
     archived = outside.outcome(outside.ask_archive(outside.journals))
-    found = outside.journals(outside.local()) | (archived or {})
+    found = _local_journals() | (archived or {})
     found.pop(row.uuid.hex, None)
     return sorted(name for name, ids in found.items() if Organization.objects.filter(pk__in=ids).exists())

@@ -40,7 +40,9 @@ class _Process:
     """Threads keep their connections to the storage; they do not survive a fork."""
 
     pid: int
-    pool: ThreadPoolExecutor
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS, "marks"))
+    # Requests to a storage that hangs may occupy all threads of the other one.
+    local_pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS, "local marks"))
     # When the storage may be asked again, on the monotonic clock.
     archive_rests_until: float = 0.0
     # Names that only the local folder has.
@@ -55,7 +57,7 @@ def process() -> _Process:
     global _process  # noqa: PLW0603 - one for each process, also after a fork
     with _lock:
         if _process is None or _process.pid != os.getpid():
-            _process = _Process(pid=os.getpid(), pool=ThreadPoolExecutor(WORKERS, thread_name_prefix="marks"))
+            _process = _Process(pid=os.getpid())
         return _process
 
 
@@ -116,15 +118,15 @@ def save(storage: Storage, name: str, content: bytes) -> None:
                 os.close(descriptor)
 
 
-def submit(task: Callable[[], T]) -> "Future[T]":
-    return process().pool.submit(task)
+def ask_local(task: Callable[[Storage], T]) -> "Future[T]":
+    return process().local_pool.submit(lambda: task(local()))
 
 
 def ask_archive(task: Callable[[Storage], T]) -> "Future[T] | None":
     """None while the storage is left alone."""
     if time.monotonic() < process().archive_rests_until:
         return None
-    return submit(lambda: task(archive()))
+    return process().pool.submit(lambda: task(archive()))
 
 
 def outcome(asked: "Future[T] | None") -> T | None:
@@ -159,7 +161,7 @@ def put(home: str, mark: Mark, content: bytes) -> bool:
 def prune(home: str) -> None:
     """Delete what is older than any backup that somebody would restore. In the background: it is not urgent."""
     ask_archive(lambda storage: _pruned(storage, home))
-    submit(lambda: _pruned(local(), home))
+    ask_local(lambda storage: _pruned(storage, home))
 
 
 def _pruned(storage: Storage, home: str) -> None:
@@ -184,7 +186,7 @@ def _catch_up() -> None:
     """The storage responds again: it gets what went to the local folder alone."""
     names, process().behind = process().behind, set()
     if names:
-        submit(lambda: _copy(sorted(names)))
+        process().pool.submit(lambda: _copy(sorted(names)))
 
 
 def _copy(names: Sequence[str]) -> None:

@@ -22,6 +22,6 @@ def held_as_seen(
         yield
         return
     with transaction.atomic():
-        now = get_object_or_404(rows.select_for_update(of=("self",)), pk=row.pk)
+        now = get_object_or_404(rows.select_for_update(of=("self",), no_key=True), pk=row.pk)
         require_match(request, etag_of(shown(now)))
         yield

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,18 @@ def test_answers_are_written_at_once_each_to_its_export(push: Push, connection: 
 def answer(export: ERPExport, outcome: AckOutcome, name: str) -> ledger.Answer:
     entry = AckEntry(name=name, export_filename=export.filename, size=1, modified_at=0)
     return ledger.Answer(entry=entry, export_id=export.pk, raw=name.encode(), ack=Ack(outcome=outcome))
+
+
+def test_an_error_code_that_grows_in_its_normal_form_fits_its_column(
+    sent: ERPExport, connection: ERPConnection
+) -> None:
+    """Or PostgreSQL would reject every poll that meets it. In NFC, this letter is two characters."""
+    found = replace(
+        answer(sent, AckOutcome.FAILED, "error_"), ack=Ack(outcome=AckOutcome.FAILED, error_code="\u0958" * 60)
+    )
+    ledger.enter(connection, [found])
+    sent.refresh_from_db()
+    assert sent.error_code == "\u0915\u093c" * 30
 
 
 @pytest.mark.parametrize("first", list(AckOutcome))

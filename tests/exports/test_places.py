@@ -210,6 +210,7 @@ GROUPS = (("sound", False), ("suspect", True))
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.django_db(transaction=True)
 def test_a_connection_is_suspect_until_its_server_answers_and_after_it_did_not(
     connection: ERPConnection, make_order: MakeOrder
 ) -> None:

@@ -1,5 +1,6 @@
 """Paused, resumed, blocked, released: each told once on the connection, and what waited goes at once."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -8,15 +9,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import DatabaseError, connections, transaction
+from django.db import connection as database
 from django.utils import timezone
 
 from connectors import connection_service, health
 from connectors.connection_service import NotPaused
 from connectors.models import ConnectionEvent, ERPConnection
-from exports import ack_poller, delivery
+from connectors.ports import AckEntry
+from exports import ack_poller, delivery, lanes, ledger
 from exports.models import ERPExport, Lane
 from exports.polling import due_for_polling
 from orderflow.tenancy.models import AuditEntry, HistoryIsFixed, Organization
+from orderflow.tenancy.roles import Role
+from tests.conftest import ApiAs
 from tests.exports.conftest import Push, connect_to, names
 from tests.exports.conftest import edit as edit_as
 from tests.servers.asyncssh_server import PASSWORD, AsyncSSHServer, asyncssh_server
@@ -220,3 +226,69 @@ def test_a_success_before_there_was_a_pause_is_no_news(push: Push, connection: E
     delivery.drain(connection.pk)
     connection.refresh_from_db()
     assert (told(connection), connection.failures_in_a_row) == ([], 0)
+
+
+@pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_test_that_passes_while_a_worker_records_a_failure_locks_neither_out(connection: ERPConnection) -> None:
+    """The worker has the lane and asks for the connection; the test has the connection."""
+    Lane.objects.create(connection=connection, kind=Lane.Kind.DELIVERY)
+    errors: list[DatabaseError] = []
+
+    def passes() -> None:
+        try:
+            health.release(connection.pk, actor="ina", cause="A test passed.", tested=True)
+        except DatabaseError as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    health.record_failure(connection.pk, "It was away.")
+    with lanes.holding(connection.pk, Lane.Kind.DELIVERY) as lease:
+        assert lease
+        test = threading.Thread(target=passes)
+        with lanes.held(lease):
+            test.start()
+            while test.is_alive() and not _waits_for_lock():
+                test.join(0.01)
+            health.record_failure(connection.pk, "It was away.")
+        test.join()
+        lanes.note(lease, None)
+    assert errors == []
+    assert not Lane.objects.get(kind=Lane.Kind.DELIVERY).suspect
+
+
+@pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_conditional_edit_while_acks_are_recorded_locks_neither_out(
+    connection: ERPConnection, push: Push, api_as: ApiAs
+) -> None:
+    """The poll has an export that is planned again, and its ledger refers to the connection that is edited."""
+    export = push()
+    ERPExport.objects.filter(pk=export.pk).update(next_attempt_at=timezone.now())
+    api, url = api_as(Role.ADMIN), f"/api/v1/erp-connections/{connection.pk}/"
+    etag = api.get(url).headers["ETag"]
+    answers: list[int] = []
+
+    def edit_it() -> None:
+        try:
+            answers.append(api.patch(url, {"config": {"timeout_s": 9}}, format="json", HTTP_IF_MATCH=etag).status_code)
+        finally:
+            connections.close_all()
+
+    edits = threading.Thread(target=edit_it)
+    with transaction.atomic():
+        assert len(ERPExport.objects.locked([export.pk]))
+        edits.start()
+        while edits.is_alive() and not _waits_for_lock():
+            edits.join(0.01)
+        entry = AckEntry(name="ack_x.json", export_filename="x.json", size=1, modified_at=0)
+        ledger.note_orphans(connection, [entry])
+    edits.join()
+    assert answers == [200]
+
+
+def _waits_for_lock() -> bool:
+    with database.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None

@@ -13,9 +13,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from connectors.models import ERPConnection
-from exports import ack_poller, deciding, delivery, tasks, tidying, undecided
+from exports import ack_poller, deciding, delivery, lanes, tasks, tidying, undecided
 from exports.bulk import ways
-from exports.models import ERPExport, ExportEvent
+from exports.models import ERPExport, ExportEvent, Lane
 from exports.push_service import PushRefused, PushRequest, retry
 from exports.releases import put_forward
 from orderflow.orders.models import DraftOrder
@@ -252,3 +252,28 @@ def test_an_export_that_its_ack_overtook_is_not_in_doubt(push: Push) -> None:
     export.refresh_from_db()
     assert (export.status, export.undecided_since, export.tries) == ("ACKED", None, 0)
     assert not export.events.filter(kind="UNDECIDED").exists()
+
+
+def test_one_that_was_handed_over_and_is_held_does_not_hold_the_others_up(
+    push: Push, connection: ERPConnection, folder: Path
+) -> None:
+    """A recovery holds what a connector without a journal had when the backup was made."""
+    held, free = push(), push()
+    ERPExport.objects.filter(pk=held.pk).update(handed_over_at=timezone.now(), **undecided.columns(REASON))
+    delivery.drain(connection.pk)
+    connection.refresh_from_db()
+    assert names(folder / "in") == [free.filename]
+    assert connection.failures_in_a_row == 0
+
+
+def test_a_worker_that_lost_its_lane_marks_nothing_of_its_successors(push: Push, connection: ERPConnection) -> None:
+    """It was paused between its claim and its look at what the worker before it had."""
+    export = push()
+    with lanes.holding(connection.pk, Lane.Kind.DELIVERY) as lease:
+        assert lease
+        Lane.objects.filter(connection=connection).update(token=99)
+        ERPExport.objects.filter(pk=export.pk).update(handed_over_at=timezone.now())
+        with pytest.raises(lanes.LaneLost):
+            delivery._drain(lease)
+    export.refresh_from_db()
+    assert export.undecided_since is None

@@ -232,3 +232,27 @@ def test_a_folder_that_nobody_can_look_at_is_not_taken_for_an_erp_that_took_the_
     (zone.server.root / "kept").rename(staged)
     zone.drain_later()
     assert arrived(zone) == Counter([export.filename])
+
+
+def test_an_order_in_doubt_is_settled_by_its_file_after_temporary_names_were_turned_off(push: Push, zone: Zone) -> None:
+    """F2: the rename was carried out, its response was lost, and the ERP took the file."""
+    push()
+    export = journaled(zone)
+    (temporary,) = zone.folder.iterdir()
+    temporary.unlink()
+    waiting = push()
+    zone.edit(atomic_write=False)
+    zone.drain_later()
+    export.refresh_from_db()
+    waiting.refresh_from_db()
+    assert (export.status, waiting.status) == ("SENT", "SENT")
+    assert arrived(zone) == Counter([waiting.filename])
+
+
+def test_a_staged_file_is_published_after_temporary_names_were_turned_off(push: Push, zone: Zone) -> None:
+    push()
+    export = journaled(zone)
+    zone.edit(atomic_write=False)
+    zone.drain_later()
+    export.refresh_from_db()
+    assert (export.status, zone.names) == ("SENT", [export.filename])

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import delivery, tasks
-from exports.models import ERPExport, Installation, JournalMark, Lane
+from exports import ack_poller, delivery, tasks
+from exports.models import AckFile, ERPExport, Installation, JournalMark, Lane
 from exports.rollback import entries, guard, outside
 from tests.exports.recovery.scene import Scene
 
@@ -158,6 +158,67 @@ def _drain(connection: ERPConnection) -> None:
         connections.close_all()
 
 
+def test_marks_that_are_forgotten_while_they_are_looked_up_raise_no_alarm(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that was off for long has old entries only, and another one deletes their marks at this moment."""
+    scene.push()
+    scene.work()
+    found = outside.newest(outside.local(), guard.home_of(guard.installation_row()))
+    assert found
+    forgot: list[str] = []
+
+    def forget_after_first(execute: Any, sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if not forgot and sql.startswith("SELECT"):
+            forgot.append(sql)
+            guard._forget(max(found).number)
+        return result
+
+    with connection.execute_wrapper(forget_after_first):
+        assert guard.unknown_marks(found) == []
+    assert forgot
+    assert JournalMark.objects.count() == 0
+
+
+def test_a_storage_that_hangs_does_not_keep_the_folder_from_being_looked_at(
+    scene: Scene, hanging_s3: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its requests may hang far longer than it is left alone."""
+    monkeypatch.setattr(outside, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(outside, "REST_S", 0)
+    monkeypatch.setattr("exports.copies.PATIENCE_S", 0.1)
+    scene.backup.save()
+    scene.push()
+    scene.work()
+    for _ in range(outside.WORKERS):
+        outside.outcome(outside.ask_archive(outside.journals))
+    scene.restore()
+    assert guard.look() is True
+
+
+def test_a_folder_that_cannot_be_read_does_not_stop_an_installation_that_was_upgraded(scene: Scene) -> None:
+    """Orders that an earlier release sent have no entries outside."""
+    export = scene.push()
+    ERPExport.objects.filter(pk=export.pk).update(staged_path="file:///in/elsewhere.t1-1.json.tmp")
+    settings.STATE_DIR.write_text("no folder")
+    waiting = scene.push()
+    scene.work()
+    assert waiting.filename in scene.names
+    assert not scene.is_held()
+
+
+def test_a_poll_that_moves_no_file_leaves_no_entry(scene: Scene, dropzone_root: Path) -> None:
+    """Or a file that nobody expects would leave one for each poll, for ever."""
+    (folder,) = dropzone_root.rglob("acks")
+    (folder / "ack_sales_order_of_another_installation.json").write_text('{"status": "ACKED"}')
+    for _ in range(2):
+        ack_poller.poll(scene.connection.pk)
+    assert AckFile.objects.get().verdict == "ORPHAN"
+    assert JournalMark.objects.count() == 0
+    assert entries_in(settings.STATE_DIR) == []
+
+
 def test_numbers_that_come_again_do_not_hide_the_lost_ones(scene: Scene) -> None:
     """After a failover that lost one commit, another lane journals at once and takes its number."""
     scene.push()
@@ -203,6 +264,7 @@ def test_old_entries_are_deleted_by_the_folder(scene: Scene, settings: Any) -> N
         assert outside.put(guard.home_of(row), mark, b"[]")
     outside.prune(guard.home_of(row))
     outside.process().pool.shutdown(wait=True)
+    outside.process().local_pool.shutdown(wait=True)
     assert len(entries_in(settings.STATE_DIR)) == len(entries_in(scene.folder / "storage")) == 2
 
 

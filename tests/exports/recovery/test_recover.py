@@ -2,6 +2,8 @@
 
 import pytest
 
+from connectors.dropzones.local import LocalDropzone
+from connectors.fencing import LeaseLost
 from exports import tasks
 from exports.models import ERPExport
 from orderflow.orders.models import DraftOrder
@@ -209,3 +211,31 @@ def test_an_order_that_was_entered_again_is_not_sent_twice(scene: Scene) -> None
     assert scene.named("unknown") == {lost.filename}
     assert scene.names == {lost.filename}
     assert status_of(again) == ("PUSHING", ["PENDING"])
+
+
+def test_a_forgotten_removal_of_a_damaged_file_is_not_taken_for_a_delivery(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is back at the journal line of a file that its worker removed, and no line followed."""
+    export = scene.push()
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalDropzone, "rename", _died)
+        scene.work()
+    (temporary,) = (scene.erp.place / "in").iterdir()
+    temporary.write_bytes(b"half")
+    scene.backup.save()
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalDropzone, "write", _died)
+        scene.work()
+    assert [*(scene.erp.place / "in").iterdir()] == []
+    scene.restore()
+    scene.work()
+    assert scene.is_held()
+    scene.recover()
+    scene.work()
+    export.refresh_from_db()
+    assert (export.status, scene.names) == ("SENT", {export.filename})
+
+
+def _died(*_: object) -> None:
+    raise LeaseLost("The worker died.")
