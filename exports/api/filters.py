@@ -1,9 +1,9 @@
 from django.db.models import F, QuerySet
-from django_filters import BooleanFilter, CharFilter, FilterSet, UUIDFilter
+from django_filters import CharFilter, FilterSet, UUIDFilter
 
 from exports.models import AckFile, ERPExport, Verdict
 from exports.transitions import ExportStatus
-from orderflow.api.filters import AnyOf, CreatedFilter, TimeFilter
+from orderflow.api.filters import AnyOf, CreatedFilter, OneOf, TimeFilter
 from orderflow.orders.api.filters import customers_numbered
 
 
@@ -16,9 +16,14 @@ class ERPExportFilter(CreatedFilter):
     customer = UUIDFilter(field_name="draft_order__customer_id")
     erp_customer_number = CharFilter(max_length=60, method="of_customer")
     external_order_number = CharFilter(max_length=80, method="of_order")
-    undecided = BooleanFilter(
-        field_name="undecided_since", lookup_expr="isnull", exclude=True, help_text="Whether a person has to decide."
+    undecided = OneOf(
+        choices=[("true", "in doubt"), ("false", "not in doubt")],
+        method="in_doubt",
+        help_text="Whether a person has to decide.",
     )
+
+    def in_doubt(self, exports: QuerySet[ERPExport], name: str, value: str) -> QuerySet[ERPExport]:  # noqa: ARG002
+        return exports.filter(undecided_since__isnull=value != "true")
 
     def of_customer(self, exports: QuerySet[ERPExport], name: str, value: str) -> QuerySet[ERPExport]:  # noqa: ARG002
         return exports.filter(draft_order__customer_id__in=customers_numbered(value, self.request.user))

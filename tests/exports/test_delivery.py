@@ -174,7 +174,7 @@ def test_a_file_staged_in_another_place_needs_a_person(
 
 
 def test_an_order_that_changed_after_staging_needs_a_person(
-    pending: ERPExport, content: bytes, folder: Path, connection: ERPConnection
+    pending: ERPExport, content: bytes, folder: Path, connection: ERPConnection, tmp_path: Path
 ) -> None:
     journaled(pending, folder, content)
     customer = pending.draft_order.customer
@@ -185,6 +185,8 @@ def test_an_order_that_changed_after_staging_needs_a_person(
     pending.refresh_from_db()
     assert (pending.status, pending.undecided_since is None) == ("PENDING", False)
     assert "changed since" in pending.error_message
+    copies = [path for path in (tmp_path / "storage" / "exports").rglob("*") if path.is_file()]
+    assert [path.read_bytes() for path in copies] == [content]
 
 
 def test_a_missing_folder_blocks_the_connection_until_it_is_mended(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -13,10 +14,12 @@ from connectors.connection_service import ConnectionChanges
 from connectors.dropzones import config
 from connectors.dropzones.base import Move, OutgoingFile
 from connectors.dropzones.local import LocalDropzone
-from connectors.exceptions import ConnectorError, RejectedError
+from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TransientError
+from connectors.failpoints import Failpoint
 from connectors.models import ERPConnection
 from exports import delivery, lanes
 from exports.models import Lane
+from exports.rollback import guard
 from tests.exports.conftest import Push, names
 from tests.temporaries import unmarked
 
@@ -146,9 +149,15 @@ def test_a_worker_that_lost_its_lease_records_no_failure(
 
 @pytest.mark.parametrize("step", ["write", "rename"])
 def test_a_worker_whose_clock_says_that_the_lease_is_over_stops_before_its_next_step(
-    push: Push, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    push: Push,
+    connection: ERPConnection,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    queue: list[UUID],
+    step: str,
 ) -> None:
-    """F30: a machine that was suspended, with no successor yet."""
+    """F30: a machine that was suspended, with no successor yet. So the worker wakes the lane for the next one."""
     real = fencing.now
 
     class Suspended(LocalDropzone):
@@ -162,10 +171,11 @@ def test_a_worker_whose_clock_says_that_the_lease_is_over_stops_before_its_next_
             return super().rename(moves)
 
     export = push()
+    queue.clear()
     monkeypatch.setattr(config, "LocalDropzone", Suspended)
     delivery.drain(connection.pk)
     export.refresh_from_db()
-    assert (export.status, export.tries) == ("PENDING", 0)
+    assert (export.status, export.tries, queue) == ("PENDING", 0, [connection.pk])
     assert unmarked(names(folder / "in")) == ([] if step == "write" else [f"{export.filename}.tmp"])
     monkeypatch.undo()
     delivery.drain(connection.pk)
@@ -199,3 +209,87 @@ def test_a_renewal_that_is_rolled_back_does_not_extend_the_fence(connection: ERP
         with pytest.raises(ZeroDivisionError), lanes.held(lease):
             raise ZeroDivisionError
         assert vars(lease.fence)["_until"] == until
+
+
+def lose_lane() -> None:
+    Lane.objects.update(token=99, leased_until=timezone.now() + timedelta(minutes=1))
+
+
+def test_a_worker_that_lost_its_lease_after_the_renames_records_no_success(
+    push: Push, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F30: its successor finds the file and records it."""
+
+    class Late(LocalDropzone):
+        def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
+            outcomes = super().rename(moves)
+            lose_lane()
+            return outcomes
+
+    export = push()
+    monkeypatch.setattr(config, "LocalDropzone", Late)
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert (export.status, export.tries, names(folder / "in")) == ("PENDING", 0, [export.filename])
+
+
+@pytest.mark.parametrize("error", [RejectedError("No."), ConfigError("Wrong."), TransientError("Lost.")], ids=repr)
+def test_a_worker_that_loses_its_lease_while_it_records_goes_no_further(
+    error: ConnectorError, push: Push, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F30: what it met may be over, and its successor may have met something else."""
+
+    class Failing(LocalDropzone):
+        def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+            if isinstance(error, RejectedError):
+                return [error for _ in files]
+            raise error
+
+    def lose_at(point: Failpoint) -> None:
+        if point is Failpoint.SENT_RECORDED:
+            lose_lane()
+
+    export = push()
+    monkeypatch.setattr(config, "LocalDropzone", Failing)
+    monkeypatch.setattr(delivery, "reached", lose_at)
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    connection.refresh_from_db()
+    assert (export.status, export.tries, export.next_attempt_at) == ("PENDING", 0, None)
+    assert (connection.blocked_at, connection.failures_in_a_row) == (None, 0)
+
+
+def test_what_is_not_journaled_is_not_archived(
+    push: Push, connection: ERPConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F30: the successor may render other bytes, and its copy has the same key."""
+
+    class Late(LocalDropzone):
+        def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+            outcomes = super().write(files)
+            lose_lane()
+            return outcomes
+
+    push()
+    monkeypatch.setattr(config, "LocalDropzone", Late)
+    delivery.drain(connection.pk)
+    assert [path for path in (tmp_path / "storage").rglob("*") if path.is_file()] == []
+
+
+def test_each_batch_of_one_turn_has_a_mark_of_its_own(
+    push: Push, connection: ERPConnection, folder: Path, settings: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F30."""
+    monkeypatch.setattr(settings, "DELIVERY_BATCH_SIZE", 1)
+    exports = [push(), push()]
+    delivery.drain(connection.pk)
+    token = Lane.objects.get(kind="DELIVERY").token
+    for export, batch in zip(exports, (1, 2), strict=True):
+        export.refresh_from_db()
+        assert f".t{token}-{batch}." in export.staged_path
+
+
+def test_no_lane_is_taken_while_all_are_held_for_a_recovery(connection: ERPConnection) -> None:
+    guard.hold("Test.")
+    with lanes.holding(connection.pk, Lane.Kind.DELIVERY) as lease:
+        assert lease is None

@@ -64,6 +64,33 @@ def test_a_folder_that_is_gone_is_not_taken_for_an_erp_that_took_the_file(
     assert (staged.status, names(folder / "in")) == ("SENT", [staged.filename])
 
 
+def test_a_folder_that_is_gone_tells_nothing_of_what_an_earlier_version_staged(
+    staged: ERPExport, connection: ERPConnection, folder: Path
+) -> None:
+    """F13, F31: it waits for the share, and needs no decision yet."""
+    temporary = folder / "in" / staged.staged_path.rpartition("/")[2]
+    temporary.rename(temporary.with_name(f"{staged.filename}.tmp"))
+    ERPExport.objects.update(staged_path=f"{staged.staged_path.rpartition('/')[0]}/{staged.filename}.tmp")
+    (folder / "in").rename(folder / "elsewhere")
+    delivery.drain(connection.pk)
+    staged.refresh_from_db()
+    connection.refresh_from_db()
+    assert (staged.status, staged.undecided_since) == ("PENDING", None)
+    assert connection.blocked_reason.startswith("The folder in is gone.")
+
+
+def test_a_damaged_temporary_is_removed_and_written_anew_under_another_name(
+    staged: ERPExport, connection: ERPConnection, folder: Path
+) -> None:
+    """F31: a rename that a former holder sent may still arrive."""
+    before = staged.staged_path
+    os.truncate(folder / "in" / before.rpartition("/")[2], 10)
+    delivery.drain(connection.pk)
+    staged.refresh_from_db()
+    assert (staged.status, names(folder / "in")) == ("SENT", [staged.filename])
+    assert staged.staged_path != before
+
+
 def test_a_folder_that_goes_while_files_are_renamed_is_no_delivery(
     push: Push, connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -508,6 +508,34 @@ def test_with_a_journal_the_next_attempt_finds_out(
     assert len(list((folder / "in").iterdir())) == 2
 
 
+def test_with_a_journal_a_batch_in_doubt_waits_for_a_person(
+    push: Push, connection: ERPConnection, folder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_doubt_for_good(results: Iterable[ExportResult]) -> Iterator[Any]:
+        yield from list(results)[:0]
+        raise UndecidedError("The ERP crashed.")
+
+    exports = [push(), push()]
+    monkeypatch.setattr(Journaling, "fault", staticmethod(in_doubt_for_good), raising=False)
+    monkeypatch.setitem(registry._connectors, connection.connector_type, Journaling)
+    delivery.drain(connection.pk)
+    monkeypatch.undo()
+    drain_again_and_again(connection)
+    assert [shown(export) for export in exports] == ["UNDECIDED", "UNDECIDED"]
+
+
+@pytest.mark.parametrize("due", [timedelta(days=1000), timedelta(0), 3600], ids=repr)
+def test_a_time_for_acks_that_cannot_be_waited_for_blocks_before_anything_is_sent(
+    due: Any, push: Push, connection: ERPConnection, folder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DropzoneJsonV1Connector, "answer_due", lambda *_: due)
+    export = push()
+    delivery.drain(connection.pk)
+    connection.refresh_from_db()
+    assert "failed unexpectedly with ValueError" in connection.blocked_reason
+    assert (shown(export), list((folder / "in").iterdir())) == ("PENDING", [])
+
+
 def test_a_connector_that_overrides_export_many_has_to_say_that_it_journals() -> None:
     class Silent(DropzoneJsonV1Connector):
         def export_many(self, *args: Any, **kwargs: Any) -> Any:

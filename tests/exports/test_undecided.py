@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -232,3 +233,22 @@ def _decide(api: APIClient, export: ERPExport, **body: Any) -> Any:
 def _listed(api: APIClient, flag: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = api.get("/api/v1/exports/", {"undecided": flag}).json()["results"]
     return rows
+
+
+def test_only_what_a_worker_of_this_connection_had_counts_as_interrupted(push: Push) -> None:
+    """Another connection's worker may still have it."""
+    export = push()
+    ERPExport.objects.update(handed_over_at=timezone.now())
+    assert not undecided.mark_interrupted(uuid4())
+    export.refresh_from_db()
+    assert (export.undecided_since, export.handed_over_at is None) == (None, False)
+    assert undecided.mark_interrupted(export.connection_id)
+
+
+def test_an_export_that_its_ack_overtook_is_not_in_doubt(push: Push) -> None:
+    export = push()
+    ERPExport.objects.update(status="ACKED", settled_at=timezone.now())
+    undecided.mark({export.pk: REASON}, 12)
+    export.refresh_from_db()
+    assert (export.status, export.undecided_since, export.tries) == ("ACKED", None, 0)
+    assert not export.events.filter(kind="UNDECIDED").exists()

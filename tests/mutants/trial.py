@@ -150,7 +150,7 @@ def _forget_compiled(path: Path) -> None:
 
 
 def _first_failure(output: str) -> str:
-    lines = [line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    lines = [line for line in output.splitlines() if line.startswith(("FAILED tests/", "ERROR tests/"))]
     return lines[0].split(" - ")[0].partition(" ")[2] if lines else ""
 
 

@@ -5,7 +5,9 @@ import time
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
+from exports import lanes
 from exports.models import ERPExport, Lane
 from tests.exports.conftest import Push
 from tests.exports.faults.zone import Zone
@@ -40,3 +42,40 @@ def test_a_lease_is_renewed_as_long_as_the_work_takes(push: Push, zone: Zone, se
     export.refresh_from_db()
     assert (export.status, export.tries) == ("SENT", 1)
     assert f".t{Lane.objects.get(kind='DELIVERY').token}-1." in export.staged_path
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lease_that_could_not_be_renewed_in_time_is_cut(
+    zone: Zone, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F30: the database is away, so that nothing tells whether there is a successor."""
+    settings.LEASE_S = 0.6
+
+    def fail(_lease: lanes.Lease) -> None:
+        raise OperationalError("The database is away.")
+
+    monkeypatch.setattr(lanes, "renew", fail)
+    cut = threading.Event()
+    with lanes.holding(zone.connection.pk, Lane.Kind.DELIVERY) as lease:
+        assert lease
+        with lease.fence.guarding(cut.set):
+            assert cut.wait(20)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_renewal_that_failed_once_is_repeated(zone: Zone, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F24."""
+    settings.LEASE_S = 6
+    real, failures, renewed = lanes.renew, [OperationalError("The database is busy.")], threading.Event()
+
+    def fail_once(lease: lanes.Lease) -> None:
+        if failures:
+            raise failures.pop()
+        real(lease)
+        renewed.set()
+
+    monkeypatch.setattr(lanes, "renew", fail_once)
+    with lanes.holding(zone.connection.pk, Lane.Kind.DELIVERY) as lease:
+        assert lease
+        assert renewed.wait(20)
+        assert not lease.fence.is_over

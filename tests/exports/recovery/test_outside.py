@@ -1,5 +1,6 @@
 """The journal outside the database: what keeps it, what it costs when a place is away, and that it raises no alarm."""
 
+import shutil
 import socket
 import threading
 import time
@@ -211,3 +212,23 @@ def test_a_sweep_wakes_nobody_while_all_are_held(scene: Scene) -> None:
     Lane.objects.update(awake_since=None)
     tasks.sweep()
     assert not Lane.objects.filter(awake_since__isnull=False).exists()
+
+
+def test_entries_that_the_database_has_forgotten_by_their_age_raise_no_alarm(scene: Scene) -> None:
+    row = guard.installation_row()
+    Installation.objects.update(forgotten=5)
+    marks = [entries.Mark(number=number, stamp=row.uuid) for number in (4, 5, 6)]
+    assert guard.unknown_marks(marks) == marks[2:]
+
+
+def test_a_rollback_is_noticed_by_the_storage_where_the_folder_is_lost(scene: Scene) -> None:
+    """Another machine took over, with a backup."""
+    scene.push()
+    scene.work()
+    scene.backup.save()
+    scene.push()
+    scene.work()
+    shutil.rmtree(settings.STATE_DIR / "journal")
+    scene.restore()
+    scene.work()
+    assert scene.is_held()

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, giving_up
+from exports import ack_poller, deciding, delivery, giving_up, undecided
 from exports.models import ERPExport, WebhookMessage
 from orderflow.tenancy.models import Organization
 from tests.exports.conftest import Push
@@ -231,3 +231,13 @@ def test_a_batch_wakes_each_endpoint_once(
         with django_capture_on_commit_callbacks(execute=True):
             delivery.drain(connection.pk)
     assert sorted(queue) == sorted(endpoint.pk for endpoint in endpoints)
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+@pytest.mark.usefixtures("endpoint")
+def test_a_decision_about_an_export_in_doubt_is_told(push: Push, delivered: bool) -> None:
+    export = push()
+    undecided.mark({export.pk: "The worker ended."}, 0)
+    assert told() == []
+    deciding.decide(export, delivered=delivered, actor="ops", reason="Looked it up.")
+    assert told(export) == ["export.sent" if delivered else "export.failed"]

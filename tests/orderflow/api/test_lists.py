@@ -152,7 +152,15 @@ def test_what_is_no_cursor_is_named_and_does_not_begin_again(route: str, api: AP
 
 PARAMETERS = {
     "draft-orders/": ["status", "customer", "erp_customer_number", "external_order_number"],
-    "exports/": ["status", "draft_order", "connection", "customer", "erp_customer_number", "external_order_number"],
+    "exports/": [
+        "status",
+        "draft_order",
+        "connection",
+        "customer",
+        "erp_customer_number",
+        "external_order_number",
+        "undecided",
+    ],
     "erp-connections/": ["status", "connector_type"],
     "ack-files/": ["verdict", "connection", "export", "name"],
 }

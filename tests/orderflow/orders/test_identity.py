@@ -71,7 +71,9 @@ def test_another_spelling_is_no_other_order_in_the_api(api: APIClient, again: st
     answer = api.post(ORDERS, body(), format="json")
     assert (answer.status_code, answer.json()["code"]) == (409, "duplicate_order_number")
     assert stored() == [(NUMBER, "00123")]
-    assert len(api.get(ORDERS, {"external_order_number": again}).json()["results"]) == 1
+    # A line break in an address is a slip of a script, and rejected as one.
+    found = api.get(ORDERS, {"external_order_number": again.strip("\n")}).json()
+    assert len(found["results"]) == 1
     assert len(api.get(ORDERS, {"erp_customer_number": "00123 "}).json()["results"]) == 1
 
 
@@ -103,10 +105,10 @@ def test_another_spelling_is_no_other_order_in_the_admin(organization: Organizat
 
 
 @pytest.mark.parametrize("name", ["external_order_number", "erp_customer_number"])
-def test_a_lookup_of_what_is_no_identifier_finds_nothing(api: APIClient, name: str) -> None:
+def test_a_lookup_of_what_is_no_identifier_is_rejected_by_name(api: APIClient, name: str) -> None:
     api.post(ORDERS, body(), format="json")
     answer = api.get(ORDERS, {name: "PO\u001a1"})
-    assert (answer.status_code, answer.json()["results"]) == (200, [])
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{name}")
 
 
 @pytest.mark.parametrize("field", ["internal_sku", "uom", "currency", "customer_sku_raw"])
