@@ -3,7 +3,7 @@ COPY requirements.txt /tmp/requirements.txt
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r /tmp/requirements.txt
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --create-home orderflow && install -d -o orderflow /data
+RUN useradd --system --uid 10001 --create-home orderflow && install -d -o orderflow /data /dropzones
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY manage.py ./

@@ -10,6 +10,7 @@ from connectors.models import ERPConnection
 from exports import wake_ups
 from exports.database_clock import from_now
 from exports.models import AckFile, Lane
+from exports.rollback import guard
 from orderflow.tenancy.models import record
 
 # A file that has not grown between two readings is taken for complete: a hand on the button must not make that sooner
@@ -28,9 +29,11 @@ def connections_of(answers: QuerySet[AckFile]) -> QuerySet[ERPConnection]:
 @transaction.atomic
 def ask(connection: ERPConnection, *, actor: str) -> None:
     """Raises `NotReadable`."""
+    if why := guard.why_held():
+        raise NotReadable(why)
     if connection.blocked_at:
         # A refused password is tried no second time.
-        raise NotReadable(f"Connection {connection.name!r} is blocked: {connection.blocked_reason} Mend it first.")
+        raise NotReadable(f"Connection {connection.name!r} is blocked: {connection.blocked_reason} Fix it and test it.")
     if connection.paused_until and connection.paused_until > timezone.now():
         raise NotReadable(f"Connection {connection.name!r} is paused, its server is away. Resume it on its page.")
     read = Lane.objects.filter(connection=connection, kind=Lane.Kind.ACKS, last_run_at__gt=from_now(-APART_S))

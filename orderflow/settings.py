@@ -1,6 +1,7 @@
 """Everything that differs between installations comes from the environment; docs/configuration.md lists it."""
 
 import os
+import warnings
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -132,6 +133,9 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 # Without a collectstatic, the files come from where the packages keep them.
 WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+if WHITENOISE_USE_FINDERS:
+    # WhiteNoise warns at every start that STATIC_ROOT is missing, although it then serves the files from elsewhere.
+    warnings.filterwarnings("ignore", message="No directory at: ", category=UserWarning)
 
 REDIS_URL = env.str("REDIS_URL", default="")
 # Without Redis in files: what limits the rates of calls has to hold across the web processes of the machine.

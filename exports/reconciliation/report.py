@@ -45,8 +45,9 @@ class TextReport(Report):
             self._write("Database, dropzone and copies agree.")
 
     def _finding(self, finding: Finding) -> None:
-        export = f", export {finding.export_id}" if finding.export_id else ""
-        self._write(f"{finding.kind}: {finding.file}{export}\n  {finding.kind.meaning}")
+        export = f"export {finding.export_id}" if finding.export_id else ""
+        where = ", ".join(filter(None, (finding.file, export)))
+        self._write(f"{finding.kind}: {where}\n  {finding.kind.meaning}")
         repair = finding.kind.repair
         if finding.repaired or finding.problem:
             self._write(f"  Mended: {repair}." if finding.repaired else f"  Not mended: {finding.problem}")

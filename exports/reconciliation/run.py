@@ -16,6 +16,7 @@ from exports import lanes
 from exports.file_batches import BATCH
 from exports.models import AckFile, ERPExport, Lane, Verdict
 from exports.reconciliation.findings import Finding, Repair
+from exports.rollback import guard
 
 # How long a repair waits for whoever works for the connection just now.
 PATIENCE_S = 60
@@ -63,7 +64,9 @@ class Run:
 
 @contextmanager
 def holding_lanes(connection_id: UUID, *, needed: bool) -> Iterator[list[lanes.Lease]]:
-    """Both lanes of the connection, so that nobody delivers or polls meanwhile. Raises `LaneBusy`."""
+    """All lanes of the connection, so that no worker delivers or polls at the same time. Raises `LaneBusy`."""
+    if needed and (why := guard.why_held()):
+        raise LaneBusy(f"{why} Then repeat the repair.")
     with ExitStack() as stack:
         yield [_held(stack, connection_id, kind) for kind in Lane.Kind] if needed else []
 

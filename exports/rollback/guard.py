@@ -50,6 +50,12 @@ def held() -> Installation | None:
     return Installation.objects.filter(held_since__isnull=False).first()
 
 
+def why_held() -> str:
+    """For people; empty while deliveries and polls go on."""
+    row = held()
+    return f"Deliveries and polls are held: {row.held_because}" if row else ""
+
+
 def is_held() -> bool:
     """Whether lanes may not be taken. A process checks for a rollback before its first one."""
     return held() is not None or (os.getpid() not in _checked and look())

@@ -107,7 +107,6 @@ def stored(row: Any) -> dict[str, str]:
 def test_the_second_of_two_overwrites_nothing_and_does_nothing_unseen(
     case: Case, page_as: PageAs, rows: dict[str, Model]
 ) -> None:
-    """B50."""
     row = rows[case.what]
     ada, bob = page_as(), page_as()
     for page in (ada, bob):

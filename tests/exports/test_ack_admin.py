@@ -10,6 +10,7 @@ from connectors import health
 from connectors.models import ERPConnection
 from exports import ack_poller
 from exports.models import AckFile, ERPExport, Lane, Verdict
+from exports.rollback import guard
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.tenants import log_in, page_url
@@ -76,9 +77,16 @@ def test_a_connection_that_may_not_be_used_is_not_asked(
     ERPConnection.objects.update(paused_until=timezone.now() + timedelta(minutes=1))
     assert "is paused, its server is away" in read_again(client, answer)
     health.block(connection.pk, "Log-in refused.")
-    assert "is blocked: Log-in refused. Mend it first." in read_again(client, answer)
+    assert "is blocked: Log-in refused. Fix it and test it." in read_again(client, answer)
     assert queue == []
     assert not AuditEntry.objects.filter(action="read answers again").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_folder_is_read_again_while_all_are_held(client: Client, answer: AckFile, queue: list[UUID]) -> None:
+    guard.hold("Test.")
+    assert "Deliveries and polls are held: Test." in read_again(client, answer)
+    assert queue == []
 
 
 def test_a_connection_is_read_again_whenever_another_one_or_a_delivery_was(

@@ -9,6 +9,7 @@ from connectors import health
 from connectors.models import ERPConnection
 from exports import delivery
 from exports.models import ERPExport
+from exports.rollback import guard
 from tests.conftest import MakeOrder
 from tests.exports.conftest import names
 
@@ -58,3 +59,14 @@ def test_a_blocked_connection_is_not_polled(connection: ERPConnection) -> None:
     health.block(connection.pk, "wrong password")
     with pytest.raises(CommandError, match="or it is blocked"):
         run("poll_acks", "--connection", "Folder")
+
+
+def test_a_poll_that_is_held_fails_the_command(sent: ERPExport, folder: Path) -> None:
+    (folder / "acks" / f"ack_{sent.filename}").write_text('{"status": "ACKED", "erp_order_id": "SO-1"}')
+    guard.hold("Test.")
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 of 1 connections"):
+        call_command("poll_acks", stdout=out)
+    assert out.getvalue() == "acme / Folder: Deliveries and polls are held: Test.\n"
+    sent.refresh_from_db()
+    assert sent.status == "SENT"

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from connectors.exceptions import ConnectorError
 from connectors.models import ERPConnection
 from exports import ack_poller
+from exports.rollback import guard
 
 
 class Command(BaseCommand):
@@ -40,6 +41,7 @@ class Command(BaseCommand):
     def _poll(self, connection: ERPConnection) -> dict[str, Any]:
         outcome: dict[str, Any] = {"organization": connection.organization.slug, "connection": connection.name}
         try:
-            return outcome | {"answers": ack_poller.poll(connection.pk), "error": None}
+            # A poll that finds the lanes held, or holds them itself, has read nothing.
+            return outcome | {"answers": ack_poller.poll(connection.pk), "error": guard.why_held() or None}
         except ConnectorError as error:
             return outcome | {"answers": 0, "error": str(error)}

@@ -14,6 +14,7 @@ from exports.models import ERPExport, Lane
 from exports.reconciliation import reconcile as reconciliation
 from exports.reconciliation import run as reconciliation_run
 from exports.reconciliation.findings import Repair
+from exports.rollback import guard
 from tests.exports.conftest import Push, names
 from tests.exports.reconciliation.differences import (
     UNKNOWN,
@@ -98,6 +99,15 @@ def test_what_is_under_way_is_not_told(sent: ERPExport, connection: ERPConnectio
     with lanes.holding(connection.pk, Lane.Kind.DELIVERY):
         assert reconcile()["findings"] == []
     assert kinds(reconcile()) == [("arrived", False)]
+
+
+def test_a_repair_does_not_wait_while_all_are_held(sent: ERPExport, connection: ERPConnection, place: Path) -> None:
+    path = place / "in" / orphaned_temporary(sent, place, place)[0].removeprefix("in/")
+    guard.hold("Test.")
+    outcome = reconcile("--repair", "temporaries")
+    assert (outcome["code"], path.exists()) == (2, True)
+    assert outcome["error"] == "Deliveries and polls are held: Test. Then repeat the repair."
+    assert kinds(reconcile()) == [("orphaned_temporary", False)]
 
 
 def test_a_repair_waits_for_the_lane_and_holds_it(

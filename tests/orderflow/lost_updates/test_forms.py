@@ -104,7 +104,7 @@ def test_every_page_that_can_be_changed_is_tried_here() -> None:
 
 @PAGES
 def test_a_stale_form_overwrites_nothing_and_keeps_what_was_entered(model: type[Model], acme: Tenant) -> None:
-    """B50. Then a second save, on top of what is shown by now, is possible."""
+    """Then a second save, on top of what is shown by now, is possible."""
     row, (ada, bob), (first, second) = editable(acme, model), people(acme), EDITS[model]
     of_ada, of_bob = load(ada, row), load(bob, row)
     send(ada, row, of_ada, **{first.field: first.value})

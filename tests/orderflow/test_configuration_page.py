@@ -1,0 +1,40 @@
+"""docs/configuration.md lists what the settings read, and the queues that they declare."""
+
+import re
+
+from django.conf import settings
+
+from connectors.failpoints import VARIABLE
+from tests.acceptance.installation import ROOT
+
+PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+SETTINGS = (ROOT / "orderflow" / "settings.py").read_text(encoding="utf-8")
+# Not a setting: it names the file that settings come from.
+ENV_FILE = "ENV_FILE"
+
+
+def first_cells(section: str) -> set[str]:
+    """The names in the first column of the section's table."""
+    cells = re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    read = set(re.findall(r'(?:env\.\w+|required_secret)\(\s*"(\w+)"', SETTINGS)) - {ENV_FILE}
+    assert len(read) > 40
+    assert first_cells(PAGE.partition("\n## ")[0]) == read | {VARIABLE}
+    assert ENV_FILE in PAGE
+
+
+def test_every_queue_is_documented_and_no_other() -> None:
+    section = PAGE.partition("\n## Queues\n")[2].partition("\n## ")[0]
+    assert first_cells(section) == {queue.name for queue in settings.CELERY_TASK_QUEUES}
+
+
+def test_workers_of_one_page_that_take_some_queues_take_all_together() -> None:
+    queues = {queue.name for queue in settings.CELERY_TASK_QUEUES}
+    pages = {path.name: re.findall(r"-Q ([a-z,]+)", path.read_text("utf-8")) for path in (ROOT / "docs").glob("*.md")}
+    assert {name: set(",".join(taken).split(",")) for name, taken in pages.items() if taken} == {
+        "scaling.md": queues,
+        "webhooks.md": queues,
+    }
