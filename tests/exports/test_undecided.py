@@ -1,6 +1,7 @@
 """F35: an export in doubt for a person is never sent again by itself, is shown, and is decided once."""
 
 import json
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -239,10 +240,10 @@ def test_only_what_a_worker_of_this_connection_had_counts_as_interrupted(push: P
     """Another connection's worker may still have it."""
     export = push()
     ERPExport.objects.update(handed_over_at=timezone.now())
-    assert not undecided.mark_interrupted(uuid4())
+    assert not undecided.mark_interrupted(uuid4(), hold=nullcontext)
     export.refresh_from_db()
     assert (export.undecided_since, export.handed_over_at is None) == (None, False)
-    assert undecided.mark_interrupted(export.connection_id)
+    assert undecided.mark_interrupted(export.connection_id, hold=nullcontext)
 
 
 def test_an_export_that_its_ack_overtook_is_not_in_doubt(push: Push) -> None:
