@@ -126,6 +126,7 @@ def test_an_order_that_is_not_due_yet_stays(push: Push, zone: Zone) -> None:
     assert zone.names == [due.filename]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_what_one_connection_meets_changes_nothing_of_another(push: Push, zone: Zone) -> None:
     """F13, F18: block, pause and success are one connection's; so is what they let go."""
     ours, theirs = push(), push()
