@@ -1,7 +1,7 @@
 """Exports in doubt for a person: the order may have arrived, and nothing automatic can establish whether it did."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +24,7 @@ REASON_LENGTH = 320
 INTERRUPTED = "The worker ended while the connector had this export."
 
 
-def mark_interrupted(connection_id: UUID, *, hold: Callable[[], AbstractContextManager[None]]) -> bool:
+def mark_interrupted(connection_id: UUID, *, hold: Callable[[], AbstractContextManager[None]] = nullcontext) -> bool:
     """Mark those that a connector without a journal had when its worker died. True when there were any. `hold` opens
     a transaction in which only the lane's holder can write."""
     # A recovery may have marked some already: those wait for a person, and hold nothing else up.
