@@ -75,7 +75,7 @@ def test_no_misbehaviour_sends_an_order_twice_and_each_is_shown(tmp_path: Path) 
         assert {row["id"] for row in undecided} == exports.keys()
 
         # A person frees each connection, and every lane gets more turns.
-        for connection in exports.values():
+        for connection in list(exports.values()):
             assert site.post(f"erp-connections/{connection}/test/")["success"]
             healthy = push(site, f"again {connection}", connection)
             exports[healthy] = connection
