@@ -9,7 +9,7 @@ from tests.bench.bench import ROOT
 from tests.torture.trial import MISSING
 from tests.torture.trials import NAMES, RUNS
 
-ENDS_WITHIN_S = 150
+ENDS_WITHIN_S = 400
 
 
 def _torture(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -24,6 +24,7 @@ def _torture(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.CompletedProcess(command, process.returncode, output)
 
 
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize(("name", "database"), RUNS)
 def test_every_bar_is_met(name: str, database: str) -> None:
     done = _torture(name, "--database", database, "--quick")
