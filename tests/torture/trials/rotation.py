@@ -36,7 +36,7 @@ OF_AN_ORGANIZATION = 100
 PUSHERS = 2
 # However slowly a rotation starts, these are left to it.
 UNEDITED = "[02468]$"
-KILL_WITHIN_S = 120
+KILL_WITHIN_S = 300
 ENDS_WITHIN_S = 600
 
 
