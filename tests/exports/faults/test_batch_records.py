@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import asyncssh
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from connectors import health
@@ -150,7 +151,8 @@ def test_what_one_connection_meets_changes_nothing_of_another(push: Push, zone: 
     assert ours.events.get(kind="RELEASED").actor == "eva"
     assert not neighbor.events.exists()
     lane = Lane.objects.create(connection=neighbor, kind=Lane.Kind.DELIVERY)
-    releases.put_forward(connection_id=zone.connection.pk, actor="eva", cause="Again.", tested=True)
+    with transaction.atomic():
+        releases.put_forward(connection_id=zone.connection.pk, actor="eva", cause="Again.", tested=True)
     theirs.refresh_from_db()
     assert theirs.next_attempt_at == later
     lane.refresh_from_db()
