@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 from exports import lanes
 from exports.models import ERPExport, Lane
@@ -22,7 +22,14 @@ def test_a_session_is_cut_as_soon_as_the_lease_is_known_to_be_lost(push: Push, z
     push()
     freezes = Freezes(operations=frozenset({"write"}), at_most=1)
     zone.faults.append(freezes)
-    drain = threading.Thread(target=zone.drain)
+
+    def drain_and_hang_up() -> None:
+        try:
+            zone.drain()
+        finally:
+            connections.close_all()
+
+    drain = threading.Thread(target=drain_and_hang_up)
     drain.start()
     while not freezes.struck:
         time.sleep(0.01)
