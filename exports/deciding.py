@@ -30,7 +30,7 @@ def decide(export: ERPExport, *, delivered: bool, actor: str, reason: str) -> ER
     verdict = "delivered" if delivered else "not delivered"
     message = f"Marked as {verdict} by {actor}: {reason}"[:500]
     now = timezone.now()
-    answer_due = _answer_due(export.connection, now) if delivered else None
+    answer_due = ack_due(export.connection, now) if delivered else None
     with transaction.atomic():
         if not _end(export, now, message, answer_due, delivered=delivered):
             export.refresh_from_db(fields=["status"])
@@ -61,7 +61,8 @@ def _end(export: ERPExport, now: datetime, message: str, answer_due: datetime | 
     return True
 
 
-def _answer_due(connection: ERPConnection, now: datetime) -> datetime | None:
+def ack_due(connection: ERPConnection, now: datetime) -> datetime | None:
+    """When an acknowledgement of a file sent at `now` is overdue; None where the connection gets none."""
     try:
         connector = registry.create(connection.connector_type)
         if not isinstance(connector, AckReadingConnector):

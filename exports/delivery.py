@@ -104,7 +104,8 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
 
 def _met(connection: ERPConnection, outcome: Outcome, lease: lanes.Lease) -> None:
     """A session in which nothing could be done counts as one that was lost."""
-    reasons = [*outcome.undecided.values(), *(result.error_message or "" for result in outcome.failed)]
+    # An order in doubt says nothing about the session: its file cannot be followed, whatever the server does.
+    reasons = [result.error_message or "" for result in outcome.failed]
     nothing_done = not outcome.sent and all(result.retryable for result in outcome.failed)
     # The last, for the first may only tell that the session was over by then.
     problem = reasons[-1] if nothing_done and reasons else None

@@ -43,8 +43,11 @@ RESOLVED: dict[str, Any] = {"undecided_since": None, "error_message": ""}
 
 def columns(reason: str) -> dict[str, Any]:
     """What makes a PENDING export undecided for `reason`, by column."""
-    message = f"{reason[:REASON_LENGTH].strip()} {WHAT_TO_DO}"
-    return {"undecided_since": timezone.now(), "next_attempt_at": None, "error_message": message}
+    return {"undecided_since": timezone.now(), "next_attempt_at": None, "error_message": _message(reason)}
+
+
+def _message(reason: str) -> str:
+    return f"{reason[:REASON_LENGTH].strip()} {WHAT_TO_DO}"
 
 
 @transaction.atomic
@@ -55,7 +58,7 @@ def mark(reasons: Mapping[UUID, str], took_ms: int) -> None:
         return
     rows = ERPExport.objects.locked(reasons).filter(status=ExportStatus.PENDING, undecided_since=None)
     pending = dict(rows.values_list("pk", "tries"))
-    messages = [f"{reasons[pk][:REASON_LENGTH].strip()} {WHAT_TO_DO}" for pk in pending]
+    messages = [_message(reasons[pk]) for pk in pending]
     tries = [count + 1 for count in pending.values()]
     now = timezone.now()
     own: dict[str, Sequence[object]] = {"tries": tries, "error_message": messages}

@@ -6,9 +6,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from connectors.exceptions import ConnectorError
-from connectors.ports import AckReadingConnector
 from connectors.registry import registry
 from exports import undecided, wake_ups
+from exports.deciding import ack_due
 from exports.documents import attempt_of, order_lines, sales_order
 from exports.models import ERPExport, EventKind, ExportEvent
 from exports.transitions import ExportStatus
@@ -38,7 +38,12 @@ def was_sent(export: ERPExport, *, actor: str, why: str, path: str = "") -> None
     now = timezone.now()
     rows = ERPExport.objects.filter(pk=export.pk)
     _enter_document(export)
-    sent = {"sent_at": now, "answer_due_at": _due(export), "next_attempt_at": None, **undecided.RESOLVED}
+    sent = {
+        "sent_at": now,
+        "answer_due_at": ack_due(export.connection, now),
+        "next_attempt_at": None,
+        **undecided.RESOLVED,
+    }
     if not rows.move(ExportStatus.PENDING, ExportStatus.SENT, **sent, dropzone_path=path):
         raise NotHeld(f"{export.filename} was settled in the meantime.")
     DraftOrder.objects.filter(pk=export.draft_order_id).move(
@@ -84,16 +89,3 @@ def _enter_document(export: ERPExport) -> None:
         return
     rows = ERPExport.objects.filter(pk=export.pk, document_sha256="")
     rows.update(document_sha256=document.sha256, document_size=len(document.content))
-
-
-def _due(export: ERPExport) -> object:
-    connector = registry.create(export.connection.connector_type)
-    try:
-        wait = (
-            connector.answer_due(export.connection.runtime_config())
-            if isinstance(connector, AckReadingConnector)
-            else None
-        )
-    except ConnectorError:
-        return None
-    return timezone.now() + wait if wait else None

@@ -171,6 +171,9 @@ def test_a_file_staged_in_another_place_needs_a_person(
     assert (pending.status, pending.undecided_since is None) == ("PENDING", False)
     assert "left it at sftp://erp@old.example:22/in/x.json.tmp, and the connection leads to" in pending.error_message
     assert names(folder / "in") == []
+    connection.refresh_from_db()
+    # It says nothing about the server.
+    assert connection.failures_in_a_row == 0
 
 
 def test_an_order_that_changed_after_staging_needs_a_person(
