@@ -15,33 +15,46 @@ ORDER_STATUS = {ExportStatus.ACKED: OrderStatus.PUSHED, ExportStatus.FAILED: Ord
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """Orders that never came, orders that came more than once, and exports that know another end than the ERP's."""
+    """Orders that never came, orders that came more than once, exports that know another end than the ERP's, and files
+    that stay at the dropzones: `temporaries` until the clean-up, `left` after it."""
 
     lost: Sequence[str]
     twice: Sequence[str]
     contradicted: Sequence[str]
+    temporaries: int
+    left: Sequence[str]
 
     def bars(self, what: str) -> list[Bar]:
         return [
             exactly(f"{what}: lost", 0, len(self.lost), "orders"),
             exactly(f"{what}: delivered twice", 0, len(self.twice), "orders"),
             exactly(f"{what}: another state than the ERP's answer", 0, len(self.contradicted), "exports"),
+            exactly(f"{what}: left at the dropzones by the clean-up a day later", 0, len(self.left), "files"),
         ]
 
     def findings(self) -> list[Table]:
         """Nothing when all is well."""
-        found = {"lost": self.lost, "delivered twice": self.twice, "another state": self.contradicted}
+        found = {
+            "lost": self.lost,
+            "delivered twice": self.twice,
+            "another state": self.contradicted,
+            "left by the clean-up": self.left,
+        }
         lines = [(what, text) for what, texts in found.items() for text in texts]
         shown = lines[:TOLD_AT_MOST]
         return [Table(title=f"{len(shown)} of {len(lines)} findings", columns=("", ""), rows=shown)] if lines else []
 
 
 def audit(site: Site) -> Audit:
-    erp = site.erp
+    """Last of all: the exports seem a day older afterwards."""
+    erp, contradicted = site.erp, list(_contradicted(site))
+    now, left = site.leftovers()
     return Audit(
         lost=[str(order) for order in site.pushed if str(order) not in erp.orders],
         twice=[f"{order}: {count} times" for order, count in erp.orders.items() if count > 1],
-        contradicted=list(_contradicted(site)),
+        contradicted=contradicted,
+        temporaries=len(now),
+        left=[file.name for file in left],
     )
 
 

@@ -8,11 +8,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
 from uuid import UUID
 
+from django.db.models import F
+
 from connectors.models import ERPConnection
+from exports import tidying
 from exports.models import ERPExport
 from exports.transitions import LIVE
 from orderflow.orders.models import DraftOrder
@@ -72,7 +76,10 @@ class Site:
         return status < 300
 
     def settled_within(self, most_s: float) -> float:
-        """Seconds until every export has its answer and the dropzones are empty; `most_s` if they have not by then."""
+        """Seconds until every export has its answer and the ERP has taken every document; `most_s` if not within them.
+
+        A killed attempt may leave a temporary file: only the clean-up a day later may remove it, see `leftovers`.
+        """
         started = time.monotonic()
         while not self._is_settled():
             if time.monotonic() - started > most_s:
@@ -81,10 +88,21 @@ class Site:
         return time.monotonic() - started
 
     def _is_settled(self) -> bool:
-        return not self.files() and not ERPExport.objects.filter(status__in=LIVE).exists()
+        waiting = any(file.suffix == ".json" for file in self.files())
+        return not waiting and not ERPExport.objects.filter(status__in=LIVE).exists()
 
     def files(self) -> list[Path]:
         return [file for place in self.places for file in (place / "in").iterdir()]
+
+    def leftovers(self) -> tuple[list[Path], list[Path]]:
+        """The files of which the dropzones are not rid now, and those of which the clean-up a day later does not rid
+        them."""
+        now = self.files()
+        day = timedelta(days=1, hours=1)
+        ERPExport.objects.update(settled_at=F("settled_at") - day, sent_at=F("sent_at") - day)
+        for connection in self.connections:
+            tidying.tidy_up(connection.pk)
+        return now, self.files()
 
 
 @contextmanager

@@ -72,7 +72,8 @@ def run(torture: Torture) -> Result:
             f"{count:,} pushes over {len(place.connections)} connections, {sum(kills.values())} kills among "
             f"{len(WORKERS)} `celery worker` processes, {_described(pools)}; {torture.setup}. After the last kill it "
             f"took {settled_s:.0f} s until every order was answered: {len(place.erp.said):,} answers, "
-            f"{sum(said.status == 'FAILED' for said in place.erp.said.values())} of them refusals."
+            f"{sum(said.status == 'FAILED' for said in place.erp.said.values())} of them refusals. "
+            f"{found.temporaries} temporary files of killed attempts waited for the clean-up."
         ),
         tables=[
             Table(
