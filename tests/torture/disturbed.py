@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,7 @@ from exports import bulk_push
 from exports.bulk_push import BulkPush
 from exports.models import ERPExport, Lane
 from exports.transitions import LIVE
+from orderflow.celery import app
 from orderflow.orders.models import Customer
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
@@ -47,13 +49,21 @@ STARTS_WITHIN_S = 90
 SETTLED_WITHIN_S = 90
 LOOKS_EVERY_S = 0.5
 AT_WORK_WITHIN_S = 10
-# About what a batch takes, and its staging: the first requests, and all of them.
+# About what a batch takes.
 WORK_S = 1.5
-FIRST_S = 0.08
-STAGING_S = 0.6
+# From the first temporary file on: until the responses to the first requests are there; and the time in which further
+# files are opened, written and journaled, so that what a former holder still sends would do harm.
+FIRST_S = (0.0, 0.08)
+STAGING_S = (0.1, 0.5)
 STAGES_WITHIN_S = 5
 LEASES = (0.5, 3.0)
-AIMED = 0.7
+WAKES_EVERY_S = 0.3
+AIMED = 0.85
+# In which moment of a delivery a disturbance begins: before its first request, while it stages files, at any time.
+CLAIMED, STAGES, ANY = "claimed", "stages", "any"
+MOMENTS = (CLAIMED, STAGES, STAGES, STAGES, ANY)
+# From the claim of the lane to the first request over a kept session, about.
+CLAIM_S = 0.02
 LOG_TOLD = 4000
 
 
@@ -66,6 +76,7 @@ class Scene:
     proxy: SplitProxy | None
     erp: StandInERP
     while_held: int = 0
+    taken_over: int = 0
     late: int = 0
     edits: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
@@ -86,7 +97,7 @@ def play(leg: Leg, folder: Path, dice: random.Random) -> End:
             _tell_logs(scene)
             raise
     scene.erp.take()
-    end = end_of(scene.erp, times=leg.times, while_held=scene.while_held, late=scene.late)
+    end = end_of(scene.erp, times=leg.times, while_held=scene.while_held, taken_over=scene.taken_over, late=scene.late)
     if end.lost or end.contradicted:
         _tell_logs(scene)
     return end
@@ -111,11 +122,10 @@ def _scene(leg: Leg, folder: Path, dice: random.Random) -> Iterator[Scene]:
             server = stack.enter_context(every.start(leg.place, folder / "server"))
             root = server.root
             _make_folders(root)
+            server.port = stack.enter_context(delay_proxy(server.port, ROUND_TRIP_S)).port
             if leg.disturbance == Disturbance.SPLIT:
                 proxy = stack.enter_context(split_proxy(server.port))
                 server.port = proxy.port
-            else:
-                server.port = stack.enter_context(delay_proxy(server.port, ROUND_TRIP_S)).port
             connection = connect_to(server, organization, timeout_s=leg.timeout_s)
         of_leg = {"DATA_DIR": str(settings.DATA_DIR), "LEASE_S": str(leg.lease_s), "DELIVERY_BATCH_SIZE": "500"}
         installation = Installation(folder=folder / "site", settings=of_leg | database)
@@ -151,15 +161,19 @@ def _push(scene: Scene, orders: Sequence[UUID]) -> None:
 
 
 def _disturb(scene: Scene) -> None:
-    """While files are staged, if that is to be met; for a part of a lease, or for some leases."""
+    """For a part of a lease, or for some leases. The worst moment is before the first request: a former holder that
+    resumes then opens files anew which its successor has staged."""
     with suppress(TimeoutError):
-        until(_is_at_work, within_s=AT_WORK_WITHIN_S, every_s=0.002)
-        _until_it_stages(scene, FIRST_S)
+        until(_is_at_work, within_s=AT_WORK_WITHIN_S, every_s=0.001)
+        _until_moment(scene, scene.dice.choice(MOMENTS))
     with ExitStack() as over:
         _begin(scene, over)
         scene.while_held += _is_at_work()
         changing = _change(scene) if scene.leg.edits else None
-        _wait(scene)
+        token = _token()
+        with _wake_ups(scene):
+            _wait(scene)
+        scene.taken_over += _token() != token
     if changing:
         changing.result()
 
@@ -167,14 +181,34 @@ def _disturb(scene: Scene) -> None:
 def _begin(scene: Scene, over: ExitStack) -> None:
     """Leaves to `over` what ends it."""
     if scene.proxy:
-        # For everybody; or for the one worker that is stopped, while the other reaches the server.
+        # For everybody; or for the one worker at work, while the other reaches the server.
         everybody = scene.leg.disturbance == Disturbance.DATABASE_SPLIT or scene.dice.random() < 0.5
-        if not everybody:
-            over.callback(_pause(scene, [scene.dice.choice(WORKERS)]))
         scene.proxy.split(everybody=everybody)
+        if not everybody:
+            # What it sends until it stops arrives when the network heals, before it resumes.
+            time.sleep(scene.dice.uniform(*FIRST_S))
+            over.callback(_pause(scene, [scene.dice.choice(WORKERS)]))
         over.callback(_heal, scene)
     else:
         over.callback(_pause(scene, scene.dice.choice([[WORKERS[0]], [WORKERS[1]], [*WORKERS]])))
+
+
+@contextmanager
+def _wake_ups(scene: Scene) -> Iterator[None]:
+    """As pushes that go on send them: a successor takes the lane over soon after the lease has ended."""
+    over = threading.Event()
+
+    def send() -> None:
+        while not over.wait(WAKES_EVERY_S):
+            app.send_task("exports.tasks.drain_lane", args=[str(scene.connection.pk)])
+
+    sender = threading.Thread(target=send, name="wake-ups")
+    sender.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sender.join()
 
 
 def _heal(scene: Scene) -> None:
@@ -199,14 +233,21 @@ def _until_successor(scene: Scene, within_s: float) -> None:
     _until_it_stages(scene, STAGING_S)
 
 
-def _until_it_stages(scene: Scene, moment_s: float) -> None:
-    """Mostly until a temporary file is written, and some moment of that; else any moment. Raises `TimeoutError`."""
-    if scene.dice.random() < AIMED:
-        before = _staged(scene)
-        until(lambda: not _staged(scene) <= before, within_s=STAGES_WITHIN_S, every_s=0.001)
-        time.sleep(scene.dice.uniform(0, moment_s))
+def _until_moment(scene: Scene, moment: str) -> None:
+    """Raises `TimeoutError`."""
+    if moment == CLAIMED:
+        time.sleep(scene.dice.uniform(0, CLAIM_S))
+    elif moment == STAGES:
+        _until_it_stages(scene, FIRST_S)
     else:
         time.sleep(scene.dice.uniform(0, WORK_S))
+
+
+def _until_it_stages(scene: Scene, then_s: tuple[float, float]) -> None:
+    """Until a temporary file is written, and at least and at most `then_s` longer. Raises `TimeoutError`."""
+    before = _staged(scene)
+    until(lambda: not _staged(scene) <= before, within_s=STAGES_WITHIN_S, every_s=0.001)
+    time.sleep(scene.dice.uniform(*then_s))
 
 
 def _staged(scene: Scene) -> set[tuple[str, int]]:
@@ -255,7 +296,7 @@ def _change(scene: Scene) -> Future[None]:
         [
             ConnectionChanges(name=f"Way {scene.dice.randrange(10**6)}"),
             ConnectionChanges(config={"export_path": scene.dice.choice(["in", "in-2"])}),
-            ConnectionChanges(config={"timeout_s": scene.leg.timeout_s + scene.dice.randrange(1, 4)}),
+            ConnectionChanges(config={"timeout_s": scene.leg.timeout_s - scene.dice.randrange(1, 4)}),
         ]
     )
 

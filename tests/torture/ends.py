@@ -9,7 +9,7 @@ from tests.crashes.erp import StandInERP
 from tests.torture.legs import End
 
 
-def end_of(erp: StandInERP, *, times: int, while_held: int, late: int) -> End:
+def end_of(erp: StandInERP, *, times: int, while_held: int, taken_over: int, late: int) -> End:
     contents: dict[str, list[bytes]] = defaultdict(list)
     for name, content in erp.appearances:
         contents[name].append(content)
@@ -18,6 +18,7 @@ def end_of(erp: StandInERP, *, times: int, while_held: int, late: int) -> End:
         orders=len(exports),
         times=times,
         while_held=while_held,
+        taken_over=taken_over,
         late=late,
         lost=[f"{e.filename} is {e.status}: {e.error_message}" for e in exports if not contents[e.filename]],
         damaged=[wrong for export in exports for wrong in _damaged(export, contents[export.filename])],

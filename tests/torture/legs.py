@@ -50,11 +50,16 @@ class Leg:
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """What a leg came to, in words for each order; `late` are bytes that arrived after a partition."""
+    """What a leg came to, in words for each order.
+
+    `while_held` counts the disturbances while a lane was held, `taken_over` those in which another worker took the
+    lane; `late` are bytes that arrived after a partition.
+    """
 
     orders: int
     times: int
     while_held: int
+    taken_over: int
     late: int
     lost: Sequence[str]
     damaged: Sequence[str]
@@ -107,10 +112,23 @@ def _bars(name: str, ends: Sequence[tuple[Leg, End]], at_work: int) -> Iterator[
     yield exactly(f"{name}: delivered twice", 0, sum(len(end.twice) for _, end in ends), "orders")
     yield exactly(f"{name}: another state than the ERP's", 0, sum(len(end.contradicted) for _, end in ends), "exports")
     yield at_least(f"{name}: while a lane was held", at_work, sum(end.while_held for _, end in ends), "times")
+    yield at_least(f"{name}: with a successor", at_work, sum(end.taken_over for _, end in ends), "times")
 
 
 def _table(ends: Sequence[tuple[Leg, End]]) -> Table:
-    columns = ("where", "database", "lease", "timeout_s", "edits", "orders", "times", "at work", "late bytes", "harmed")
+    columns = (
+        "where",
+        "database",
+        "lease",
+        "timeout_s",
+        "edits",
+        "orders",
+        "times",
+        "at work",
+        "taken over",
+        "late bytes",
+        "harmed",
+    )
     rows = [
         (
             f"{leg.place}, {leg.disturbance}",
@@ -121,6 +139,7 @@ def _table(ends: Sequence[tuple[Leg, End]]) -> Table:
             f"{end.orders:,}",
             str(end.times),
             str(end.while_held),
+            str(end.taken_over),
             f"{end.late:,}",
             str(len({*end.lost, *end.damaged, *end.twice, *end.contradicted})),
         )
