@@ -17,7 +17,7 @@ from django.utils import timezone
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import delivery, lanes, places, push_service, tasks
+from exports import delivery, lanes, places, push_service, tasks, wake_ups
 from exports.models import ERPExport, Lane
 from exports.push_service import PushRequest
 from orderflow.celery import app
@@ -277,3 +277,33 @@ def test_a_slot_that_is_given_back_as_a_lane_lines_up_is_had_at_once(
     monkeypatch.setattr(places, "line_up", line_up_too_late)
     with lanes.holding(waiting.pk, DELIVERY) as lease:
         assert lease is not None
+
+
+@pytest.mark.usefixtures("db")
+def test_a_lane_that_got_its_place_is_called_no_more_and_hears_of_new_work_at_once(
+    connect: Connect, queue: list[UUID], settings: Any
+) -> None:
+    settings.LANES_PER_ORGANIZATION = 1
+    busy, waiting = connect("acme", "Busy"), connect("acme", "Waiting")
+    with lanes.holding(busy.pk, DELIVERY):
+        assert not is_given(waiting)
+    assert is_given(waiting)
+    assert (queue, lane(waiting).waiting_since) == ([waiting.pk], None)
+    assert wake_ups.wake(waiting.pk)
+    assert queue == [waiting.pk] * 2
+
+
+@pytest.mark.usefixtures("db")
+def test_a_lane_that_was_woken_and_found_no_place_is_called_as_soon_as_there_is_one(
+    connect: Connect, queue: list[UUID], settings: Any
+) -> None:
+    """Its wake-up has been heard: it neither waits for another to be lost nor takes a place while it stands in line."""
+    settings.LANES_PER_ORGANIZATION = 2
+    held, busy, waiting = (connect("acme", name) for name in ("Held", "Busy", "Waiting"))
+    assert wake_ups.wake(waiting.pk)
+    with lanes.holding(held.pk, DELIVERY):
+        with lanes.holding(busy.pk, DELIVERY):
+            assert not is_given(waiting)
+            assert lane(waiting).waiting_since is not None
+        assert queue == [waiting.pk] * 2
+        assert is_given(waiting)

@@ -5,8 +5,10 @@ import errno
 import os
 import resource
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -14,6 +16,9 @@ from connectors.dropzones import no_replace
 from connectors.dropzones.base import Entry, Move, OutgoingFile
 from connectors.dropzones.local import LocalDropzone
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError, TransientError
+
+# Any folder that is there; the mount hides it from one process alone.
+SMALL = "/mnt"
 
 
 @pytest.fixture
@@ -174,3 +179,33 @@ def test_a_rename_that_the_file_system_refuses_is_an_error(dropzone: LocalDropzo
     (outcome,) = dropzone.rename([Move(source="in/a", target=f"in/{'n' * 300}")])
     assert isinstance(outcome, RejectedError)
     assert [path.name for path in (root / "in").iterdir()] == ["a"]
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of 64 kB in a mount namespace of its own, which ends with the process."""
+    script = f"mount -t tmpfs -o size=64k tmpfs {SMALL} && mkdir {SMALL}/in && echo mounted && exec cat"
+    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    with subprocess.Popen([*unshare, "sh", "-c", script], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        if process.stdout.readline() != "mounted\n":
+            process.kill()
+            pytest.skip("this user may mount nothing")
+        yield Path(f"/proc/{process.pid}/root{SMALL}")
+        process.stdin.close()
+
+
+def test_a_full_disk_holds_the_order_up_until_there_is_room(small_disk: Path) -> None:
+    """F10, F12: it says nothing of the order, and a person need not allow anything."""
+    folder = small_disk / "in"
+    (folder / "of others").write_bytes(b"x" * 2**16)
+    file = OutgoingFile(path="in/order.tmp", content=b"order")
+    with LocalDropzone(small_disk) as dropzone:
+        (outcome,) = dropzone.write([file])
+        assert isinstance(outcome, TransientError)
+        assert "no space left on device. Make room" in str(outcome)
+        assert [path.name for path in folder.iterdir()] == ["of others"]
+        (folder / "of others").unlink()
+        assert dropzone.write([file]) == [None]
+    assert (folder / "order.tmp").read_bytes() == b"order"

@@ -15,6 +15,7 @@ from exports.bulk.jobs import NotUnderWay
 from exports.models import BulkJob, ERPExport
 from orderflow.celery import app
 from orderflow.orders.models import DraftOrder
+from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import MakeOrder
@@ -219,3 +220,24 @@ def test_a_job_takes_no_more_than_its_limit(
     assert (job.total, job.order_ids) == (4, [str(order.pk) for order in orders[:4]])
     jobs.run(job.pk)
     assert ERPExport.objects.count() == 4
+
+
+def test_a_second_retry_goes_over_the_connection_of_the_first_one(
+    orders: list[DraftOrder], organization: Organization, connection: ERPConnection
+) -> None:
+    """Not over that of the export that the first one superseded."""
+    ids = [order.pk for order in orders]
+    jobs.run(jobs.ask(organization, Kind.PUSH, ids, actor="ops").pk)
+    old = ERPConnection.objects.create(organization=organization, name="Old", connector_type="DROPZONE_JSON_V1")
+    first = set(ERPExport.objects.values_list("pk", flat=True))
+    ERPExport.objects.update(status="FAILED")
+    DraftOrder.objects.update(status="ERROR")
+    jobs.run(jobs.ask(organization, Kind.RETRY, ids, actor="ops").pk)
+    second = ERPExport.objects.exclude(pk__in=first)
+    ERPExport.objects.filter(pk__in=first).update(connection=old)
+    assert second.update(status="FAILED") == len(ids)
+    DraftOrder.objects.update(status="ERROR")
+    assert list(ways.ways(organization, OrderStatus.ERROR, ids)) == [connection]
+    jobs.run(jobs.ask(organization, Kind.RETRY, ids, actor="ops").pk)
+    third = ERPExport.objects.filter(status="PENDING")
+    assert set(third.values_list("draft_order", "connection")) == {(pk, connection.pk) for pk in ids}

@@ -1,9 +1,13 @@
 """What a batch came to, by row: each export its own outcome, once, and the connection only what is its own."""
 
 from datetime import timedelta
+from pathlib import Path
+from threading import Event, Semaphore
+from typing import Any
 
 import asyncssh
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.db import transaction
 from django.utils import timezone
 
@@ -13,8 +17,9 @@ from exports import releases
 from exports.models import ERPExport, Lane
 from tests.exports.conftest import Push
 from tests.exports.faults.test_drops import long
+from tests.exports.faults.test_poll_errors import Attempts, passwords
 from tests.exports.faults.zone import Zone
-from tests.servers.faulty.faults import BARE_FAILURE, DENIED, DiskFull, Fails
+from tests.servers.faulty.faults import BARE_FAILURE, DENIED, DiskFull, Fails, Meanwhile
 from tests.servers.faulty.server import Call
 
 OPEN, RENAME = frozenset({"open"}), frozenset({"rename"})
@@ -188,3 +193,75 @@ def test_without_a_temporary_name_a_file_that_failed_is_not_sent(push: Push, zon
     assert (export.status, export.tries, zone.names) == ("PENDING", 1, [])
     zone.drain_later()
     assert zone.names == [export.filename]
+
+
+def test_without_a_temporary_name_the_document_is_archived_with_the_order(
+    push: Push, zone: Zone, tmp_path: Path
+) -> None:
+    """F27: no journal binds its bytes, so nothing else would store them before the sweep does."""
+    zone.edit(atomic_write=False)
+    export = push()
+    zone.drain()
+    export.refresh_from_db()
+    assert (export.status, export.staged_path) == ("SENT", "")
+    assert export.storage_key
+    assert (tmp_path / "storage" / export.storage_key).read_bytes() == (zone.folder / export.filename).read_bytes()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_password_that_was_refused_before_the_edit_does_not_block_the_new_one(push: Push, zone: Zone) -> None:
+    """F18, F26: the worker had read the connection before it was edited."""
+    export = push()
+    zone.edit(password="wrong")
+    zone.server.attempts = Attempts(lambda: zone.edit(password=zone.server.password))
+    zone.drain()
+    assert passwords(zone.server) == ["wrong"]
+    zone.connection.refresh_from_db()
+    assert (zone.connection.blocked_at, zone.connection.events.count()) == (None, 0)
+    zone.drain()
+    export.refresh_from_db()
+    assert (export.status, export.tries, zone.names) == ("SENT", 1, [export.filename])
+
+
+class Slow(FileSystemStorage):
+    """A copy under the name `late` takes until `go`; each that is stored is counted in `stored`."""
+
+    def __init__(self, *, late: str, go: Event, stored: Semaphore, **options: Any) -> None:
+        super().__init__(**options)
+        self._late, self._go, self._stored = late, go, stored
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        if str(name).endswith(self._late):
+            assert self._go.wait(10)
+        key = super().save(name, content, max_length)
+        if key.startswith("exports/"):
+            self._stored.release()
+        return key
+
+
+def test_a_copy_that_a_slow_storage_ends_during_the_next_batch_is_entered(
+    push: Push, zone: Zone, tmp_path: Path, settings: Any
+) -> None:
+    """F27: its own batch was recorded without it."""
+
+    class AtRename(Meanwhile):
+        def is_about(self, call: Call) -> bool:
+            return bytes(call.arguments[1]).endswith(second.filename.encode())
+
+    first, second = push(), push()
+    go, stored, settings.DELIVERY_BATCH_SIZE = Event(), Semaphore(0), 1
+    options = {**settings.STORAGES["exports"]["OPTIONS"], "late": first.filename, "go": go, "stored": stored}
+    settings.STORAGES = {**settings.STORAGES, "exports": {"BACKEND": f"{__name__}.Slow", "OPTIONS": options}}
+
+    def both_are_stored() -> None:
+        go.set()
+        assert all(stored.acquire(timeout=10) for _ in range(2))
+
+    renamed = AtRename(operations=RENAME, act=both_are_stored)
+    zone.faults.append(renamed)
+    zone.drain()
+    assert (renamed.struck, renamed.failed) == (1, [])
+    for export in (first, second):
+        export.refresh_from_db()
+        assert (export.status, export.storage_key) == ("SENT", f"exports/{export.organization_id}/{export.filename}")
+        assert (tmp_path / "storage" / export.storage_key).read_bytes() == (zone.folder / export.filename).read_bytes()

@@ -6,12 +6,13 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from django.db import DatabaseError, transaction
 from django.db import connection as database
-from django.db import transaction
 
 from connectors.models import ERPConnection
 from exports import ack_poller
@@ -75,3 +76,46 @@ def _hold_for_a_while(connection: ERPConnection) -> None:
             time.sleep(LOCKED_S)
     finally:
         database.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_takes_no_journal_costs_no_attempt_and_says_nothing_of_the_server(
+    push: Push, zone: Zone
+) -> None:
+    """F24: nothing is published, the connection does not pause, and the next drain sends each order once."""
+    exports = [push() for _ in range(2)]
+    with _no_journal():
+        for _ in range(3):
+            with pytest.raises(DatabaseError):
+                zone.drain()
+    assert not [name for name in zone.names if name.endswith(".json")]
+    for export in exports:
+        export.refresh_from_db()
+        assert (export.status, export.tries, export.error_message) == ("PENDING", 0, "")
+        assert [event.kind for event in export.events.all()] == ["REQUESTED"]
+    zone.connection.refresh_from_db()
+    assert (zone.connection.failures_in_a_row, zone.connection.paused_until) == (0, None)
+    zone.drain()
+    assert sorted(name for name in zone.names if name.endswith(".json")) == sorted(e.filename for e in exports)
+
+
+@contextmanager
+def _no_journal() -> Iterator[None]:
+    """The database refuses each row that a journal writes."""
+    when = "BEFORE UPDATE OF staged_path ON exports_erpexport"
+    if database.vendor == "sqlite":
+        create = f"CREATE TRIGGER full_disk {when} WHEN NEW.staged_path <> '' BEGIN SELECT RAISE(ABORT, 'full'); END"
+        drop = "DROP TRIGGER full_disk"
+    else:
+        raises = "BEGIN RAISE 'No space left on device' USING ERRCODE = 'disk_full'; END"
+        function = f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $${raises}$$"
+        trigger = f"CREATE TRIGGER full_disk {when} FOR EACH ROW WHEN (NEW.staged_path <> '')"
+        create = f"{function}; {trigger} EXECUTE FUNCTION full_disk()"
+        drop = "DROP FUNCTION full_disk CASCADE"
+    with database.cursor() as cursor:
+        cursor.execute(create)
+    try:
+        yield
+    finally:
+        with database.cursor() as cursor:
+            cursor.execute(drop)

@@ -256,3 +256,57 @@ def test_a_staged_file_is_published_after_temporary_names_were_turned_off(push: 
     zone.drain_later()
     export.refresh_from_db()
     assert (export.status, zone.names) == ("SENT", [export.filename])
+
+
+def test_a_session_that_is_lost_over_a_fresh_file_says_why_and_keeps_what_was_staged_before(
+    push: Push, zone: Zone
+) -> None:
+    """F2, F10: the older order learns only that the session has ended; people see what ended it."""
+    push()
+    earlier = journaled(zone)
+    (staged,) = zone.folder.iterdir()
+    fresh = push()
+    zone.faults.append(Freezes(operations=OPEN))
+    zone.drain_later()
+    for each in (earlier, fresh):
+        each.refresh_from_db()
+        assert each.status == "PENDING"
+    assert "has ended" in earlier.error_message
+    assert "has ended" not in fresh.error_message
+    assert Lane.objects.get(kind="DELIVERY").last_error == fresh.error_message
+    assert (bool(earlier.staged_path), fresh.staged_path) == (True, "")
+    assert staged.exists()
+    zone.faults.clear()
+    zone.drain_later()
+    assert arrived(zone) == Counter([earlier.filename, fresh.filename])
+
+
+@pytest.mark.parametrize("unseen", ["final", "temporary"])
+def test_a_name_that_nobody_can_look_at_decides_nothing_about_its_order_and_the_others(
+    unseen: str, push: Push, zone: Zone
+) -> None:
+    """F2, F9: one of the two names tells nothing; the other order of the batch was published."""
+    exports = [push(), push()]
+    zone.faults.append(Freezes(operations=RENAME))
+    zone.drain()
+    zone.faults.clear()
+    for export in exports:
+        export.refresh_from_db()
+    doubtful, published = exports
+    temporary = {export: zone.folder / export.staged_path.rpartition("/")[2] for export in exports}
+    temporary[published].rename(zone.folder / published.filename)
+    if unseen == "final":
+        temporary[doubtful].rename(zone.folder / doubtful.filename)
+    name = doubtful.filename if unseen == "final" else temporary[doubtful].name
+    zone.faults.append(FailsAt(operations=LOOK, error=BARE_FAILURE, name=name))
+    zone.drain_later()
+    for export in exports:
+        export.refresh_from_db()
+    assert (doubtful.status, published.status) == ("PENDING", "SENT")
+    assert "failed without a cause" in doubtful.error_message
+    assert doubtful.staged_path
+    zone.faults.clear()
+    zone.drain_later()
+    doubtful.refresh_from_db()
+    assert doubtful.status == "SENT"
+    assert zone.names == sorted(export.filename for export in exports)

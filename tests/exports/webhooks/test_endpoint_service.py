@@ -9,11 +9,12 @@ from django.db import connection as database
 from connectors import checks
 from connectors.exceptions import ConfigError
 from exports.models import WebhookEndpoint, WebhookMessage
-from exports.webhooks import endpoint_service
+from exports.webhooks import endpoint_service, sender
 from exports.webhooks.endpoint_service import LIMIT
+from exports.webhooks.leases import LEASE_S
 from orderflow.keys import fresh_keys
 from orderflow.tenancy.models import AuditEntry, Organization
-from tests.exports.webhooks.conftest import MakeEndpoint, MakeMessage, verified
+from tests.exports.webhooks.conftest import MakeEndpoint, MakeMessage, let_time_pass, verified
 from tests.servers.webhooks import Scripted
 
 
@@ -148,3 +149,25 @@ def test_messages_of_two_organizations_never_mix(
     theirs = make_endpoint(organization=Organization.objects.create(name="Globex", slug="globex"), name="Shop")
     make_message(endpoint=theirs)
     assert not endpoint.messages.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("late", [204, 500])
+def test_a_test_message_that_a_sender_delivered_meanwhile_is_settled_once(
+    late: int, endpoint: WebhookEndpoint, shop: Scripted
+) -> None:
+    """The process of the test was stopped for longer than the message was its own."""
+
+    def deliver_first(handler: Any) -> None:
+        let_time_pass(seconds=LEASE_S + 1)
+        sender.send(endpoint.pk)
+        database.close()
+        handler.say(late, {}, b"")
+
+    shop.answers = [deliver_first, 204]
+    assert endpoint_service.test(endpoint, actor="ina").status == late
+    message = WebhookMessage.objects.get()
+    assert (message.status, message.tries) == ("DELIVERED", 1)
+    assert list(message.log.values_list("http_status", flat=True)) == [204]
+    assert [heard.headers["webhook-id"] for heard in shop.heard] == [message.webhook_id] * 2
+    assert ("test webhook", "ina") not in audit()

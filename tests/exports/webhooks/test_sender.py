@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection as database
+from django.utils import timezone
 
 from connectors.models import ERPConnection
 from exports import delivery, tasks
@@ -443,3 +445,22 @@ def test_each_message_renews_the_lease_of_its_endpoint_alone(
     assert left[endpoint.pk] > leases.LEASE_S / 2 > 5 > left[other.pk]
     other.refresh_from_db()
     assert (other.failures_in_a_row, other.paused_until) == (0, None)
+
+
+def test_a_message_that_lost_its_precedence_waits_until_it_is_due(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    """Its receiver takes the others in the meantime, and is asked for nothing before."""
+    later = timezone.now() + timedelta(minutes=5)
+    poison = make_message(tries=schedule.STUBBORN_AFTER, next_attempt_at=later)
+    assert not leases.due().exists()
+    make_message()
+    assert leases.due().exists()
+    for _ in range(2):
+        sender.send(endpoint.pk)
+    assert numbers(shop, endpoint) == [2]
+    poison.refresh_from_db()
+    assert (poison.status, poison.tries, poison.next_attempt_at) == ("PENDING", schedule.STUBBORN_AFTER, later)
+    let_time_pass(minutes=6)
+    sender.send(endpoint.pk)
+    assert numbers(shop, endpoint) == [2, 1]

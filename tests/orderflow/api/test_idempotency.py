@@ -1,5 +1,6 @@
 """The same key and the same request: the same answer, and one effect."""
 
+import json
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from rest_framework.test import APIClient, APIRequestFactory
 from orderflow.api import idempotency, tasks
 from orderflow.api.idempotency import once
 from orderflow.api.models import KeptAnswer
+from orderflow.api.problems import Problem
 from orderflow.celery import app
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
@@ -175,5 +177,18 @@ def test_beat_sends_what_workers_know() -> None:
     assert settings.CELERY_TASK_ROUTES[tasks.forget.name] == {"queue": "polls"}
 
 
-def asked(key: str, body: Any) -> Request:
-    return Request(APIRequestFactory().post("/api/v1/call/", body, headers={"idempotency-key": key}))
+def asked(key: str, body: Any, *, method: str = "POST", path: str = "/api/v1/call/") -> Request:
+    make = APIRequestFactory().generic
+    return Request(make(method, path, json.dumps(body), "application/json", headers={"idempotency-key": key}))
+
+
+@pytest.mark.parametrize(
+    "change", [{"method": "PUT"}, {"path": "/api/v1/call/2/"}, {"path": "/api/v1/call/?of=2"}], ids=str
+)
+def test_a_key_belongs_to_one_method_and_address(change: Any, organization: Organization) -> None:
+    """S11."""
+    once(asked("k-1", {}), organization, "call", lambda: Response({"number": 1}))
+    with pytest.raises(Problem) as refused:
+        once(asked("k-1", {}, **change), organization, "call", lambda: Response({"number": 2}))
+    assert refused.value.code == "idempotency_key_reused"
+    assert KeptAnswer.objects.get().body == '{"number":1}'
