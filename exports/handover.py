@@ -58,7 +58,7 @@ def hand_over(batch: Sequence[ERPExport], connection: ERPConnection, lease: lane
         return Outcome(failed=rejected, untouched=export_ids, failure=plain(error))
     if not orders:
         return Outcome(failed=rejected, answer_due=answer_due)
-    journal = LaneJournal(lease=lease, connection=connection)
+    journal = LaneJournal(lease=lease, connection=connection, exports=batch)
     journal.require_present()
     call = partial(connector.export_many, orders, config, journal=journal)
     if connector.journals:

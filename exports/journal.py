@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from connectors import health
@@ -28,10 +27,14 @@ class BatchOutdated(ConnectorError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LaneJournal:
-    """Commits what is staged, for as long as the lane is ours and the connection is the one that we read."""
+    """Commits what is staged, for as long as the lane is ours and the connection is the one that we read.
+
+    `exports` has the batch as it was read: of a journal entry, only columns that never change.
+    """
 
     lease: lanes.Lease
     connection: ERPConnection
+    exports: Sequence[ERPExport]
     # Begun here, so that it takes place while the batch is prepared.
     check: guard.Check = field(default_factory=guard.begin_check)
 
@@ -65,7 +68,7 @@ class LaneJournal:
             Event(pk, EventKind.STAGED.value, now, detail={"path": file.path, "bytes": file.size})
             for pk, file in files.items()
         )
-        lines = _lines(files)
+        lines = self._lines(files)
         mark = guard.number()
         reached(Failpoint.JOURNAL_WRITTEN)
         return mark, lines
@@ -103,8 +106,11 @@ class LaneJournal:
             for pk, sha256, size in rows.values_list("pk", "document_sha256", "document_size")
         }
         _require_all(rows.update(staged_path=""), len(export_ids))
-        lines = _lines(none)
+        lines = self._lines(none)
         return guard.number(), lines
+
+    def _lines(self, files: Mapping[UUID, Staged]) -> list[Line]:
+        return [_line(export, files[export.pk]) for export in self.exports if export.pk in files]
 
     def _require_hold(self) -> None:
         lanes.renew(self.lease)
@@ -117,20 +123,19 @@ def _require_all(found: int, count: int) -> None:
         raise BatchOutdated("Somebody settled an export of the batch before it was sent. The batch starts over.")
 
 
-# Of a `Line`, what the export's row has.
-COLUMNS = (
-    "export_id", "order_id", "organization_id", "connection_id", "supersedes_id", "filename", "created_at",
-    "requested_by", "idempotency_key", "request_hash",
-)  # fmt: skip
-
-
-def _lines(files: Mapping[UUID, Staged]) -> list[Line]:
-    rows = ERPExport.objects.filter(pk__any_of=list(files)).order_by("created_at", "pk")
-    return [
-        Line(**row, **_staged(files[row["export_id"]]))
-        for row in rows.annotate(export_id=F("pk"), order_id=F("draft_order_id")).values(*COLUMNS)
-    ]
-
-
-def _staged(file: Staged) -> dict[str, Any]:
-    return {"staged_path": file.path, "sha256": file.sha256, "size": file.size}
+def _line(export: ERPExport, file: Staged) -> Line:
+    return Line(
+        export_id=export.pk,
+        order_id=export.draft_order_id,
+        organization_id=export.organization_id,
+        connection_id=export.connection_id,
+        supersedes_id=export.supersedes_id,
+        filename=export.filename,
+        staged_path=file.path,
+        sha256=file.sha256,
+        size=file.size,
+        created_at=export.created_at,
+        requested_by=export.requested_by,
+        idempotency_key=export.idempotency_key,
+        request_hash=export.request_hash,
+    )

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -83,12 +84,18 @@ def listing(storage: Storage, folder: str) -> tuple[list[str], list[str]]:
     return list(folders), list(files)
 
 
-def newest(storage: Storage, home: str) -> list[Mark]:
-    """Of the last two folders of marks."""
+def newest(storage: Storage, home: str, count: int) -> list[Mark]:
+    """The last `count` marks, the newest at the end; fewer where the last two folders of marks have no more."""
     folders, _ = listing(storage, home)
-    shards = sorted(filter(entries.is_folder, folders), key=int)[-2:]
-    names = [name for shard in shards for name in listing(storage, f"{home}/{shard}")[1]]
-    return sorted(mark for name in names if (mark := entries.mark_of(name)))
+    names: list[str] = []
+    for shard in sorted(filter(entries.is_folder, folders), key=int)[:-3:-1]:
+        names += listing(storage, f"{home}/{shard}")[1]
+        if len(names) >= count:
+            break
+    # Only as many are parsed as are needed: this is done before every batch.
+    newest_first = sorted(names, key=lambda name: (len(name), name), reverse=True)
+    marks = (mark for name in newest_first if (mark := entries.mark_of(name)))
+    return sorted(islice(marks, count))
 
 
 def journals(storage: Storage) -> dict[str, set[UUID]]:
@@ -97,7 +104,7 @@ def journals(storage: Storage) -> dict[str, set[UUID]]:
 
 
 def _organizations(storage: Storage, home: str) -> set[UUID]:
-    for mark in reversed(newest(storage, home)[-20:]):
+    for mark in reversed(newest(storage, home, 20)):
         with suppress(entries.Unreadable, OSError), storage.open(f"{home}/{mark.name}") as file:
             # Those of acknowledgements have no lines.
             if lines := entries.decode(file.read()):

@@ -164,7 +164,7 @@ def test_marks_that_are_forgotten_while_they_are_looked_up_raise_no_alarm(
     """A machine that was off for long has old entries only, and another one deletes their marks at this moment."""
     scene.push()
     scene.work()
-    found = outside.newest(outside.local(), guard.home_of(guard.installation_row()))
+    found = outside.newest(outside.local(), guard.home_of(guard.installation_row()), guard.LOOKED_UP)
     assert found
     forgot: list[str] = []
 
