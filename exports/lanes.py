@@ -113,31 +113,31 @@ def note(lease: Lease, error: ConnectorError | None) -> None:
 
 
 def _acquire(connection_id: UUID, kind: Lane.Kind) -> Lease | None:
-    lane, _ = Lane.objects.get_or_create(connection_id=connection_id, kind=kind)
+    of_connection = Lane.objects.filter(connection_id=connection_id, kind=kind)
     in_line = False
     while True:
         try:
-            if lease := _take(lane):
+            if lease := _take(of_connection):
                 return lease
         except places.NoPlace:
             if in_line:
                 return None
             # Whoever gives a place back from now on calls this lane; one that was given back just before can be had.
-            places.line_up(lane)
+            places.line_up(of_connection)
             in_line = True
             continue
         # Whoever finds it held says so to the holder; when that has just gone, it can be had.
-        held = Lane.objects.filter(pk=lane.pk, leased_until__gte=Now())
+        held = of_connection.filter(leased_until__gte=Now())
         if held.update(wake_missed=True):
             return None
+        Lane.objects.get_or_create(connection_id=connection_id, kind=kind)
 
 
 @transaction.atomic
-def _take(lane: Lane) -> Lease | None:
-    """Raises `NoPlace`."""
+def _take(of_connection: "QuerySet[Lane]") -> Lease | None:
+    """None while it is held, and before it exists. Raises `NoPlace`."""
     asked_at = fencing.now()
-    free = Lane.objects.filter(places.free(), pk=lane.pk)
-    taken = free.update(
+    taken = of_connection.filter(places.free()).update(
         # A random step: a failover may lose this commit, and the next claimant must not get the same token.
         token=F("token") + random.randrange(1, 2**24),  # noqa: S311 - not a secret
         leased_until=from_now(settings.LEASE_S),
@@ -148,7 +148,7 @@ def _take(lane: Lane) -> Lease | None:
     )
     if not taken:
         return None
-    lane = Lane.objects.select_related("connection").get(pk=lane.pk)
+    lane = of_connection.select_related("connection").get()
     places.require(lane)
     subject = f"the {lane.get_kind_display().lower()} lane of connection {lane.connection_id}"
     return Lease(lane=lane, fence=Fence(token=lane.token, until=asked_at + settings.LEASE_S, subject=subject))

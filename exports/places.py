@@ -47,10 +47,9 @@ def require(lane: Lane) -> None:
         raise NoPlace
 
 
-def line_up(lane: Lane) -> None:
+def line_up(lanes: "models.QuerySet[Lane]") -> None:
     """Who was called and found no place after all keeps its place in the line."""
-    rows = Lane.objects.filter(free(), pk=lane.pk)
-    rows.update(waiting_since=Coalesce("waiting_since", Now()), awake_since=None)
+    lanes.filter(free()).update(waiting_since=Coalesce("waiting_since", Now()), awake_since=None)
 
 
 def next_in_line(kind: str) -> UUID | None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection as database
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from connectors import connection_service
@@ -270,7 +271,7 @@ def test_a_slot_that_is_given_back_as_a_lane_lines_up_is_had_at_once(
     line_up, holder = places.line_up, ExitStack()
     holder.enter_context(lanes.holding(busy.pk, DELIVERY))
 
-    def line_up_too_late(late: Lane) -> None:
+    def line_up_too_late(late: QuerySet[Lane]) -> None:
         holder.close()
         line_up(late)
 

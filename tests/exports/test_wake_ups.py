@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
 from kombu import Connection
 
 from connectors.models import ERPConnection
@@ -126,8 +127,8 @@ def test_a_wake_up_that_arrives_as_the_holder_leaves_gets_the_lane(
     take, holder = lanes._take, ExitStack()
     holder.enter_context(lanes.holding(connection.pk, Lane.Kind.DELIVERY))
 
-    def take_as_the_holder_leaves(lane: Lane) -> lanes.Lease | None:
-        lease = take(lane)
+    def take_as_the_holder_leaves(of_connection: QuerySet[Lane]) -> lanes.Lease | None:
+        lease = take(of_connection)
         holder.close()
         return lease
 
