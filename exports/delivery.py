@@ -54,12 +54,11 @@ def drain(connection_id: UUID) -> None:
 
 def _drain(lease: lanes.Lease) -> bool:
     """True when the slice ended before the work did. A server that failed is left alone until the next sweep."""
-    if undecided.mark_interrupted(lease.connection_id, hold=partial(lanes.held, lease)):
-        lanes.note(lease, TransientError(undecided.INTERRUPTED))
-        health.record_failure(lease.connection_id, undecided.INTERRUPTED)
-        return False
     with Copies(lease.connection_id) as copies:
         while batch := _next_batch(lease.connection_id):
+            if any(export.handed_over_at for export in batch):
+                _interrupted(lease)
+                return False
             connection = health.usable().select_related("organization").filter(pk=lease.connection_id).first()
             if connection is None:
                 health.hang_up(lease.connection_id)
@@ -74,8 +73,15 @@ def _drain(lease: lanes.Lease) -> bool:
     return False
 
 
+def _interrupted(lease: lanes.Lease) -> None:
+    """A connector without a journal had some exports when its worker ended: those are in doubt."""
+    undecided.mark_interrupted(lease.connection_id, hold=partial(lanes.held, lease))
+    lanes.note(lease, TransientError(undecided.INTERRUPTED))
+    health.record_failure(lease.connection_id, undecided.INTERRUPTED)
+
+
 def _next_batch(connection_id: UUID) -> Sequence[ERPExport]:
-    rows = due().filter(connection_id=connection_id, handed_over_at=None).order_by("created_at", "id")
+    rows = due().filter(connection_id=connection_id).order_by("created_at", "id")
     return batch_of(rows)
 
 

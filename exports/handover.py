@@ -25,6 +25,7 @@ from exports.documents import attempt_of, order_lines, sales_order
 from exports.journal import BatchOutdated, LaneJournal
 from exports.models import ERPExport
 from exports.rendering import with_document
+from exports.rollback import guard
 
 # A longer time is a mistake, and some cannot be added to a date.
 LONGEST_ACK = timedelta(days=366)
@@ -47,6 +48,8 @@ class Outcome:
 
 def hand_over(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes.Lease, copies: Copies) -> Outcome:
     """Raises `BatchOutdated`, `LeaseLost` and `DatabaseError`."""
+    # The places are listed while the batch is prepared.
+    check = guard.begin_check()
     orders, rejected = _orders(batch)
     export_ids = [attempt.export_id for _, attempt in orders]
     try:
@@ -58,7 +61,7 @@ def hand_over(batch: Sequence[ERPExport], connection: ERPConnection, lease: lane
         return Outcome(failed=rejected, untouched=export_ids, failure=plain(error))
     if not orders:
         return Outcome(failed=rejected, answer_due=answer_due)
-    journal = LaneJournal(lease=lease, connection=connection, exports=batch)
+    journal = LaneJournal(lease=lease, connection=connection, exports=batch, check=check)
     journal.require_present()
     call = partial(connector.export_many, orders, config, journal=journal)
     if connector.journals:

@@ -1,7 +1,7 @@
 """The journal of a delivery: the witness of each file, committed before the file may appear under its final name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -35,8 +35,7 @@ class LaneJournal:
     lease: lanes.Lease
     connection: ERPConnection
     exports: Sequence[ERPExport]
-    # Begun here, so that it takes place while the batch is prepared.
-    check: guard.Check = field(default_factory=guard.begin_check)
+    check: guard.Check
 
     def require_present(self) -> None:
         """Before the dropzone is touched: a temporary file that is written by a database in the past would look like

@@ -70,7 +70,7 @@ class Lease:
 def holding(connection_id: UUID, kind: Lane.Kind) -> Iterator[Lease | None]:
     """The lane while the block runs, or None when somebody else holds it, it has to wait for a place, or all lanes are
     held."""
-    lease = None if guard.is_held() else _acquire(connection_id, kind)
+    lease = None if guard.first_look() else _acquire(connection_id, kind)
     if lease is None:
         yield None
         return
@@ -128,16 +128,16 @@ def _acquire(connection_id: UUID, kind: Lane.Kind) -> Lease | None:
             continue
         # Whoever finds it held says so to the holder; when that has just gone, it can be had.
         held = of_connection.filter(leased_until__gte=Now())
-        if held.update(wake_missed=True):
+        if held.update(wake_missed=True) or guard.held():
             return None
         Lane.objects.get_or_create(connection_id=connection_id, kind=kind)
 
 
 @transaction.atomic
 def _take(of_connection: "QuerySet[Lane]") -> Lease | None:
-    """None while it is held, and before it exists. Raises `NoPlace`."""
+    """None while it is held, or all lanes are, and before it exists. Raises `NoPlace`."""
     asked_at = fencing.now()
-    taken = of_connection.filter(places.free()).update(
+    taken = of_connection.filter(places.free(), guard.not_held()).update(
         # A random step: a failover may lose this commit, and the next claimant must not get the same token.
         token=F("token") + random.randrange(1, 2**24),  # noqa: S311 - not a secret
         leased_until=from_now(settings.LEASE_S),

@@ -23,10 +23,11 @@ TASKS = {
 
 def wake(connection_id: UUID, kind: Lane.Kind = Lane.Kind.DELIVERY) -> bool:
     """Send one wake-up for new work, unless one is on its way or the lane is in line. True when one was sent."""
-    lane, _ = Lane.objects.get_or_create(connection_id=connection_id, kind=kind)
-    asleep = Lane.objects.filter(places.asleep(), pk=lane.pk, waiting_since=None)
+    asleep = Lane.objects.filter(places.asleep(), connection_id=connection_id, kind=kind, waiting_since=None)
     if not asleep.update(awake_since=Now()):
-        return False
+        _, is_new = Lane.objects.get_or_create(connection_id=connection_id, kind=kind)
+        if not is_new or not asleep.update(awake_since=Now()):
+            return False
     reached(Failpoint.WAKE_UP_NOTED)
     return _send(connection_id, kind)
 

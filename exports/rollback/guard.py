@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Exists, Q
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from connectors.sftp.pool import sessions
@@ -63,9 +64,14 @@ def why_held() -> str:
     return f"Deliveries and polls are held: {row.held_because}" if row else ""
 
 
-def is_held() -> bool:
-    """Whether lanes may not be taken. A process checks for a rollback before its first one."""
-    return held() is not None or (os.getpid() not in _checked and look())
+def first_look() -> bool:
+    """Before a lane is taken: a process checks for a rollback before its first one. True when it found one."""
+    return os.getpid() not in _checked and look()
+
+
+def not_held() -> Combinable:
+    """The condition under which lanes may be taken, for a query about something else."""
+    return ~Exists(Installation.objects.filter(held_since__isnull=False))
 
 
 def look() -> bool:
