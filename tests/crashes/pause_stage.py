@@ -38,7 +38,10 @@ def play(stage: Stage, case: PauseCase) -> list[str]:
     for _ in range(ATTEMPTS - 1):
         with suppress(_NotReached):
             return _play(stage, case)
-    return _play(stage, case)
+    try:
+        return _play(stage, case)
+    except _NotReached as error:
+        return [str(error)]
 
 
 def _play(stage: Stage, case: PauseCase) -> list[str]:

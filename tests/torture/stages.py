@@ -20,6 +20,7 @@ from tests.servers.sftp_server import SFTPServer
 from tests.torture.torture import Torture
 
 SERVERS = (LOCAL, *every.NAMES)
+SQLITE = "SQLite"
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def stages_of(torture: Torture) -> Iterator[dict[str, Stage]]:
             servers={LOCAL: None} | {name: _told(server) for name, server in servers.items()},
         )
         yield {
-            "SQLite": stage,
+            SQLITE: stage,
             "PostgreSQL": replace(stage, folder=torture.folder / "postgresql", database=_migrated(url)),
         }
 
