@@ -83,10 +83,12 @@ def answer_all(dropzone: Path, filenames: Sequence[str]) -> None:
     (dropzone / "acks" / half_of(filenames[0])).write_bytes(b'{"status": "ACK')
 
 
-def answer_anew(dropzone: Path) -> None:
-    """Once more under the name of the first answer that was moved away, with other bytes."""
+def answer_anew(dropzone: Path) -> bool:
+    """Once more under the name of the first answer that was moved away, with other bytes. False when none was."""
     moved = sorted((dropzone / "acks" / "processed").glob("ack_*.json"))
-    _put(dropzone, moved[0].name, status="ACKED", erp_order_id="SO-anew")
+    if moved:
+        _put(dropzone, moved[0].name, status="ACKED", erp_order_id="SO-anew")
+    return bool(moved)
 
 
 def _put(dropzone: Path, name: str, **body: str) -> None:

@@ -24,6 +24,8 @@ from tests.crashes.table import Job
 STALE_LEASE_S = 0.6
 # Of every process that is not meant to lose a lane.
 LONG_LEASE_S = 60
+# That many scenes may share a database, each with a connection that has never responded yet.
+SCENES_AT_ONCE = 50
 
 
 def stop(scene: Scene, again: Failpoint | None) -> None:
@@ -75,7 +77,7 @@ def _arm(scene: Scene, again: Failpoint | None) -> None:
 def _life(scene: Scene, lease_s: float) -> Iterator[None]:
     """A worker survives what one of its tasks raises for want of a server or a database."""
     enter(scene)
-    with override_settings(LEASE_S=lease_s), suppress(ConnectorError, DatabaseError):
+    with override_settings(LEASE_S=lease_s, SUSPECT_LANES=SCENES_AT_ONCE), suppress(ConnectorError, DatabaseError):
         yield
     sessions.close_all()
     connections.close_all()

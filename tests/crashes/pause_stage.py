@@ -76,8 +76,8 @@ def _played(case: PauseCase, scene: Scene, erp: StandInERP) -> PauseEvidence:
             time.sleep(STALE_LEASE_S)
             with _process(succeed, scene, case.edit, case.halfway) as successor:
                 _halted(successor, WAITS_FOR_COMMIT_S if case.case.row.point in UNCOMMITTED else WAITS_S)
-                if case.case.erp == ERP.REPEATING:
-                    answer_anew(scene.dropzone)
+                if case.case.erp == ERP.REPEATING and not answer_anew(scene.dropzone):
+                    raise NotAsPlanned("The successor moved no answer that the ERP could repeat.")
                 _continue(first)
                 if case.again and _halted(first, ENDS_WITHIN_S):
                     _finish(successor, "the successor")

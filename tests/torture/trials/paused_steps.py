@@ -1,12 +1,18 @@
 """A worker paused past its lease at every step of a push, a delivery and a poll, at every server, on both databases."""
 
 import random
+import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from typing import Any
+from uuid import uuid4
 
+import psycopg
 from django.db import connection
+from psycopg import sql
 
 from connectors.failpoints import Failpoint
 from tests.bench.results import Bar, Result, Table
@@ -18,6 +24,8 @@ from tests.torture.torture import Torture
 
 # For each database. Most of a case is waiting for leases.
 AT_ONCE = 3
+# Another installation: or the copies of a database would look like one that goes back in time.
+ANOTHER = "UPDATE exports_installation SET uuid = '{}'"
 
 # Each case with what is wrong with how it ended.
 Ends = Sequence[tuple[PauseCase, Sequence[str]]]
@@ -53,14 +61,27 @@ def _drawn(dice: random.Random, database: str) -> list[PauseCase]:
 
 
 def _of_its_own(stage: Stage, turn: int) -> Stage:
-    """A worker that is stopped may hold SQLite's lock, so that each process has a database of its own."""
-    if "sqlite3" not in stage.database["ENGINE"]:
-        return stage
-    stage.folder.mkdir(exist_ok=True)
-    copy = stage.folder / f"{turn}.sqlite3"
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM INTO %s", [str(copy)])
-    return replace(stage, folder=stage.folder / str(turn), database={**stage.database, "NAME": str(copy)})
+    """A stopped worker may hold locks, and a successor works on all that is due: each process has its own database."""
+    name, copy = str(stage.database["NAME"]), f"copy{turn}"
+    if "sqlite3" in stage.database["ENGINE"]:
+        stage.folder.mkdir(exist_ok=True)
+        copy = str(stage.folder / copy)
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM INTO %s", [copy])
+        with closing(sqlite3.connect(copy)) as database, database:
+            database.execute(ANOTHER.format(uuid4().hex))
+    else:
+        with psycopg.connect(**_access(stage, "postgres"), autocommit=True) as server:
+            server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(copy), sql.Identifier(name)))
+        with psycopg.connect(**_access(stage, copy)) as server:
+            server.execute(ANOTHER.format(uuid4().hex))
+    return replace(stage, folder=stage.folder / str(turn), database={**stage.database, "NAME": copy})
+
+
+def _access(stage: Stage, name: str) -> dict[str, Any]:
+    given = stage.database
+    access = {"host": given["HOST"], "port": given["PORT"], "user": given["USER"], "password": given["PASSWORD"]}
+    return {key: value for key, value in access.items() if value} | {"dbname": name}
 
 
 def _play(stage: Stage, cases: Sequence[PauseCase]) -> Ends:
