@@ -68,7 +68,7 @@ def _other_inboxes(scene: Scene) -> list[Path]:
 def _played(case: PauseCase, scene: Scene, erp: StandInERP) -> PauseEvidence:
     with erp.watching() if case.case.erp == ERP.QUICK else nullcontext():
         if case.case.row.after:
-            killed(die, scene)
+            _died(scene)
         life = stop_after_a_death if case.case.row.after else stop
         with _process(life, scene, case.again) as first:
             if not _halted(first, ENDS_WITHIN_S):
@@ -91,6 +91,14 @@ def _played(case: PauseCase, scene: Scene, erp: StandInERP) -> PauseEvidence:
         left=frozenset(path.name for inbox in (scene.dropzone / "in", *erp.others) for path in files(inbox)),
         answers=answers_in(scene),
     )
+
+
+def _died(scene: Scene) -> None:
+    """The death that the step comes after. Raises `_NotReached`."""
+    try:
+        killed(die, scene)
+    except NotAsPlanned as error:
+        raise _NotReached(str(error)) from error
 
 
 @contextmanager
@@ -128,8 +136,12 @@ def _continue(process: Any) -> None:
 
 
 def _finish(process: Any, who: str) -> None:
-    _continue(process)
-    process.join(ENDS_WITHIN_S)
+    """A successor that had to wait for the first worker may stop only now, and has to be continued then."""
+    end = time.monotonic() + ENDS_WITHIN_S
+    while process.is_alive() and time.monotonic() < end:
+        if _state(process.pid) == "T":
+            _continue(process)
+        process.join(LOOKS_EVERY_S)
     if process.exitcode != 0:
         raise NotAsPlanned(f"{who} ended with {process.exitcode}")
 
