@@ -9,7 +9,7 @@ from django.db.models import F, Max
 from connectors.models import ERPConnection
 from exports import wake_ups
 from exports.models import ERPExport, Lane, WebhookEndpoint
-from exports.rollback import guard
+from exports.rollback import journals
 from exports.rollback.entries import Mark
 from exports.rollback.models import Installation, JournalMark
 from exports.transitions import ExportStatus
@@ -45,7 +45,7 @@ def release() -> None:
 def adopt_identity(row: Installation) -> list[str]:
     """A backup from before the database kept a journal outside continues the one that lies there. Gives the names of
     the journals when there are several, and only a person can tell which."""
-    others = guard.other_journals(row) if row.counter == 0 else []
+    others = journals.of_others(row) if row.counter == 0 else []
     if len(others) == 1:
         row.uuid = UUID(hex=others[0])
         Installation.objects.filter(pk=row.pk).update(uuid=row.uuid)

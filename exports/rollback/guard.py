@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.db import connection
 from django.db.models import Exists, Q
@@ -18,10 +18,9 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from connectors.sftp.pool import sessions
-from exports.rollback import entries, outside
+from exports.rollback import entries, journals, outside
 from exports.rollback.entries import Line, Mark
 from exports.rollback.models import Installation, JournalMark
-from orderflow.tenancy.models import Organization
 
 logger = logging.getLogger(__name__)
 
@@ -172,14 +171,6 @@ def _listed(asked: "Future[list[Mark]]") -> list[Mark]:
         return []
 
 
-def _local_journals() -> dict[str, set[UUID]]:
-    try:
-        return outside.journals(outside.local())
-    except OSError as error:
-        logger.warning("The local journal cannot be read: %s", error)
-        return {}
-
-
 def _forget(up_to: int) -> None:
     if up_to > 0:
         Installation.objects.filter(pk=Installation.KEY, forgotten__lt=up_to).update(forgotten=up_to)
@@ -192,16 +183,8 @@ def _require_no_other_journal(row: Installation) -> None:
     # Whatever is sent without a journal never counts up.
     if not ERPExport.objects.exclude(staged_path="").exists():
         return
-    if others := other_journals(row):
+    if others := journals.of_others(row):
         raise hold(
             f"The database sent orders before it kept a journal outside, and the journal of {', '.join(others)} lies "
             "there: this is a backup from before it. Run `manage.py recover`."
         )
-
-
-def other_journals(row: Installation) -> list[str]:
-    """The folders of journals that another database wrote about organizations of this one."""
-    archived = outside.outcome(outside.ask_archive(outside.journals))
-    found = _local_journals() | (archived or {})
-    found.pop(row.uuid.hex, None)
-    return sorted(name for name, ids in found.items() if Organization.objects.filter(pk__in=ids).exists())

@@ -18,11 +18,11 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.utils import timezone
 
 from exports.rollback import entries
+from exports.rollback.durable import save
 from exports.rollback.entries import Mark
 
 logger = logging.getLogger(__name__)
@@ -110,29 +110,6 @@ def _organizations(storage: Storage, home: str) -> set[UUID]:
             if lines := entries.decode(file.read()):
                 return {line.organization_id for line in lines}
     return set()
-
-
-def save(storage: Storage, name: str, content: bytes) -> None:
-    """Durable when it returns. Raises `OSError`, or what the backend raises."""
-    try:
-        path = Path(storage.path(name))
-    except NotImplementedError:
-        storage.save(name, ContentFile(content))
-    else:
-        _save_locally(path, content)
-
-
-def _save_locally(path: Path, content: bytes) -> None:
-    """A batch waits for this twice, so it does what Django's storage does without the questions in between."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb", buffering=0) as file:
-        file.write(content)
-        os.fsync(file.fileno())
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def ask_local(task: Callable[[Storage], T]) -> "Future[T]":

@@ -101,18 +101,20 @@ def _services(leg: Leg) -> Iterator[Mapping[str, str]]:
             yield {"DATABASE_URL": "", "REDIS_URL": ""}
 
 
-def result(name: str, ends: Sequence[tuple[Leg, End]], *, at_work: int, told: str) -> Result:
-    return Result(told=told, tables=[_table(ends), *_findings(ends)], bars=[*_bars(name, ends, at_work)])
+def result(name: str, ends: Sequence[tuple[Leg, End]], *, at_work: int, taken_over: int, told: str) -> Result:
+    bars = _bars(name, ends, at_work, taken_over)
+    return Result(told=told, tables=[_table(ends), *_findings(ends)], bars=[*bars])
 
 
-def _bars(name: str, ends: Sequence[tuple[Leg, End]], at_work: int) -> Iterator[Bar]:
-    """`at_work`: how often at least a lane must have been held, for the trial to show anything."""
+def _bars(name: str, ends: Sequence[tuple[Leg, End]], at_work: int, taken_over: int) -> Iterator[Bar]:
+    """`at_work` and `taken_over`: how often at least a lane must have been held and taken over, for the trial to show
+    anything."""
     yield exactly(f"{name}: lost", 0, sum(len(end.lost) for _, end in ends), "orders")
     yield exactly(f"{name}: empty or damaged", 0, sum(len(end.damaged) for _, end in ends), "orders")
     yield exactly(f"{name}: delivered twice", 0, sum(len(end.twice) for _, end in ends), "orders")
     yield exactly(f"{name}: another state than the ERP's", 0, sum(len(end.contradicted) for _, end in ends), "exports")
     yield at_least(f"{name}: while a lane was held", at_work, sum(end.while_held for _, end in ends), "times")
-    yield at_least(f"{name}: with a successor", at_work, sum(end.taken_over for _, end in ends), "times")
+    yield at_least(f"{name}: with a successor", taken_over, sum(end.taken_over for _, end in ends), "times")
 
 
 def _table(ends: Sequence[tuple[Leg, End]]) -> Table:

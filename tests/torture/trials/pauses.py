@@ -19,6 +19,8 @@ def run(torture: Torture) -> Result:
         "pauses",
         ends,
         at_work=times // 3,
+        # Of a few, none may have one.
+        taken_over=0 if torture.quick else times // 3,
         told=f"{sum(end.orders for _, end in ends):,} orders pushed in portions, {times} pauses of 0.5 to 3 leases: of "
         "one of two workers with its children, or of both, mostly while it stages files. Mostly it resumes while its "
         "successor stages them. The connection is renamed or gets another folder or timeout during a pause where the "
