@@ -114,7 +114,8 @@ def _bars(name: str, ends: Sequence[tuple[Leg, End]], at_work: int, taken_over: 
     yield exactly(f"{name}: delivered twice", 0, sum(len(end.twice) for _, end in ends), "orders")
     yield exactly(f"{name}: another state than the ERP's", 0, sum(len(end.contradicted) for _, end in ends), "exports")
     yield at_least(f"{name}: while a lane was held", at_work, sum(end.while_held for _, end in ends), "times")
-    yield at_least(f"{name}: with a successor", taken_over, sum(end.taken_over for _, end in ends), "times")
+    if taken_over:
+        yield at_least(f"{name}: with a successor", taken_over, sum(end.taken_over for _, end in ends), "times")
 
 
 def _table(ends: Sequence[tuple[Leg, End]]) -> Table:
