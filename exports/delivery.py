@@ -75,7 +75,9 @@ def _drain(lease: lanes.Lease) -> bool:
 
 def _interrupted(lease: lanes.Lease) -> None:
     """A connector without a journal had some exports when its worker ended: those are in doubt."""
-    undecided.mark_interrupted(lease.connection_id, hold=partial(lanes.held, lease))
+    if not undecided.mark_interrupted(lease.connection_id, hold=partial(lanes.held, lease)):
+        # Settled since the batch was read.
+        return
     lanes.note(lease, TransientError(undecided.INTERRUPTED))
     health.record_failure(lease.connection_id, undecided.INTERRUPTED)
 
