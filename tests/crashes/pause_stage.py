@@ -25,12 +25,13 @@ WAITS_FOR_COMMIT_S = 0.5
 LOOKS_EVERY_S = 0.01
 
 
-# On a loaded machine the first worker may lose its short lease before it comes to the step.
+# On a loaded machine the first worker may lose its short lease before it comes to the step. On SQLite it may be stopped
+# while its lease is being renewed: the successor waits for that transaction and moves nothing that an ERP could repeat.
 ATTEMPTS = 3
 
 
 class _NotReached(NotAsPlanned):
-    """The first worker ended before it came to the step."""
+    """The situation that the case is about did not arise."""
 
 
 def play(stage: Stage, case: PauseCase) -> list[str]:
@@ -77,7 +78,7 @@ def _played(case: PauseCase, scene: Scene, erp: StandInERP) -> PauseEvidence:
             with _process(succeed, scene, case.edit, case.halfway) as successor:
                 _halted(successor, WAITS_FOR_COMMIT_S if case.case.row.point in UNCOMMITTED else WAITS_S)
                 if case.case.erp == ERP.REPEATING and not answer_anew(scene.dropzone):
-                    raise NotAsPlanned("The successor moved no answer that the ERP could repeat.")
+                    raise _NotReached("The successor moved no acknowledgement that the ERP could repeat.")
                 _continue(first)
                 if case.again and _halted(first, ENDS_WITHIN_S):
                     _finish(successor, "the successor")

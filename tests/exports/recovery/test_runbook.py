@@ -1,7 +1,6 @@
 """docs/restore.md, run as it is written."""
 
 import os
-import re
 import subprocess
 from pathlib import Path
 
@@ -11,12 +10,10 @@ from django.db import connection as database
 from django.db import connections
 
 from tests.acceptance.installation import ROOT
+from tests.exports.recovery.runbook import COMMANDS
 from tests.exports.recovery.scene import Scene, status_of
 from tests.other_processes import database_url
 from tests.servers.missing import program
-
-PAGE = (ROOT / "docs" / "restore.md").read_text(encoding="utf-8")
-COMMANDS = dict(re.findall(r"<!-- run: ([a-z ]+) -->\n```sh\n(.*?)```", PAGE, re.DOTALL))
 
 
 class Terminal:
