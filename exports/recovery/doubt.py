@@ -117,6 +117,6 @@ def _why_held(export: ERPExport, there: Found | None, found: Archive) -> str:
     """Empty where it was not sent."""
     if export.filename in found.names:
         return rewritten.FOUND
-    if not found.is_readable:
-        return UNREADABLE
-    return LYING if there and (there.final or there.temporary) else ""
+    if there and (there.final or there.temporary):
+        return LYING
+    return "" if found.is_readable else UNREADABLE

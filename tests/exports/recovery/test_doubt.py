@@ -2,6 +2,7 @@
 
 import shutil
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -127,6 +128,32 @@ def test_without_an_archive_what_waited_is_held(scene: Scene) -> None:
     assert scene.named("held") == {waiting.filename}
     scene.work()
     assert scene.erp.seen.total() == 3
+
+
+@pytest.mark.parametrize("erp", ["fast ERP", "slow ERP"])
+def test_after_a_snapshot_of_the_whole_machine_what_waited_is_held(scene: Scene, erp: str, tmp_path: Path) -> None:
+    """Journal and archive went back together with the database: nothing outside shows it, and --distrust says so."""
+    scene.erp.is_fast = erp == "fast ERP"
+    scene.push()
+    scene.work()
+    waiting = scene.push()
+    scene.backup.save()
+    places = [Path(settings.STATE_DIR), scene.folder / "storage"]
+    for number, place in enumerate(places):
+        shutil.copytree(place, tmp_path / f"snapshot-{number}")
+    scene.work()
+    assert scene.erp.seen.total() == 2
+    scene.restore()
+    for number, place in enumerate(places):
+        shutil.rmtree(place)
+        shutil.copytree(tmp_path / f"snapshot-{number}", place)
+
+    assert scene.recover("--distrust") == 1
+    assert scene.named("held") == {waiting.filename}
+    waiting.refresh_from_db()
+    assert ("lies at the dropzone" in waiting.error_message) is not scene.erp.is_fast
+    scene.work()
+    assert scene.erp.seen.total() == 2
 
 
 def test_a_connection_without_a_journal_is_judged_by_the_archive(scene: Scene) -> None:
