@@ -15,7 +15,19 @@ from tests.crashes.pause_judge import PauseEvidence, wrongs
 from tests.crashes.pause_lives import STALE_LEASE_S, settle, stop, stop_after_a_death, succeed
 from tests.crashes.pauses import UNCOMMITTED, PauseCase
 from tests.crashes.scene import Scene, Seen, scene
-from tests.crashes.stage import ENDS_WITHIN_S, NotAsPlanned, Stage, answers_in, ended, files, killed, processes, told
+from tests.crashes.stage import (
+    ATTEMPTS,
+    ENDS_WITHIN_S,
+    NotAsPlanned,
+    NotReached,
+    Stage,
+    answers_in,
+    ended,
+    files,
+    killed,
+    processes,
+    told,
+)
 from tests.crashes.table import ERP
 
 # For a successor to finish, or come halfway. It may have to wait for a transaction of the stopped worker: always at
@@ -25,23 +37,19 @@ WAITS_FOR_COMMIT_S = 0.5
 LOOKS_EVERY_S = 0.01
 
 
-# On a loaded machine the first worker may lose its short lease before it comes to the step. On SQLite it may be stopped
-# while its lease is being renewed: the successor waits for that transaction and moves nothing that an ERP could repeat.
-ATTEMPTS = 3
-
-
-class _NotReached(NotAsPlanned):
-    """The situation that the case is about did not arise."""
-
-
 def play(stage: Stage, case: PauseCase) -> list[str]:
-    """What is wrong with how it ended, in words; nothing when every order arrived once and is known to have."""
+    """What is wrong with how it ended, in words; nothing when every order arrived once and is known to have.
+
+    A case whose situation does not arise is played again. On a loaded machine the first worker may lose its short lease
+    before it comes to the step. On SQLite it may be stopped while its lease is being renewed: the successor waits for
+    that transaction and moves nothing that an ERP could repeat.
+    """
     for _ in range(ATTEMPTS - 1):
-        with suppress(_NotReached):
+        with suppress(NotReached):
             return _play(stage, case)
     try:
         return _play(stage, case)
-    except _NotReached as error:
+    except NotReached as error:
         return [str(error)]
 
 
@@ -52,7 +60,7 @@ def _play(stage: Stage, case: PauseCase) -> list[str]:
     erp = StandInERP(dropzone=own.dropzone, others=_other_inboxes(own))
     try:
         return list(wrongs(case, _played(case, own, erp)))
-    except _NotReached:
+    except NotReached:
         raise
     except NotAsPlanned as error:
         return [str(error)]
@@ -73,12 +81,12 @@ def _played(case: PauseCase, scene: Scene, erp: StandInERP) -> PauseEvidence:
         life = stop_after_a_death if case.case.row.after else stop
         with _process(life, scene, case.again) as first:
             if not _halted(first, ENDS_WITHIN_S):
-                raise _NotReached("The step was not reached.")
+                raise NotReached("The step was not reached.")
             time.sleep(STALE_LEASE_S)
             with _process(succeed, scene, case.edit, case.halfway) as successor:
                 _halted(successor, WAITS_FOR_COMMIT_S if case.case.row.point in UNCOMMITTED else WAITS_S)
                 if case.case.erp == ERP.REPEATING and not answer_anew(scene.dropzone):
-                    raise _NotReached("The successor moved no acknowledgement that the ERP could repeat.")
+                    raise NotReached("The successor moved no acknowledgement that the ERP could repeat.")
                 _continue(first)
                 if case.again and _halted(first, ENDS_WITHIN_S):
                     _finish(successor, "the successor")
@@ -95,11 +103,11 @@ def _played(case: PauseCase, scene: Scene, erp: StandInERP) -> PauseEvidence:
 
 
 def _died(scene: Scene) -> None:
-    """The death that the step comes after. Raises `_NotReached`."""
+    """The death that the step comes after. Raises `NotReached`."""
     try:
         killed(die, scene)
     except NotAsPlanned as error:
-        raise _NotReached(str(error)) from error
+        raise NotReached(str(error)) from error
 
 
 @contextmanager
