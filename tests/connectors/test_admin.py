@@ -15,10 +15,15 @@ from connectors.connection_service import ConnectionChanges
 from connectors.models import ConnectionTest, ERPConnection
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
+from tests.canary_key import canary_key
 from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.tenants import list_url, log_in, log_in_superuser, page_url
 
-CANARIES = {"password": "canary-password", "passphrase": "canary-passphrase", "private_key": "canary-private-key"}
+CANARIES = {
+    "password": "canary-password",
+    "passphrase": "canary-passphrase",
+    "private_key": canary_key("canary"),
+}
 ADD = "/admin/connectors/erpconnection/add/"
 
 
@@ -190,6 +195,7 @@ def test_the_new_default_takes_the_place_of_the_old(client: Client, connection: 
 def test_no_page_holds_a_secret(client: Client, sftp: ERPConnection) -> None:
     """S4. Also not what was just typed into a form that has another mistake."""
     typed = {f"config_{name}": f"typed-{value}" for name, value in CANARIES.items()}
+    typed["config_private_key"] = canary_key("canarycanary")
     pages = [
         client.get(url).content.decode() for url in (page_url(sftp), list_url(ERPConnection), page_url(sftp, "history"))
     ]
@@ -197,6 +203,7 @@ def test_no_page_holds_a_secret(client: Client, sftp: ERPConnection) -> None:
     pages.append(save(client, sftp, sftp_form(**typed)))
     pages.append(press_test(client, sftp))
     pages.append(client.get("/admin/tenancy/auditentry/").content.decode())
+    assert "canary" in CANARIES["private_key"]
     assert all("canary" not in page for page in pages)
     assert str(bytes(sftp.config_encrypted)) not in "".join(pages)
     assert sftp.stored_config()["password"] == "typed-canary-password"

@@ -7,6 +7,7 @@ from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from orderflow.tenancy.models import AuditEntry, Organization
+from tests.canary_key import canary_key
 
 SFTP = {"mode": "sftp", "host": "sftp.acme.example", "username": "erp", "password": "canary-7361", "export_path": "in"}
 
@@ -37,8 +38,8 @@ MOVES: list[dict[str, object]] = [
     {"host": "evil.example"},
     {"port": 2222},
     {"host": "evil.example", "password": ""},
-    {"host": "evil.example", "private_key": "another key"},
-    {"host": "evil.example", "host_key": "ssh-ed25519 AAAA"},
+    {"host": "evil.example", "private_key": canary_key("another")},
+    {"host": "evil.example", "host_key": f"SHA256:{'A' * 43}"},
 ]
 
 
@@ -69,19 +70,20 @@ def test_a_stored_secret_does_not_outlive_its_server(organization: Organization)
 
 def test_each_secret_stays_behind_by_itself(organization: Organization) -> None:
     """S4, S7."""
-    row = new(organization, config={**SFTP, "private_key": "canary-key", "passphrase": "canary-phrase"})
+    row = new(organization, config={**SFTP, "private_key": canary_key("canary"), "passphrase": "canary-phrase"})
     move: dict[str, object] = {"host": "new.example"}
-    for name in ("password", "private_key", "passphrase"):
+    entered = {"password": "new-password", "private_key": canary_key("new"), "passphrase": None}
+    for name, value in entered.items():
         with pytest.raises(ConfigError) as caught:
             connection_service.save(row, ConnectionChanges(config=move), actor="ina")
-        assert caught.value.field == name
-        move[name] = None if name == "passphrase" else f"new-{name}"
+        assert [error.field for error in caught.value.each] == [field for field in entered if field not in move]
+        move[name] = value
     connection_service.save(row, ConnectionChanges(config=move), actor="ina")
     stored = row.stored_config()
     assert (stored["host"], stored["password"], stored["private_key"]) == (
         "new.example",
         "new-password",
-        "new-private_key",
+        canary_key("new"),
     )
     assert not stored["passphrase"]
 
@@ -159,7 +161,7 @@ def test_the_audit_names_secrets_and_tells_what_else_was_changed(organization: O
         ("edit connection", "ina"),
     ]
     assert entries[1][2] == {"fields": "config_encrypted", "config": "password", "values": "password: replaced"}
-    config = {"export_path": "out", "password": None, "private_key": "canary-key"}
+    config = {"export_path": "out", "password": None, "private_key": canary_key("canary")}
     connection_service.save(row, ConnectionChanges(name="New", is_default=True, config=config), actor="ina")
     assert AuditEntry.objects.latest("id").detail["values"] == (
         "is_default: no → yes; name: SFTP → New; export_path: in → out; password: removed; private_key: entered"
