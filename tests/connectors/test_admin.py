@@ -448,6 +448,40 @@ def test_another_host_key_is_shown_beside_the_accepted_one(
     assert len(server.attempts) == attempts
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_an_accepted_host_key_is_kept_beside_the_new_one_only_if_the_person_wants(
+    keep: bool, client: Client, sftp: ERPConnection, shared_asyncssh: AsyncSSHServer
+) -> None:
+    """S5. During an announced change of keys both are shown in turn."""
+    server = shared_asyncssh
+    former = " ".join(asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().split()[:2])
+    save(client, sftp, sftp_form(
+        config_host=server.host, config_port=server.port, config_username=server.username, config_host_key=former,
+        config_password=server.password, clear_private_key="on", clear_passphrase="on",
+    ))  # fmt: skip
+    assert 'name="keep"' in press_test(client, sftp)
+    data = {"host_key": server.host_key, **({"keep": "on"} if keep else {})}
+    client.post(f"/admin/connectors/erpconnection/{sftp.pk}/host-key/", data)
+    sftp.refresh_from_db()
+    assert sftp.stored_config()["host_key"].split("\n") == [former, server.host_key][0 if keep else 1 :]
+    assert "host_key: ssh-ed25519" in AuditEntry.objects.latest("id").detail["values"]
+    (server.root / "in").mkdir(exist_ok=True)
+    run_tests()
+    page = client.get(page_url(sftp)).content.decode()
+    assert ("one of 2 accepted keys" in page) is keep
+    assert "The stored connection works" in page
+
+
+def test_required_fields_are_marked(client: Client) -> None:
+    page = tight(client.get(ADD, {"connector_type": "DROPZONE_JSON_V1"}).content.decode())
+    for name, required in {
+        "Name": True, "Host": True, "Username": True, "Folder for orders": True, "Port": False, "Password": False,
+        "Host key": False,
+    }.items():  # fmt: skip
+        assert re.search(rf">{name}<span[^>]*>\*", page) is not None or not required, name
+        assert re.search(rf">{name}<span[^>]*>\*", page) is None or required, name
+
+
 @pytest.mark.parametrize("host_key", ["", "nonsense", "ssh-ed25519 ???", "<script>"])
 def test_what_is_no_host_key_is_not_pinned(client: Client, sftp: ERPConnection, host_key: str) -> None:
     url = f"/admin/connectors/erpconnection/{sftp.pk}/host-key/"
