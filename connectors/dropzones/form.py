@@ -9,7 +9,7 @@ from django import forms
 from django.core.validators import RegexValidator
 
 from connectors.config_form import ConfigForm, Reading
-from connectors.dropzones.server_input import DEFAULT_PORT, read_server
+from connectors.dropzones.server_input import DEFAULT_PORT, read_dropzone
 from connectors.network.host_input import without_password
 from orderflow.tenancy.number_fields import WholeNumberField
 
@@ -127,7 +127,7 @@ class DropzoneForm(ConfigForm):
 
     @classmethod
     def read(cls, config: Mapping[str, Any], entered: Collection[str]) -> Reading:
-        return read_server(config, entered) if config.get("mode") == "sftp" else super().read(config, entered)
+        return read_dropzone(config, entered)
 
     def clean_port(self) -> int:
         port = self.cleaned_data["port"]

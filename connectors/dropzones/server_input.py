@@ -1,7 +1,9 @@
-"""What people enter about an SFTP server, into the values that are stored: as far as it can be checked locally."""
+"""What people enter about a dropzone, into the values that are stored: as far as it can be checked locally."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -11,15 +13,20 @@ from connectors.exceptions import ConfigError, WrongFieldError
 from connectors.hostile_text import tame
 from connectors.network.addresses import is_allowed, not_allowed
 from connectors.network.host_input import HostInput, ip_address_in, read_host
+from connectors.pasted_text import trimmed
 from connectors.sftp.host_key_input import read_host_keys
 from connectors.sftp.keys import read_private_key
 
 DEFAULT_PORT = 22
+_FOLDERS = {"export_path", "ack_path"}
+# A drive or a share: with slashes, it would be another name on the server.
+_WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")
+Attempt = Callable[[Callable[[], None]], None]
 
 
-def read_server(config: Mapping[str, Any], entered: Collection[str]) -> Reading:
-    """`config` holds raw values; only those that `entered` names are checked and changed, and what the host says of
-    port and username."""
+def read_dropzone(config: Mapping[str, Any], entered: Collection[str]) -> Reading:
+    """`config` holds raw values; only those that `entered` names are checked and changed, and port and username where
+    the host has them."""
     values, errors = dict(config), list[ConfigError]()
 
     def attempt(step: Callable[[], None]) -> None:
@@ -28,15 +35,22 @@ def read_server(config: Mapping[str, Any], entered: Collection[str]) -> Reading:
         except ConfigError as error:
             errors.extend(error.each)
 
+    for name in _FOLDERS & set(entered):
+        attempt(partial(_read_folder, values, name))
+    if values.get("mode") == "sftp":
+        _read_server(values, entered, errors, attempt)
+    return Reading(values=values, errors=errors)
+
+
+def _read_server(values: dict[str, Any], entered: Collection[str], errors: list[ConfigError], attempt: Attempt) -> None:
     if "host" in entered and _text(values, "host"):
         attempt(lambda: _read_host(values, errors))
     if "username" in entered:
-        attempt(lambda: _check_username(_text(values, "username")))
+        attempt(lambda: _read_username(values))
     if {"private_key", "passphrase"} & set(entered) and _text(values, "private_key"):
         attempt(lambda: _read_private_key(values, is_new="private_key" in entered))
     if "host_key" in entered and _text(values, "host_key"):
         attempt(lambda: _read_host_keys(values))
-    return Reading(values=values, errors=errors)
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
@@ -77,9 +91,20 @@ def _contradiction(field: str, in_host: object, in_field: str) -> ConfigError:
     return WrongFieldError(text, field=field)
 
 
-def _check_username(username: str) -> None:
-    if any(unicodedata.category(character) == "Cc" for character in username):
+def _read_username(values: dict[str, Any]) -> None:
+    values["username"] = trimmed(_text(values, "username"))
+    if any(unicodedata.category(character) == "Cc" for character in values["username"]):
         raise WrongFieldError("A username has no line breaks or control characters.", field="username")
+
+
+def _read_folder(values: dict[str, Any], name: str) -> None:
+    values[name] = path = trimmed(_text(values, name))
+    if "://" in path:
+        raise WrongFieldError("It is a URL. Enter only the folder in it, such as '/orders/in'.", field=name)
+    if _WINDOWS.match(path):
+        raise WrongFieldError(
+            "It is a Windows path. Enter the folder as SFTP has it, such as '/orders/in'.", field=name
+        )
 
 
 def _read_private_key(values: dict[str, Any], *, is_new: bool) -> None:

@@ -1,11 +1,12 @@
 """What people paste into the fields of a connection: stored correctly, or refused at the field, by form and API."""
 
 import base64
+import dataclasses
 import hashlib
 import hmac
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ class Case:
 
     field: str
     pasted: Text
-    stored: dict[str, Text | int] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    given: dict[str, Any] = field(default_factory=dict)
+    stored: dict[str, Text | int] = dataclasses.field(default_factory=dict)
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    given: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def host(pasted: str, *, given: dict[str, Any] | None = None, **stored: Any) -> Case:
@@ -202,9 +203,17 @@ HOST_KEYS = {
     "comments alone": no_host_key("# nothing", "It holds no host key"),
     "nonsense": no_host_key("nonsense", "It cannot be read"),
 }  # fmt: skip
+FOLDERS = {
+    "blanks": Case(field="export_path", pasted="\ufeff /orders/in\u200b\r\n", stored={"export_path": "/orders/in"}),
+    "URL": Case(field="export_path", pasted="sftp://x/orders/in", refused={"export_path": "It is a URL"}),
+    "Windows": Case(field="export_path", pasted=r"C:\orders\in", refused={"export_path": "It is a Windows path"}),
+    "share": Case(field="ack_path", pasted=r"\\files\acks", refused={"ack_path": "It is a Windows path"}),
+    "username": Case(field="username", pasted="\u200berp\u00a0", stored={"username": "erp"}),
+    "username with a line break": Case(field="username", pasted="erp\r\nx", refused={"username": "no line breaks"}),
+}
 CASES = {
     f"{name}: {case}": content
-    for name, cases in (("host", HOSTS), ("private key", PRIVATE_KEYS), ("host key", HOST_KEYS))
+    for name, cases in (("host", HOSTS), ("private key", PRIVATE_KEYS), ("host key", HOST_KEYS), ("folder", FOLDERS))
     for case, content in cases.items()
 }
 
