@@ -77,7 +77,7 @@ class DropzoneForm(ConfigForm):
     )
     host_key = _HostKeyField(
         required=False,
-        widget=forms.Textarea,
+        widget=forms.Textarea({"rows": 3, "spellcheck": "false"}),
         help_text="What the server proves itself with: the output of ssh-keyscan, a line 'ssh-ed25519 AAAA…' or a "
         "fingerprint 'SHA256:…'. Several keys are all accepted. Leave it empty: the test shows the key and asks you "
         "to accept it.",
