@@ -159,7 +159,7 @@ def test_during_a_change_of_keys_the_old_and_the_new_one_are_accepted(start_asyn
 
 def test_of_pinned_keys_of_several_types_any_is_enough(start_asyncssh: Start) -> None:
     ed25519, ecdsa, rsa = (asyncssh.generate_private_key(f"{kind}") for kind in KINDS)
-    pinned = f"{_public(rsa)}\n{_public(ecdsa)}"
+    pinned = f"{_public(ecdsa)}\n{_public(rsa)}"
     server = start_asyncssh(host_key=ed25519, further_host_keys=[rsa])
     assert rsa.get_fingerprint() in _steps(server, host_key=pinned)["host key"]
 
