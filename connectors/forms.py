@@ -45,7 +45,8 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
 
     def _clean_fields(self) -> None:
         # Their star is shown; whether the mode needs them, and whether another field fills them, the config tells.
-        starred = [self.fields[CONFIG + name] for name in self.config_form.required_when_needed]
+        names = [CONFIG + name for name in self.config_form.required_when_needed]
+        starred = [field for name, field in self.fields.items() if name in names and field.required]
         for field in starred:
             field.required = False
         try:

@@ -43,10 +43,10 @@ def read_dropzone(config: Mapping[str, Any], entered: Collection[str]) -> Readin
 
 
 def _read_server(values: dict[str, Any], entered: Collection[str], errors: list[ConfigError], attempt: Attempt) -> None:
-    if "host" in entered and _text(values, "host"):
-        attempt(lambda: _read_host(values, errors))
     if "username" in entered:
         attempt(lambda: _read_username(values))
+    if "host" in entered and _text(values, "host"):
+        attempt(lambda: _read_host(values, errors))
     if {"private_key", "passphrase"} & set(entered) and _text(values, "private_key"):
         attempt(lambda: _read_private_key(values, is_new="private_key" in entered))
     if "host_key" in entered and _text(values, "host_key"):
@@ -102,9 +102,8 @@ def _read_folder(values: dict[str, Any], name: str) -> None:
     if "://" in path:
         raise WrongFieldError("It is a URL. Enter only the folder in it, such as '/orders/in'.", field=name)
     if _WINDOWS.match(path):
-        raise WrongFieldError(
-            "It is a Windows path. Enter the folder as SFTP has it, such as '/orders/in'.", field=name
-        )
+        remedy = "Enter the folder with slashes and without a drive, such as '/orders/in'."
+        raise WrongFieldError(f"It is a Windows path. {remedy}", field=name)
 
 
 def _read_private_key(values: dict[str, Any], *, is_new: bool) -> None:
@@ -114,6 +113,5 @@ def _read_private_key(values: dict[str, Any], *, is_new: bool) -> None:
 
 def _read_host_keys(values: dict[str, Any]) -> None:
     port = _text(values, "port")
-    values["host_key"] = read_host_keys(
-        str(values["host_key"]), host=_text(values, "host"), port=int(port) if port.isdecimal() else None
-    )
+    number = int(port) if re.fullmatch("[0-9]{1,5}", port) else None
+    values["host_key"] = read_host_keys(str(values["host_key"]), host=_text(values, "host"), port=number)
