@@ -17,9 +17,9 @@ from kombu.exceptions import OperationalError
 
 from connectors import connection_service
 from connectors.exceptions import ConfigError
+from connectors.merged_config import merged_config
 from connectors.models import ConnectionTest, ERPConnection
 from connectors.ports import TestResult, TestStep
-from connectors.public_config import public_config
 
 logger = logging.getLogger(__name__)
 
@@ -115,11 +115,18 @@ def _result(test: ConnectionTest) -> tuple[TestResult, str]:
         edits = test.edits()
     except ConfigError as error:
         return TestResult(success=False, latency_ms=0, error_message=str(error)), ""
-    known = {**(public_config(test.connection).values or {}), **edits}
     result = connection_service.test(
         test.connection, actor=test.asked_by, unsaved=edits, on_step=lambda step: _note(test, step)
     )
-    return result, known.get("host_key") or ""
+    return result, _pinned(test, edits) if result.host_key else ""
+
+
+def _pinned(test: ConnectionTest, edits: Mapping[str, Any]) -> str:
+    try:
+        return str(merged_config(test.connection, edits).get("host_key") or "")
+    except ConfigError:
+        # The connection was edited while the test ran.
+        return ""
 
 
 def _note(test: ConnectionTest, step: TestStep) -> None:
@@ -133,7 +140,7 @@ def _end(test: ConnectionTest, result: TestResult, pinned: str) -> None:
         **_ended(State.PASSED if result.success else State.FAILED, result.error_message or ""),
         latency_ms=result.latency_ms,
         host_key=result.host_key or "",
-        pinned_host_key=pinned if result.host_key else "",
+        pinned_host_key=pinned,
     )
 
 

@@ -1,12 +1,12 @@
 """What connectors share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.core.files.storage import Storage
 
 from connectors.config_form import ConfigForm
-from connectors.exceptions import ConfigError
+from connectors.exceptions import ConfigError, WrongFieldError
 from connectors.ports import ERPConnectorPort
 
 
@@ -34,9 +34,28 @@ class BaseConnector(ERPConnectorPort):
         self.clean_config(config)
 
     def clean_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """The config with types and defaults filled in. Raises `ConfigError` for the first field that is wrong."""
+        """The config with types and defaults filled in. Raises `ConfigError` for all fields that are wrong."""
         defaults = {name: field.initial for name, field in self.config_form.base_fields.items()}
         form = self.config_form(data={**defaults, **config})
-        for name, errors in form.errors.items():
-            raise ConfigError(f"The config field {name!r} is wrong: {errors[0]}", field=name)
+        if form.errors:
+            raise self._in_order(WrongFieldError(str(errors[0]), field=name) for name, errors in form.errors.items())
         return form.cleaned_data
+
+    def enter_config(self, config: Mapping[str, Any], entered: Collection[str]) -> dict[str, Any]:
+        """`clean_config` for input: the values that `entered` names are checked more strictly and put into the form
+        that is stored. Values that are stored already stay usable. Raises `ConfigError` for all fields that are wrong.
+        """
+        reading = self.config_form.read(config, entered)
+        try:
+            cleaned = self.clean_config(reading.values)
+        except ConfigError as error:
+            raise self._in_order([*reading.errors, *error.each]) from error
+        if reading.errors:
+            raise self._in_order(reading.errors)
+        return cleaned
+
+    def _in_order(self, errors: Iterable[ConfigError]) -> ConfigError:
+        """One error for all, in the order of the form's fields."""
+        fields = [*self.config_form.base_fields]
+        place = {name: position for position, name in enumerate(fields)}
+        return ConfigError.of_all(sorted(errors, key=lambda error: place.get(error.field, len(fields))))

@@ -25,9 +25,9 @@ def _own(connection: ERPConnection) -> dict[str, Any]:
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted({*old, *new}):
-        was, is_ = _shown(old.get(name)), _shown(new.get(name))
+        was, is_ = _text(old.get(name)), _text(new.get(name))
         if was != is_:
-            yield f"{name}: {was} → {is_}" if was else f"{name}: {is_}"
+            yield f"{name}: {_shown(was)} → {_shown(is_)}" if was else f"{name}: {_shown(is_)}"
 
 
 def _secrets(old: set[str], new: set[str], entered: Mapping[str, Any]) -> Iterator[str]:
@@ -38,8 +38,11 @@ def _secrets(old: set[str], new: set[str], entered: Mapping[str, Any]) -> Iterat
             yield f"{name}: replaced" if name in old else f"{name}: entered"
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = "" if value is None else str(value)
+    return "" if value is None else str(value)
+
+
+def _shown(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -34,6 +34,9 @@ def secret_widget(field: forms.Field) -> forms.Widget:
 def widget(field: forms.Field) -> forms.Widget:
     """For the first kind of field that fits; a text area stays one."""
     fitting = (widget for kind, widget in WIDGETS.items() if isinstance(field, kind))
-    multiline = isinstance(field.widget, forms.Textarea)
-    chosen: forms.Widget = next(fitting, UnfoldAdminTextareaWidget if multiline else UnfoldAdminTextInputWidget)()
+    chosen: forms.Widget = (
+        UnfoldAdminTextareaWidget(field.widget.attrs)
+        if isinstance(field.widget, forms.Textarea)
+        else next(fitting, UnfoldAdminTextInputWidget)()
+    )
     return chosen

@@ -5,22 +5,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from connectors import health
-from connectors.base_connector import BaseConnector
 from connectors.changes_told import changes_told
 from connectors.exceptions import ConfigError, ConnectorError
+from connectors.merged_config import merged_config
 from connectors.models import ERPConnection
 from connectors.ports import TestResult, TestStep
 from connectors.registry import registry
-from connectors.secrets_stay import require_secrets_for
-from connectors.storable import checked_result, checked_steps, require_storable
-from connectors.third_party import configuring, guarded, words
+from connectors.storable import checked_result, checked_steps
+from connectors.third_party import guarded, words
 from orderflow.tenancy.models import VALUES, record
 
 
@@ -33,54 +31,6 @@ class ConnectionChanges:
     status: str | None = None
     is_default: bool | None = None
     config: Mapping[str, Any] | None = None
-
-
-def merged_config(connection: ERPConnection, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The stored config with `changes` laid over it, checked. Raises `ConfigError`, also where a stored secret would
-    follow to another server."""
-    with configuring(connection.connector_type):
-        connector = registry.create(connection.connector_type)
-        _require_known(connector, changes)
-        _require_types(connector, changes)
-        stored = _readable_config(connection, entering=bool(changes))
-        entered = {name: value for name, value in changes.items() if name not in connector.secret_fields or value != ""}
-        merged = {name: value for name, value in {**stored, **entered}.items() if value is not None}
-        config = connector.clean_config(merged)
-        require_storable(config)
-        require_secrets_for(connector, config, stored, entered)
-        return config
-
-
-def _readable_config(connection: ERPConnection, *, entering: bool) -> dict[str, Any]:
-    """A config that cannot be decrypted may be entered anew: then there is nothing to lay the changes over."""
-    if not connection.config_encrypted:
-        return {}
-    try:
-        return connection.stored_config()
-    except ConfigError:
-        if entering:
-            return {}
-        raise
-
-
-def _require_known(connector: BaseConnector, changes: Mapping[str, Any]) -> None:
-    known = connector.config_form.base_fields
-    unknown = sorted(changes.keys() - known.keys())
-    if unknown:
-        text = f"There is no config field {unknown[0]!r}. {connector.label} has {', '.join(known)}."
-        raise ConfigError(text, field=unknown[0])
-
-
-def _require_types(connector: BaseConnector, changes: Mapping[str, Any]) -> None:
-    """A form reads any value as a text, and any text but a few as true: what was meant otherwise is told here."""
-    for name, value in changes.items():
-        field = connector.config_form.base_fields[name]
-        if value is None or isinstance(field, forms.MultipleChoiceField):
-            continue
-        if isinstance(field, forms.BooleanField) and not isinstance(value, bool):
-            raise ConfigError(f"The config field {name!r} is wrong: it is true or false.", field=name)
-        if not isinstance(field, forms.BooleanField) and isinstance(value, bool | dict | list):
-            raise ConfigError(f"The config field {name!r} is wrong: it is a text or a number.", field=name)
 
 
 @transaction.atomic
@@ -174,7 +124,9 @@ def test(
             connector = registry.create(connection.connector_type)
             result = checked_result(connector.test_connection(config, on_step=checked_steps(on_step)))
     except ConnectorError as error:
-        result = TestResult(success=False, latency_ms=0, error_message=words(error))
+        each = error.each if isinstance(error, ConfigError) else [error]
+        message = " ".join(words(one) for one in each)
+        result = TestResult(success=False, latency_ms=0, error_message=message)
     if not unsaved:
         _keep(connection, result, actor)
     return result

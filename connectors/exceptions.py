@@ -1,5 +1,6 @@
 """What can go wrong between OrderFlow and an ERP, sorted by what helps."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -49,12 +50,46 @@ class ConfigError(ConnectorError):
     """Credentials, host key, path or permission: the connection needs a person.
 
     `field` is the config key to look at, `missing_key` the id of an encryption key that is not set here; or empty.
+    `further` holds the errors of other fields that were found in the same check.
     """
+
+    further: tuple["ConfigError", ...] = ()
 
     def __init__(self, message: str, *, field: str = "", missing_key: str = "") -> None:
         super().__init__(message)
         self.field = field
         self.missing_key = missing_key
+
+    @property
+    def each(self) -> tuple["ConfigError", ...]:
+        return (self, *self.further)
+
+    @property
+    def at_field(self) -> str:
+        """The message for display beside the field that it concerns."""
+        return str(self)
+
+    @classmethod
+    def of_all(cls, errors: Iterable["ConfigError"]) -> "ConfigError":
+        """One error for all of `errors`, at least one; of each field the first."""
+        by_field: dict[str, ConfigError] = {}
+        for error in errors:
+            by_field.setdefault(error.field, error)
+        first, *further = by_field.values()
+        first.further = tuple(further)
+        return first
+
+
+class WrongFieldError(ConfigError):
+    """The value of the config field `field` is wrong; `problem` is a sentence that leaves the field unnamed."""
+
+    def __init__(self, problem: str, *, field: str) -> None:
+        super().__init__(f"The config field {field!r} is wrong: {problem}", field=field)
+        self.problem = problem
+
+    @property
+    def at_field(self) -> str:
+        return self.problem
 
 
 class UnknownHostKeyError(ConfigError):

@@ -5,6 +5,7 @@ from copy import copy
 from typing import Any, ClassVar
 
 from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms.utils import pretty_name
 from unfold.widgets import UnfoldBooleanWidget
 
@@ -12,8 +13,9 @@ from connectors import connection_service
 from connectors.base_connector import BaseConnector
 from connectors.config_form import ConfigForm
 from connectors.config_widgets import secret_widget, widget
-from connectors.connection_service import ConnectionChanges, merged_config
+from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
+from connectors.merged_config import merged_config
 from connectors.models import ERPConnection
 from connectors.public_config import PublicConfig, public_config
 from connectors.registry import registry
@@ -42,22 +44,29 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
         self.whole = not _known_config(self.instance).values
 
     def _clean_fields(self) -> None:
+        # Their star is shown; whether the mode needs them, and whether another field fills them, the config tells.
+        names = [CONFIG + name for name in self.config_form.required_when_needed]
+        starred = [field for name, field in self.fields.items() if name in names and field.required]
+        for field in starred:
+            field.required = False
         try:
             with configuring(self.connector_type):
                 super()._clean_fields()  # type: ignore[misc] # the stubs lack it
         except ConfigError as error:
             self.add_error(None, str(error))
+        for field in starred:
+            field.required = True
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         self._forget_needless(cleaned)
-        if self.connector_type and not self.errors:
+        if self.connector_type and NON_FIELD_ERRORS not in self.errors:
             self._check_secrets(cleaned)
             self._check_config()
         return cleaned
 
     def _forget_needless(self, cleaned: dict[str, Any]) -> None:
-        """What the chosen mode has no use for is hidden: a mistake there could neither be seen nor mended."""
+        """What the chosen mode has no use for is hidden: a mistake there could neither be seen nor fixed."""
         chosen = {name.removeprefix(CONFIG): value for name, value in cleaned.items() if name.startswith(CONFIG)}
         for name in self.config_form.needless(chosen):
             for field in (CONFIG + name, CLEAR + name):
@@ -70,14 +79,19 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
                 self.add_error(CONFIG + name, "Enter a new one or tick the box that removes it, not both.")
 
     def _check_config(self) -> None:
+        """Fields that have an error of their own already keep that one."""
         connection = copy(self.instance)
         if self.whole:
             connection.config_encrypted = b""
         try:
             merged_config(connection, self.config_changes())
         except ConfigError as error:
-            name = CONFIG + error.field
-            self.add_error(name if name in self.fields else None, str(error))
+            for one in error.each:
+                name = CONFIG + one.field
+                if name not in self.fields:
+                    self.add_error(None, str(one))
+                elif name not in self.errors:
+                    self.add_error(name, one.at_field)
 
     def save_as(self, actor: str) -> ERPConnection:
         """Raises `ConfigError`."""
@@ -144,6 +158,7 @@ def _config_fields(connector: type[BaseConnector], known: PublicConfig) -> dict[
         secret = name in connector.secret_fields
         fields[CONFIG + name] = field
         field.label = field.label or pretty_name(name)
+        field.required = field.required or name in connector.config_form.required_when_needed
         _dress(field, secret_widget(field) if secret else widget(field))
         if not secret:
             field.initial = (known.values or {}).get(name, field.initial)

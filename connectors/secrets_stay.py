@@ -12,18 +12,21 @@ def require_secrets_for(
 ) -> None:
     """`config` is what `stored` becomes, `entered` names what came with the change, be it to remove it.
 
-    Raises `ConfigError` for the first secret that would go along to another server.
+    Raises `ConfigError` for all secrets that would go along to another server.
     """
     fields = connector.config_form.base_fields
     before = {**{name: field.initial for name, field in fields.items()}, **stored}
     moved = [name for name in connector.server_fields if before[name] != config[name]]
-    for name in fields:
-        if moved and name in connector.secret_fields and config[name] and name not in entered:
-            text = (
+    left = [name for name in fields if name in connector.secret_fields and config[name] and name not in entered]
+    if moved and left:
+        raise ConfigError.of_all(
+            ConfigError(
                 f"The {name.replace('_', ' ')} was entered for {_told(before, moved)}; "
-                f"enter it again for {_told(config, moved)}, or clear it."
+                f"enter it again for {_told(config, moved)}, or clear it.",
+                field=name,
             )
-            raise ConfigError(text, field=name)
+            for name in left
+        )
 
 
 def _told(config: Mapping[str, Any], names: Iterable[str]) -> str:

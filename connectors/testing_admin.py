@@ -153,22 +153,25 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
 
     def _accept(self, request: HttpRequest, connection: ERPConnection) -> None:
         try:
-            accepted = self._pin(connection, request.POST.get("host_key", ""), actor(request))
+            keep = "keep" in request.POST
+            accepted = self._pin(connection, request.POST.get("host_key", ""), actor(request), keep=keep)
         except ConfigError as error:
             messages.error(request, str(error))
         else:
             messages.success(request, f"The host key {accepted} is accepted.")
             self._ask(request, connection)
 
-    def _pin(self, connection: ERPConnection, host_key: str, who: str) -> str:
-        """The fingerprint of what is pinned by now. Raises `ConfigError`."""
-        accepted = trial_report.fingerprint(host_key)
+    def _pin(self, connection: ERPConnection, host_key: str, who: str, *, keep: bool) -> str:
+        """Accept `host_key`, with `keep` beside those accepted before. Its fingerprint. Raises `ConfigError`."""
+        accepted = trial_report.fingerprints(host_key)
         if not accepted:
             raise ConfigError("No host key came with the request. Test the connection first.")
         if not trial_report.was_shown(connection, host_key):
             raise ConfigError("No test since the last edit showed this host key. Test the connection again.")
-        connection_service.save(connection, ConnectionChanges(config={"host_key": host_key}), actor=who)
-        return accepted
+        before = connection.stored_config().get("host_key") if keep else ""
+        keys = f"{before}\n{host_key}" if before else host_key
+        connection_service.save(connection, ConnectionChanges(config={"host_key": keys}), actor=who)
+        return accepted[0]
 
 
 def _told(form: ConnectionForm) -> list[str]:

@@ -41,7 +41,7 @@ def configuring(connector_type: str) -> Iterator[None]:
         with guarded(connector_type):
             yield
     except ConfigError as error:
-        if isinstance(error.field, str):
+        if all(isinstance(one.field, str) for one in error.each):
             raise
         raise ConfigError(words(error)) from error
     except ConnectorError as error:

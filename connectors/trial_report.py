@@ -7,11 +7,11 @@ from typing import Any
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+from unfold.widgets import UnfoldBooleanWidget
 
 from connectors.connection_columns import steps_table
 from connectors.models import ConnectionTest, ERPConnection
-from connectors.sftp import host_keys
-from connectors.sftp.host_keys import pinned_blob
+from connectors.sftp.host_keys import pinned_keys
 from orderflow.tenancy.admin_page import badge
 
 # A worker that is there takes a test at once.
@@ -32,8 +32,9 @@ class Report:
     badge: SafeString
     steps: dict[str, Any]
     fingerprint: str
-    pinned_fingerprint: str
+    pinned_fingerprints: list[str]
     accept_button: dict[str, str]
+    keep_box: SafeString
 
 
 def latest(connection: ERPConnection) -> Report | None:
@@ -56,9 +57,10 @@ def _report(test: ConnectionTest) -> Report:
         version=f"{test.pk} {len(test.steps)} {headline}",
         badge=badge(state.label, VARIANTS[state]),
         steps=steps_table(test.steps),
-        fingerprint=fingerprint(test.host_key),
-        pinned_fingerprint=fingerprint(test.pinned_host_key),
+        fingerprint=", ".join(fingerprints(test.host_key)),
+        pinned_fingerprints=fingerprints(test.pinned_host_key),
         accept_button={"type": "button", "data-host-key": test.host_key},
+        keep_box=UnfoldBooleanWidget({"id": "keep-host-keys"}).render("keep", False),
     )
 
 
@@ -87,7 +89,6 @@ def _waiting(test: ConnectionTest) -> str:
     return f"No worker has taken it up yet, after {timesince(test.asked_at)}. Is one running?"
 
 
-def fingerprint(host_key: str) -> str:
-    """Of a `<type> <base64>` key; empty where there is none. Raises `ConfigError`."""
-    blob = pinned_blob(host_key)
-    return host_keys.fingerprint(blob) if blob else ""
+def fingerprints(host_key: str) -> list[str]:
+    """Of the keys in `host_key`, as it is stored. Raises `ConfigError`."""
+    return [key.fingerprint for key in pinned_keys(host_key)]

@@ -18,10 +18,12 @@ def _(error: ConnectorFault) -> Problem:
 
 @as_problem.register
 def _(error: ConfigError) -> Problem:
-    pointer = "" if error.field in OWN_FIELDS or not error.field else "/config"
-    if error.field:
-        pointer = field_pointer(pointer, error.field)
-    return invalid([FieldError(pointer=pointer, message=str(error))])
+    return invalid([FieldError(pointer=_pointer(one.field), message=str(one)) for one in error.each])
+
+
+def _pointer(field: str) -> str:
+    pointer = "" if field in OWN_FIELDS or not field else "/config"
+    return field_pointer(pointer, field) if field else pointer
 
 
 declare(

@@ -1,17 +1,21 @@
 """How a connection describes its dropzone, and what is wrong with a description."""
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
 
-from connectors.config_form import ConfigForm
+from connectors.config_form import ConfigForm, Reading
+from connectors.dropzones.server_input import DEFAULT_PORT, read_dropzone
+from connectors.network.host_input import without_password
 from orderflow.tenancy.number_fields import WholeNumberField
 
 SECRET_FIELDS = frozenset({"password", "private_key", "passphrase"})
 SERVER_FIELDS = ("mode", "host", "port")
+REQUIRED = {"required": "An SFTP server needs it."}
 
 
 def _check_path(value: str) -> None:
@@ -19,20 +23,47 @@ def _check_path(value: str) -> None:
         raise forms.ValidationError("A path has no '..' and no control characters.")
 
 
+class _HostField(forms.CharField):
+    def prepare_value(self, value: Any) -> Any:
+        return without_password(value) if isinstance(value, str) else value
+
+
+class _HostKeyField(forms.CharField):
+    def prepare_value(self, value: Any) -> Any:
+        """A private key that was pasted here by mistake is not shown again."""
+        return "" if isinstance(value, str) and "PRIVATE" in value.upper() else value
+
+
 class DropzoneForm(ConfigForm):
     needed_when = dict.fromkeys(
         ("host", "port", "username", "password", "private_key", "passphrase", "host_key", "timeout_s"), ("mode", "sftp")
     )
 
+    required_when_needed = frozenset({"host", "username"})
+
     mode = forms.ChoiceField(
         choices=[("sftp", "SFTP server"), ("filesystem", "Folder on this machine")],
         help_text="Where the ERP picks its orders up.",
     )
-    host = forms.CharField(required=False, max_length=253, help_text="Name or address of the SFTP server.")
-    port = WholeNumberField(
-        initial=22, min_value=1, max_value=65535, help_text="22 unless its operator says otherwise."
+    host = _HostField(
+        required=False,
+        max_length=253,
+        help_text="Name or address of the SFTP server.",
+        error_messages=REQUIRED,
     )
-    username = forms.CharField(required=False, max_length=120, help_text="As the server's operator gave it to you.")
+    port = WholeNumberField(
+        required=False,
+        initial=DEFAULT_PORT,
+        min_value=1,
+        max_value=65535,
+        help_text="22 unless its operator says otherwise.",
+    )
+    username = forms.CharField(
+        required=False,
+        max_length=120,
+        help_text="As the server's operator gave it to you.",
+        error_messages=REQUIRED,
+    )
     password = forms.CharField(
         required=False, strip=False, widget=forms.PasswordInput, help_text="Or leave it empty and use a private key."
     )
@@ -44,11 +75,12 @@ class DropzoneForm(ConfigForm):
     passphrase = forms.CharField(
         required=False, strip=False, widget=forms.PasswordInput, help_text="Only if the private key has one."
     )
-    host_key = forms.CharField(
+    host_key = _HostKeyField(
         required=False,
-        help_text="What the server proves itself with, such as 'ssh-ed25519 AAAA…'. Leave it empty: the test shows it "
-        "and asks you to accept it.",
-        validators=[RegexValidator(r"^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}\Z", "It reads '<type> <base64>'.")],
+        widget=forms.Textarea({"rows": 3, "spellcheck": "false"}),
+        help_text="What the server proves itself with: the output of ssh-keyscan, a line 'ssh-ed25519 AAAA…' or a "
+        "fingerprint 'SHA256:…'. Several keys are all accepted. Leave it empty: the test shows the key and asks you "
+        "to accept it.",
     )
     export_path = forms.CharField(
         label="Folder for orders",
@@ -93,12 +125,16 @@ class DropzoneForm(ConfigForm):
         help_text="A missing answer is overdue then.",
     )
 
+    @classmethod
+    def read(cls, config: Mapping[str, Any], entered: Collection[str]) -> Reading:
+        return read_dropzone(config, entered)
+
+    def clean_port(self) -> int:
+        port = self.cleaned_data["port"]
+        return DEFAULT_PORT if port is None else int(port)
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        if cleaned.get("mode") == "sftp":
-            for name in ("host", "username"):
-                if not cleaned.get(name):
-                    self.add_error(name, "An SFTP server needs it.")
-            if not cleaned.get("password") and not cleaned.get("private_key"):
-                self.add_error("password", "Set a password or a private key.")
+        if cleaned.get("mode") == "sftp" and not cleaned.get("password") and not cleaned.get("private_key"):
+            self.add_error("password", "Set a password or a private key.")
         return cleaned

@@ -17,8 +17,13 @@ from connectors.hostile_text import tame
 Network = IPv4Network | IPv6Network
 
 _PRIVATE = [ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
-# Private by its prefix, yet the place where a cloud hands out credentials.
-_METADATA = [ip_network("fd00:ec2::/64")]
+# Private by their prefix, yet where clouds hand out credentials: Amazon, Google, Oracle, Scaleway.
+_METADATA = [ip_network(n) for n in ("fd00:ec2::/64", "fd20:ce::/64", "fd00:c1::a9fe:a9fe/128", "fd00:42::42/128")]
+# Not public, though `is_global` of some Python versions says so: Azure's wire server, IETF protocol assignments
+# (Oracle's metadata), 6to4 relays, site-local addresses, segment routing, documentation.
+_NOT_PUBLIC = [
+    ip_network(n) for n in ("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "fec0::/10", "5f00::/16", "3fff::/20")
+]
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 _NOT_FOUND = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
@@ -34,17 +39,29 @@ class Address(NamedTuple):
         return str(self.sockaddr[0])
 
 
-def find_addresses(host: str, port: int, timeout_s: float, *, allowed: Callable[[str], bool]) -> list[Address]:
-    """The addresses of the host that may be connected to, at least one. Raises `ConfigError`, `TransientError`."""
+def find_addresses(
+    host: str,
+    port: int,
+    timeout_s: float,
+    *,
+    allowed: Callable[[str], bool],
+    setting: str = "DROPZONE_ALLOWED_NETWORKS",
+) -> list[Address]:
+    """The addresses of the host that may be connected to, at least one. `setting` names the networks that `allowed`
+    adds. Raises `ConfigError`, `TransientError`."""
     found = [address for address in _resolve(host, port, timeout_s) if allowed(str(address))]
     if not found:
-        # The address stays unnamed: what a name means inside this network is not a tenant's to know.
-        raise ConfigError(
-            f"{tame(host)} leads to an address that may not be connected to. Correct the host, "
-            "or ask the operator to allow its network.",
-            field="host",
-        )
+        raise not_allowed(host, setting)
     return found
+
+
+def not_allowed(host: str, setting: str = "DROPZONE_ALLOWED_NETWORKS") -> ConfigError:
+    """The address stays unnamed: what a name means inside this network is not a tenant's to know."""
+    return ConfigError(
+        f"{tame(host)} leads to an address that may not be connected to. Correct the host, or ask the operator of "
+        f"OrderFlow to add its network to {setting}.",
+        field="host",
+    )
 
 
 def is_allowed(address: str, networks: Sequence[Network] | None) -> bool:
@@ -62,7 +79,11 @@ def is_within(address: str, networks: Iterable[Network]) -> bool:
 def is_public(address: str) -> bool:
     meant = _meant(address)
     return meant.is_global and not (
-        meant.is_multicast or meant.is_reserved or meant.is_unspecified or meant.is_link_local
+        meant.is_multicast
+        or meant.is_reserved
+        or meant.is_unspecified
+        or meant.is_link_local
+        or any(meant in network for network in _NOT_PUBLIC)
     )
 
 

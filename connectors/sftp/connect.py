@@ -14,7 +14,7 @@ from connectors.hostile_text import tame
 from connectors.network.addresses import Address, find_addresses, is_allowed
 from connectors.network.dial import dial
 from connectors.sftp import host_keys
-from connectors.sftp.keys import load_private_key
+from connectors.sftp.keys import load_private_key, weakness
 from connectors.sftp.link import Link
 from connectors.sftp.login import hung_up, log_in
 from connectors.sftp.manners import Manners, manners_of
@@ -34,7 +34,7 @@ def connect(target: SFTPTarget, steps: Steps, ends_at: float = math.inf) -> tupl
     again."""
     deadline = min(monotonic() + target.timeout_s, ends_at)
     key = _key(target)
-    host_keys.pinned_blob(target.host_key)
+    host_keys.pinned_keys(target.host_key)
     with steps.step("resolve"):
         addresses = _find_addresses(target, min(target.timeout_s, max(0, ends_at - monotonic())))
     with ExitStack() as on_failure:
@@ -46,8 +46,9 @@ def connect(target: SFTPTarget, steps: Steps, ends_at: float = math.inf) -> tupl
             step.detail = tame(link.transport.remote_version)
         with steps.step("host key") as step:
             step.detail = _check_host_key(link, target)
-        with steps.step("log in"):
+        with steps.step("log in") as step:
             log_in(link, target, key)
+            step.detail = weakness(key)
         with steps.step("start SFTP"):
             wire, manners = _start_sftp(link, target)
         link.watchdog.rest()
@@ -121,8 +122,7 @@ def _negotiation_error(link: Link, error: Exception) -> ConnectorError:
 
 def _check_host_key(link: Link, target: SFTPTarget) -> str:
     shown = link.transport.get_remote_server_key()
-    host_keys.check(target, shown.get_name(), shown.asbytes())
-    return host_keys.fingerprint(shown.asbytes())
+    return host_keys.check(target, shown.get_name(), shown.asbytes())
 
 
 def _start_sftp(link: Link, target: SFTPTarget) -> tuple[Wire, Manners]:

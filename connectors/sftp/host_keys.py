@@ -1,8 +1,10 @@
-"""Host keys as text, and the comparison with the one that is pinned."""
+"""Host keys as text, and the comparison with those that are pinned."""
 
 import base64
 import binascii
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from connectors.exceptions import ConfigError, UnknownHostKeyError
 from connectors.hostile_text import tame
@@ -11,6 +13,18 @@ from connectors.sftp.target import SFTPTarget
 # In the order of preference; what comes last costs the server most.
 _TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 _RSA_TYPES = ("rsa-sha2-512", "rsa-sha2-256")
+SHOWN_TYPES = (*_TYPES, "ssh-rsa")
+SHORTEST_RSA = 2048
+FINGERPRINT = "SHA256:"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PinnedKey:
+    """One accepted host key. `kind` is its type, empty where only a fingerprint is known; `fingerprint` as
+    `fingerprint()` returns it."""
+
+    kind: str
+    fingerprint: str
 
 
 def as_text(kind: str, blob: bytes) -> str:
@@ -19,42 +33,88 @@ def as_text(kind: str, blob: bytes) -> str:
 
 def fingerprint(blob: bytes) -> str:
     """As `ssh-keygen -l` shows it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return FINGERPRINT + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
-def pinned_blob(host_key: str) -> bytes | None:
-    """None where none is pinned yet. Raises `ConfigError`."""
-    if not host_key.strip():
-        return None
+def pinned_keys(host_key: str) -> tuple[PinnedKey, ...]:
+    """The accepted keys of a stored config, one a line. Raises `ConfigError`."""
     try:
-        _, encoded = host_key.split()[:2]
-        return base64.b64decode(encoded, validate=True)
+        return tuple(_pinned(line.split()) for line in host_key.splitlines() if line.strip())
     except (ValueError, binascii.Error) as error:
         raise ConfigError(
             "The host key does not read '<type> <base64>'. Test the connection to see it.", field="host_key"
         ) from error
 
 
+def _pinned(words: Sequence[str]) -> PinnedKey:
+    if words[-1].startswith(FINGERPRINT):
+        return PinnedKey(kind=words[0] if len(words) > 1 else "", fingerprint=words[-1])
+    kind, encoded = words[:2]
+    return PinnedKey(kind=kind, fingerprint=fingerprint(base64.b64decode(encoded, validate=True)))
+
+
 def negotiable_types(host_key: str) -> tuple[str, ...]:
-    """The pinned key's type first: a server with several keys shows that one. Another one that it shows instead is
-    then seen, and refused, with its fingerprint."""
-    pinned = host_key.partition(" ")[0]
-    first = _RSA_TYPES if pinned == "ssh-rsa" else (pinned,)
+    """The types of the pinned keys first: a server with several keys shows one of those. Another one that it shows
+    instead is then seen, and refused, with its fingerprint. Raises `ConfigError`."""
+    pinned = {key.kind for key in pinned_keys(host_key)}
+    first = {*pinned, *(_RSA_TYPES if "ssh-rsa" in pinned else ())}
     every = (*_TYPES, *_RSA_TYPES)
     return tuple(sorted(every, key=lambda kind: kind not in first))
 
 
-def check(target: SFTPTarget, kind: str, blob: bytes) -> None:
-    """Raises `UnknownHostKeyError` unless the server showed the pinned key."""
-    pinned = pinned_blob(target.host_key)
-    if blob == pinned:
-        return
-    shown = fingerprint(blob)
-    if pinned is None:
-        message = f"{tame(target.host)} shows the host key {shown}, and none is pinned yet. Compare it, then accept it."
-    else:
-        message = (
-            f"{tame(target.host)} shows the host key {shown} instead of the pinned {fingerprint(pinned)}. "
-            "Nothing was sent. Ask the server's operator whether the key was changed before you accept it."
+def rsa_bits(blob: bytes) -> int | None:
+    """The length of an RSA key; None for keys of other types. Raises `ValueError` for a key that is cut off."""
+    kind, *numbers = _parts(blob, 3)
+    if kind != b"ssh-rsa":
+        return None
+    _, modulus = numbers
+    return int.from_bytes(modulus, "big").bit_length()
+
+
+def _parts(blob: bytes, most: int) -> list[bytes]:
+    parts: list[bytes] = []
+    while blob and len(parts) < most:
+        length = int.from_bytes(blob[:4], "big")
+        if len(blob) < 4 + length:
+            raise ValueError("The key is cut off.")
+        parts.append(blob[4 : 4 + length])
+        blob = blob[4 + length :]
+    return parts
+
+
+def weakness(blob: bytes) -> str:
+    """Why a key that a server showed is not accepted any more, as a clause; empty for one that is."""
+    bits = rsa_bits(blob)
+    short = bits is not None and bits < SHORTEST_RSA
+    return f"RSA with {bits} bits, and {SHORTEST_RSA} are the least that is accepted" if short else ""
+
+
+def check(target: SFTPTarget, kind: str, blob: bytes) -> str:
+    """What a test says of the key. Raises `ConfigError`, an `UnknownHostKeyError` where it can be accepted, unless the
+    server showed a pinned key."""
+    pinned, shown, weak = pinned_keys(target.host_key), fingerprint(blob), weakness(blob)
+    if any(key.fingerprint == shown for key in pinned):
+        which = f", one of {len(pinned)} accepted keys" if len(pinned) > 1 else ""
+        return f"{shown}{which}. It is {weak}: ask the server's operator for a new one." if weak else shown + which
+    if weak:
+        raise ConfigError(
+            f"{tame(target.host)} shows the host key {shown}, which is {weak}. Nothing was sent. Its operator has to "
+            "create a new key, such as Ed25519.",
+            field="host_key",
         )
-    raise UnknownHostKeyError(message, host_key=as_text(kind, blob), fingerprint=shown)
+    raise UnknownHostKeyError(
+        f"{tame(target.host)} shows the host key {shown}{_instead(pinned)}",
+        host_key=as_text(kind, blob),
+        fingerprint=shown,
+    )
+
+
+def _instead(pinned: Sequence[PinnedKey]) -> str:
+    if not pinned:
+        return ", and none is pinned yet. Compare it, then accept it."
+    known = " or ".join(key.fingerprint for key in pinned)
+    other = " If the pinned one belongs to a key of another type, put the type before it, such as 'ssh-rsa SHA256:…'."
+    return (
+        f" instead of the pinned {known}. Nothing was sent. Ask the server's operator whether the key was changed "
+        f"before you accept it.{'' if all(key.kind for key in pinned) else other}"
+    )

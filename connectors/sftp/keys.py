@@ -16,48 +16,94 @@ from cryptography.hazmat.primitives.serialization import (
 from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey
 
 from connectors.exceptions import ConfigError
+from connectors.sftp.key_cost import MOST_ROUNDS, is_affordable
+from connectors.sftp.key_text import entered_key, key_lines, unreadable
 
 _KINDS: dict[type, type[PKey]] = {
     Ed25519PrivateKey: Ed25519Key,
     EllipticCurvePrivateKey: ECDSAKey,
     RSAPrivateKey: RSAKey,
 }
+_CURVES = {"secp256r1", "secp384r1", "secp521r1"}
 _Key = Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey
+SHORTEST_RSA = 2048
 
 
 def load_private_key(text: str, passphrase: str | None) -> PKey:
-    """Ed25519, ECDSA or RSA, in OpenSSH or PEM form. Raises `ConfigError` naming `private_key` or `passphrase`."""
-    key = _decrypted(_normalised(text), passphrase)
+    """A stored key: Ed25519, ECDSA or RSA, in OpenSSH or PEM form. Raises `ConfigError` naming `private_key` or
+    `passphrase`."""
+    key = _supported(_decrypted(_readable(text), passphrase))
     for kind, paramiko_kind in _KINDS.items():
         if isinstance(key, kind):
-            return _for_paramiko(key, paramiko_kind)  # type: ignore[arg-type]  # isinstance of a value of type[...]
-    raise ConfigError(
-        "The private key is of a kind that is not supported. Use Ed25519, ECDSA or RSA.", field="private_key"
-    )
+            return _for_paramiko(key, paramiko_kind)
+    raise _unsupported()
 
 
-def _normalised(text: str) -> bytes:
-    """Browsers send forms with CRLF; pasting loses the last line's end."""
-    lines = [line.strip() for line in text.strip().splitlines()]
-    first = lines[0] if lines else ""
-    if first.startswith("PuTTY-User-Key-File"):
+def read_private_key(text: str, passphrase: str | None, *, is_new: bool) -> str:
+    """A key as it is stored, once it is known that it opens. `is_new` also applies what is asked of new keys only.
+
+    Raises `ConfigError` naming `private_key` or `passphrase`.
+    """
+    pem = entered_key(text) if is_new else text
+    _require_affordable(pem)
+    key = _supported(_decrypted(key_lines(pem), passphrase))
+    if is_new and isinstance(key, RSAPrivateKey) and key.key_size < SHORTEST_RSA:
         raise ConfigError(
-            "The private key is in PuTTY's form. Open it in PuTTYgen and export it as an OpenSSH key.",
+            f"The private key is RSA with {key.key_size} bits, and {SHORTEST_RSA} are the least that is accepted. "
+            "Create a new one, such as with ssh-keygen -t ed25519, and have its public key installed on the server.",
             field="private_key",
         )
-    if first.startswith(("ssh-", "ecdsa-")):
-        raise ConfigError("This is the public key. Enter the private key that belongs to it.", field="private_key")
-    return "\n".join([*lines, ""]).encode("ascii", "replace")
+    return pem
+
+
+def _require_affordable(pem: str) -> None:
+    try:
+        affordable = is_affordable(pem)
+    except ValueError as error:
+        raise unreadable() from error
+    if not affordable:
+        raise ConfigError(
+            "The private key's passphrase takes too long to check. Protect the key with fewer rounds, "
+            f"{MOST_ROUNDS} at most: ssh-keygen -p -a 64 -f <file>.",
+            field="private_key",
+        )
+
+
+def weakness(key: PKey | None) -> str:
+    """What a test says of a stored key that would not be accepted any more."""
+    if not isinstance(key, RSAKey) or key.get_bits() >= SHORTEST_RSA:
+        return ""
+    return f"The private key has only {key.get_bits()} bits: replace it by one of at least {SHORTEST_RSA}, or Ed25519."
+
+
+def _readable(text: str) -> bytes:
+    """Raises `ConfigError` for what can be told to be no private key without reading it."""
+    pem = key_lines(text)
+    if b"-----BEGIN" not in pem or pem.startswith(b"PuTTY-User-Key-File"):
+        entered_key(text)
+    return pem
+
+
+def _supported(key: object) -> _Key:
+    if isinstance(key, Ed25519PrivateKey | RSAPrivateKey):
+        return key
+    if isinstance(key, EllipticCurvePrivateKey) and key.curve.name in _CURVES:
+        return key
+    raise _unsupported()
 
 
 def _decrypted(pem: bytes, passphrase: str | None) -> object:
+    if b"-----BEGIN DSA PRIVATE KEY" in pem:
+        raise _unsupported()
     try:
         return _load(pem, None)
     except TypeError:
         # Cryptography's way to say that it is encrypted.
         return _unlocked(pem, passphrase)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise _unreadable() from error
+    except UnsupportedAlgorithm as error:
+        raise _unsupported() from error
+    except ValueError as error:
+        raise unreadable() from error
 
 
 def _unlocked(pem: bytes, passphrase: str | None) -> object:
@@ -65,7 +111,9 @@ def _unlocked(pem: bytes, passphrase: str | None) -> object:
         raise ConfigError("The private key is encrypted. Enter its passphrase.", field="passphrase")
     try:
         return _load(pem, passphrase.encode())
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UnsupportedAlgorithm as error:
+        raise _unsupported() from error
+    except ValueError as error:
         raise ConfigError("The passphrase does not open the private key.", field="passphrase") from error
 
 
@@ -79,8 +127,9 @@ def _for_paramiko(key: _Key, kind: type[PKey]) -> PKey:
     return kind.from_private_key(StringIO(text))
 
 
-def _unreadable() -> ConfigError:
+def _unsupported() -> ConfigError:
     return ConfigError(
-        "The private key cannot be read. Paste the whole file, from '-----BEGIN' to the last '-----'.",
+        "The private key, or its encryption, is of a kind that is not supported. Use an Ed25519, ECDSA or RSA key as "
+        "ssh-keygen creates it.",
         field="private_key",
     )

@@ -7,8 +7,9 @@ from connectors.network.addresses import Network
 class SFTPTarget:
     """Where to connect and as whom.
 
-    `private_key` is PEM or OpenSSH text. `host_key` is the pinned `<type> <base64>`; empty, every server is refused
-    with the key that it shows. `timeout_s` is how long connecting may take, and how long the server may be silent.
+    `private_key` is PEM or OpenSSH text. `host_key` has a line `<type> <base64>`, `SHA256:…` or `<type> SHA256:…` for
+    each pinned key; empty, every server is refused with the key that it shows. `timeout_s` is how long connecting may
+    take, and how long the server may be silent.
     `allowed_networks` replaces the default of public and private addresses.
     """
 

@@ -32,7 +32,10 @@ def checked(text: str) -> SplitResult:
 
 def find(url: SplitResult, timeout_s: float) -> list[Address]:
     """The addresses that its host means just now, each of them checked. Raises `ConfigError`, `TransientError`."""
-    return find_addresses(str(url.hostname), port_of(url), timeout_s, allowed=_allowed(url.scheme))
+    allowed = _allowed(url.scheme)
+    return find_addresses(
+        str(url.hostname), port_of(url), timeout_s, allowed=allowed, setting="WEBHOOK_PRIVATE_NETWORKS"
+    )
 
 
 def port_of(url: SplitResult) -> int:

@@ -1,9 +1,13 @@
 """What keeps an order from being approved, and what is worth a look before it is."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from orderflow.orders.models import DraftOrder, DraftOrderLine
 from orderflow.orders.units import UNITS
+
+# What lies outside stands for an empty date: 0001-01-01 of .NET, 1900-01-01 of SQL Server, 9999-12-31 of SAP.
+FIRST_DAY, LAST_DAY = date(1900, 1, 2), date(2999, 12, 31)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +55,11 @@ def _header(order: DraftOrder) -> list[BlockingReason]:
         reasons.append(BlockingReason(field="customer", message="The customer is not set."))
     if not order.currency:
         reasons.append(BlockingReason(field="currency", message="The currency is not set."))
+    for field in ("order_date", "requested_delivery_date"):
+        day = getattr(order, field)
+        if day and not FIRST_DAY <= day <= LAST_DAY:
+            text = f"The {field.replace('_', ' ')} is {day}, which programs write for no date. Correct or remove it."
+            reasons.append(BlockingReason(field=field, message=text))
     return reasons
 
 

@@ -142,6 +142,44 @@ def test_a_key_of_a_server_that_is_not_saved_yet_goes_into_the_form(
     assert connection.stored_config()["mode"] == "filesystem"
 
 
+def test_a_new_key_of_a_server_that_is_not_saved_yet_comes_beside_the_one_before(
+    page_as: PageAs, by_password: AsyncSSHServer, connection: ERPConnection, processes: Installation, gallery: Gallery
+) -> None:
+    """S5."""
+    server, page = by_password, page_as(Role.INTEGRATOR)
+    former = " ".join(asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().split()[:2])
+    processes.start("worker")
+    page.goto(page_url(connection))
+    page.locator("#id_config_mode").select_option("sftp")
+    enter(page, host=f"sftp://{server.username}@{server.host}:{server.port}/", password=server.password)
+    enter(page, export_path="/in", ack_path="", host_key=f"sftp.acme.example {former} old key\n")
+    page.get_by_role("button", name="Test connection").click()
+    page.get_by_label("Keep the keys accepted so far").check()
+    gallery.look_at(page, "keep-host-key")
+    page.get_by_role("button", name="Accept this host key").click()
+    expect(page.locator("#connection-test")).to_contain_text("What stands in the form works")
+    expect(page.locator("#connection-test")).to_contain_text("one of 2 accepted keys")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto(page_url(connection))
+    expect(page.locator("#id_config_host")).to_have_value(server.host)
+    expect(page.locator("#id_config_port")).to_have_value(str(server.port))
+    expect(page.locator("#id_config_username")).to_have_value(server.username)
+    expect(page.locator("#id_config_host_key")).to_have_value(f"{former}\n{server.host_key}")
+
+
+def test_what_is_wrong_with_a_form_stands_at_its_fields(page_as: PageAs, gallery: Gallery) -> None:
+    page = page_as(Role.INTEGRATOR)
+    begin(page)
+    enter(page, host="ftp://files.acme.example", private_key="ssh-ed25519 AAAAC3Nza erp@acme", host_key="nonsense")
+    page.get_by_role("button", name="Save", exact=True).click()
+    for text in (
+        "It begins with ftp://", "An SFTP server needs it.", "This is the public key.", "It cannot be read.",
+        "This field is required.",
+    ):  # fmt: skip
+        expect(page.get_by_text(text)).to_be_visible()
+    gallery.look_at(page, "wrong-fields")
+
+
 def test_another_host_key_blocks_and_its_acceptance_releases(
     page_as: PageAs,
     mistrusting: tuple[ERPConnection, OpenSSHServer],

@@ -15,10 +15,15 @@ from connectors.connection_service import ConnectionChanges
 from connectors.models import ConnectionTest, ERPConnection
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
+from tests.canary_key import canary_key
 from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.tenants import list_url, log_in, log_in_superuser, page_url
 
-CANARIES = {"password": "canary-password", "passphrase": "canary-passphrase", "private_key": "canary-private-key"}
+CANARIES = {
+    "password": "canary-password",
+    "passphrase": "canary-passphrase",
+    "private_key": canary_key("canary"),
+}
 ADD = "/admin/connectors/erpconnection/add/"
 
 
@@ -190,6 +195,7 @@ def test_the_new_default_takes_the_place_of_the_old(client: Client, connection: 
 def test_no_page_holds_a_secret(client: Client, sftp: ERPConnection) -> None:
     """S4. Also not what was just typed into a form that has another mistake."""
     typed = {f"config_{name}": f"typed-{value}" for name, value in CANARIES.items()}
+    typed["config_private_key"] = canary_key("canarycanary")
     pages = [
         client.get(url).content.decode() for url in (page_url(sftp), list_url(ERPConnection), page_url(sftp, "history"))
     ]
@@ -197,6 +203,7 @@ def test_no_page_holds_a_secret(client: Client, sftp: ERPConnection) -> None:
     pages.append(save(client, sftp, sftp_form(**typed)))
     pages.append(press_test(client, sftp))
     pages.append(client.get("/admin/tenancy/auditentry/").content.decode())
+    assert "canary" in CANARIES["private_key"]
     assert all("canary" not in page for page in pages)
     assert str(bytes(sftp.config_encrypted)) not in "".join(pages)
     assert sftp.stored_config()["password"] == "typed-canary-password"
@@ -439,6 +446,40 @@ def test_another_host_key_is_shown_beside_the_accepted_one(
     assert asyncssh.import_public_key(server.host_key).get_fingerprint() in page
     assert "somebody may be in between" in page
     assert len(server.attempts) == attempts
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_an_accepted_host_key_is_kept_beside_the_new_one_only_if_the_person_wants(
+    keep: bool, client: Client, sftp: ERPConnection, shared_asyncssh: AsyncSSHServer
+) -> None:
+    """S5. During an announced change of keys both are shown in turn."""
+    server = shared_asyncssh
+    former = " ".join(asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().split()[:2])
+    save(client, sftp, sftp_form(
+        config_host=server.host, config_port=server.port, config_username=server.username, config_host_key=former,
+        config_password=server.password, clear_private_key="on", clear_passphrase="on",
+    ))  # fmt: skip
+    assert 'name="keep"' in press_test(client, sftp)
+    data = {"host_key": server.host_key, **({"keep": "on"} if keep else {})}
+    client.post(f"/admin/connectors/erpconnection/{sftp.pk}/host-key/", data)
+    sftp.refresh_from_db()
+    assert sftp.stored_config()["host_key"].split("\n") == [former, server.host_key][0 if keep else 1 :]
+    assert "host_key: ssh-ed25519" in AuditEntry.objects.latest("id").detail["values"]
+    (server.root / "in").mkdir(exist_ok=True)
+    run_tests()
+    page = client.get(page_url(sftp)).content.decode()
+    assert ("one of 2 accepted keys" in page) is keep
+    assert "The stored connection works" in page
+
+
+def test_required_fields_are_marked(client: Client) -> None:
+    page = tight(client.get(ADD, {"connector_type": "DROPZONE_JSON_V1"}).content.decode())
+    for name, required in {
+        "Name": True, "Host": True, "Username": True, "Folder for orders": True, "Port": False, "Password": False,
+        "Host key": False,
+    }.items():  # fmt: skip
+        assert re.search(rf">{name}<span[^>]*>\*", page) is not None or not required, name
+        assert re.search(rf">{name}<span[^>]*>\*", page) is None or required, name
 
 
 @pytest.mark.parametrize("host_key", ["", "nonsense", "ssh-ed25519 ???", "<script>"])

@@ -1,12 +1,15 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from connectors import connection_service, health
 from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from orderflow.tenancy.models import AuditEntry, Organization
+from tests.canary_key import canary_key
 
 SFTP = {"mode": "sftp", "host": "sftp.acme.example", "username": "erp", "password": "canary-7361", "export_path": "in"}
 
@@ -33,12 +36,17 @@ def test_a_blank_secret_keeps_the_stored_one_and_none_removes_it(organization: O
     assert caught.value.field == "password"
 
 
+LOCKED = (
+    Ed25519PrivateKey.from_private_bytes(b"?" * 32)
+    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"right"))
+    .decode()
+)
 MOVES: list[dict[str, object]] = [
     {"host": "evil.example"},
     {"port": 2222},
     {"host": "evil.example", "password": ""},
-    {"host": "evil.example", "private_key": "another key"},
-    {"host": "evil.example", "host_key": "ssh-ed25519 AAAA"},
+    {"host": "evil.example", "private_key": canary_key("another")},
+    {"host": "evil.example", "host_key": f"SHA256:{'A' * 43}"},
 ]
 
 
@@ -69,19 +77,20 @@ def test_a_stored_secret_does_not_outlive_its_server(organization: Organization)
 
 def test_each_secret_stays_behind_by_itself(organization: Organization) -> None:
     """S4, S7."""
-    row = new(organization, config={**SFTP, "private_key": "canary-key", "passphrase": "canary-phrase"})
+    row = new(organization, config={**SFTP, "private_key": canary_key("canary"), "passphrase": "canary-phrase"})
     move: dict[str, object] = {"host": "new.example"}
-    for name in ("password", "private_key", "passphrase"):
+    entered = {"password": "new-password", "private_key": canary_key("new"), "passphrase": None}
+    for name, value in entered.items():
         with pytest.raises(ConfigError) as caught:
             connection_service.save(row, ConnectionChanges(config=move), actor="ina")
-        assert caught.value.field == name
-        move[name] = None if name == "passphrase" else f"new-{name}"
+        assert [error.field for error in caught.value.each] == [field for field in entered if field not in move]
+        move[name] = value
     connection_service.save(row, ConnectionChanges(config=move), actor="ina")
     stored = row.stored_config()
     assert (stored["host"], stored["password"], stored["private_key"]) == (
         "new.example",
         "new-password",
-        "new-private_key",
+        canary_key("new"),
     )
     assert not stored["passphrase"]
 
@@ -159,7 +168,7 @@ def test_the_audit_names_secrets_and_tells_what_else_was_changed(organization: O
         ("edit connection", "ina"),
     ]
     assert entries[1][2] == {"fields": "config_encrypted", "config": "password", "values": "password: replaced"}
-    config = {"export_path": "out", "password": None, "private_key": "canary-key"}
+    config = {"export_path": "out", "password": None, "private_key": canary_key("canary")}
     connection_service.save(row, ConnectionChanges(name="New", is_default=True, config=config), actor="ina")
     assert AuditEntry.objects.latest("id").detail["values"] == (
         "is_default: no → yes; name: SFTP → New; export_path: in → out; password: removed; private_key: entered"
@@ -221,3 +230,51 @@ def test_a_config_that_cannot_be_decrypted_can_be_entered_anew(organization: Org
         connection_service.save(row, ConnectionChanges(config={**SFTP, "password": ""}), actor="ina")
     connection_service.save(row, ConnectionChanges(config=SFTP), actor="ina")
     assert row.stored_config()["password"] == "canary-7361"
+
+
+OLD = {
+    "host": "sftp://old.example",
+    "private_key": "-----BEGIN nonsense",
+    "passphrase": "unneeded",
+    "host_key": "ssh-rsa AAAA",
+    "username": "a\x07b",
+}
+
+
+def test_a_config_that_was_stored_before_stays_usable(organization: Organization) -> None:
+    """Only what is new is checked, also where a program sends back all that it read."""
+    row = new(organization)
+    row.set_config({**row.stored_config(), **OLD})
+    row.save(update_fields=["config_encrypted"])
+    connection_service.save(row, ConnectionChanges(config={**OLD, "timeout_s": 5}), actor="ina")
+    assert row.stored_config() | OLD | {"timeout_s": 5} == row.stored_config()
+    for name, value in OLD.items() - {("passphrase", "unneeded")}:
+        with pytest.raises(ConfigError) as caught:
+            connection_service.save(row, ConnectionChanges(config={name: f"{value}\x07-"}), actor="ina")
+        assert [error.field for error in caught.value.each] == [name]
+
+
+def test_a_field_that_comes_alone_is_checked_with_what_is_stored(organization: Organization) -> None:
+    row = new(organization, config={**SFTP, "port": 2022})
+    entered = {"host": f"{SFTP['host']}:2022", "username": " erp "}
+    connection_service.save(row, ConnectionChanges(config=entered), actor="ina")
+    assert row.stored_config() | SFTP | {"port": 2022} == row.stored_config()
+    with pytest.raises(ConfigError, match="The host names the port 2222, and this field 2022") as caught:
+        connection_service.save(row, ConnectionChanges(config={"host": f"{SFTP['host']}:2222"}), actor="ina")
+    assert caught.value.field == "port"
+    with pytest.raises(ConfigError, match="Enter its passphrase") as caught:
+        connection_service.save(row, ConnectionChanges(config={"private_key": LOCKED}), actor="ina")
+    assert caught.value.field == "passphrase"
+    connection_service.save(row, ConnectionChanges(config={"private_key": LOCKED, "passphrase": "right"}), actor="ina")
+    with pytest.raises(ConfigError, match="does not open the private key"):
+        connection_service.save(row, ConnectionChanges(config={"passphrase": "wrong"}), actor="ina")
+
+
+def test_the_history_tells_of_a_second_host_key(organization: Organization) -> None:
+    """Also where it begins as the one before it, and the rest is too long to be shown."""
+    first, second = (f"ssh-ed25519 SHA256:{letter * 43}" for letter in "AB")
+    row = new(organization, config={**SFTP, "host_key": f"{first}\n{second}"})
+    connection_service.save(
+        row, ConnectionChanges(config={"host_key": f"{first}\n{second}\n{first[:-1]}C"}), actor="ina"
+    )
+    assert "host_key: " in AuditEntry.objects.latest("id").detail["values"]

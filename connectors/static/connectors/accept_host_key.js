@@ -5,7 +5,9 @@ document.addEventListener("click", (event) => {
     return;
   }
   const field = document.getElementById("id_config_host_key");
-  field.value = button.dataset.hostKey;
+  const keep = document.querySelector("#connection-test input[name=keep]");
+  const before = keep && keep.checked && field.value.trim() ? `${field.value.trim()}\n` : "";
+  field.value = before + button.dataset.hostKey;
   field.dispatchEvent(new Event("input", { bubbles: true }));
   document.getElementById("test-connection").click();
 });

@@ -10,18 +10,19 @@ from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from orderflow.api.throttles import ConnectionTestThrottle
 from orderflow.tenancy.models import AuditEntry, Organization
+from tests.canary_key import canary_key
 from tests.orderflow.api.test_problems import problem
 from tests.threads import another, at_once
 
 CONNECTIONS = "/api/v1/erp-connections/"
-CANARY = "canary-7f3a"
+CANARY = "canary7f3a"
 FOLDER = {"mode": "filesystem", "export_path": "in", "ack_path": "acks"}
 SFTP = {
     "mode": "sftp",
     "host": "sftp.acme.example",
     "username": "erp",
     "password": f"{CANARY}-password",
-    "private_key": f"{CANARY}-key",
+    "private_key": canary_key(CANARY),
     "passphrase": f"{CANARY}-passphrase",
     "export_path": "/in",
 }
@@ -97,7 +98,8 @@ def test_a_stored_secret_does_not_follow_to_another_server(api: APIClient) -> No
     body = created(api)
     address, move = f"{CONNECTIONS}{body['id']}/", {"config": {"host": "evil.example"}}
     errors = problem(api.patch(address, move), 422, "invalid")["errors"]
-    assert [error["pointer"] for error in errors] == ["/config/password"]
+    pointers = [f"/config/{name}" for name in ("password", "private_key", "passphrase")]
+    assert [error["pointer"] for error in errors] == pointers
     assert "entered for host sftp.acme.example; enter it again for host evil.example" in errors[0]["message"]
     test = api.post(f"{address}test/", move).json()
     assert (test["success"], test["steps"]) == (False, [])
@@ -139,8 +141,12 @@ def test_there_is_one_default(api: APIClient) -> None:
         ({"name": "x" * 121}, ["/name"]),
         ({"config": None}, ["/config"]),
         ({"config": []}, ["/config"]),
-        ({"config": {}}, ["/config/mode"]),
-        ({"config": {"mode": "ftp"}}, ["/config/mode"]),
+        ({"config": {}}, ["/config/mode", "/config/export_path"]),
+        ({"config": {"mode": "ftp"}}, ["/config/mode", "/config/export_path"]),
+        (
+            {"config": {"mode": "sftp", "root": "/", "port": [22]}},
+            [f"/config/{name}" for name in ("root", "port", "host", "username", "password", "export_path")],
+        ),
         ({"config": {"mode": "filesystem"}}, ["/config/export_path"]),
         ({"config": FOLDER | {"export_path": "../../etc"}}, ["/config/export_path"]),
         ({"config": FOLDER | {"folder": "in"}}, ["/config/folder"]),

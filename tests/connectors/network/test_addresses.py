@@ -38,6 +38,18 @@ def find(host: str, networks: Sequence[Network] | None = None) -> list[Address]:
         "::7f00:1",
         "2001::1",
         "fd00:ec2::254",
+        "fec0::1",
+        "feff::1",
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
+        "64:ff9b::a83f:8110",
+        "192.0.0.192",
+        "192.88.99.1",
+        "169.254.170.2",
+        "fd20:ce::254",
+        "fd00:c1::a9fe:a9fe",
+        "fd00:42::42",
+        "3fff::1",
     ],
 )
 def test_this_machine_its_link_and_what_leads_there_are_refused(address: str) -> None:
@@ -70,6 +82,7 @@ def test_every_way_to_write_the_loopback_is_refused(host: str) -> None:
     with pytest.raises(ConfigError, match="may not be connected to") as refused:
         find(host)
     assert refused.value.field == "host"
+    assert "DROPZONE_ALLOWED_NETWORKS" in str(refused.value)
 
 
 def test_the_error_does_not_tell_what_a_name_leads_to() -> None:

@@ -20,6 +20,7 @@ from tests.servers.openssh import OpenSSHServer, generate_key
 Start = Callable[..., AsyncSSHServer]
 Connect = Callable[..., SFTPSession]
 
+KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
 BY_PASSWORD: dict[str, Any] = {"private_key": None, "password": "correct horse"}
 
 
@@ -130,6 +131,76 @@ def test_the_pinned_keys_type_is_the_one_negotiated(kind: str, start_asyncssh: S
     keys = {each: asyncssh.generate_private_key(each) for each in ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")}
     server = start_asyncssh(host_key=keys[kind], further_host_keys=[k for name, k in keys.items() if name != kind])
     assert connect(server).ask(conversations.lstat("/"))
+
+
+def _public(key: asyncssh.SSHKey) -> str:
+    return " ".join(key.export_public_key().decode().split()[:2])
+
+
+def _steps(server: AsyncSSHServer, **changes: Any) -> dict[str, str]:
+    """What a test says of each step."""
+    steps = Steps()
+    SFTPSession(target_of(server, **changes), steps=steps).close()
+    return {step.name: step.detail for step in steps.ended}
+
+
+def test_during_a_change_of_keys_the_old_and_the_new_one_are_accepted(start_asyncssh: Start) -> None:
+    old, new, other = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(3))
+    pinned = f"{_public(old)}\n{_public(new)}"
+    for shown in (old, new):
+        server = start_asyncssh(host_key=shown)
+        assert _steps(server, host_key=pinned)["host key"] == f"{shown.get_fingerprint()}, one of 2 accepted keys"
+    server = start_asyncssh(host_key=other)
+    with pytest.raises(UnknownHostKeyError) as error:
+        SFTPSession(target_of(server, host_key=pinned))
+    assert all(key.get_fingerprint() in str(error.value) for key in (old, new, other))
+    assert server.attempts == []
+
+
+def test_of_pinned_keys_of_several_types_any_is_enough(start_asyncssh: Start) -> None:
+    ed25519, ecdsa, rsa = (asyncssh.generate_private_key(f"{kind}") for kind in KINDS)
+    pinned = f"{_public(ecdsa)}\n{_public(rsa)}"
+    server = start_asyncssh(host_key=ed25519, further_host_keys=[rsa])
+    assert rsa.get_fingerprint() in _steps(server, host_key=pinned)["host key"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pinned_fingerprint_with_its_type_finds_its_key(kind: str, start_asyncssh: Start) -> None:
+    """A server with several keys shows the one whose fingerprint its operator published."""
+    keys = {each: asyncssh.generate_private_key(each) for each in KINDS}
+    server = start_asyncssh(host_key=keys[kind], further_host_keys=[k for name, k in keys.items() if name != kind])
+    pinned = f"{kind} {keys[kind].get_fingerprint()}"
+    assert _steps(server, host_key=pinned)["host key"] == keys[kind].get_fingerprint()
+
+
+def test_a_pinned_fingerprint_is_compared_before_authentication(start_asyncssh: Start) -> None:
+    server = start_asyncssh()
+    pinned = asyncssh.import_public_key(server.host_key).get_fingerprint()
+    assert _steps(server, host_key=pinned)["host key"] == pinned
+    attempts = len(server.attempts)
+    other = asyncssh.generate_private_key("ssh-ed25519").get_fingerprint()
+    with pytest.raises(UnknownHostKeyError, match="put the type before it") as error:
+        SFTPSession(target_of(server, host_key=other))
+    assert other in str(error.value)
+    assert error.value.host_key == server.host_key
+    assert len(server.attempts) == attempts
+
+
+def test_a_short_host_key_is_not_offered_for_acceptance(start_asyncssh: Start) -> None:
+    server = start_asyncssh(host_key=asyncssh.generate_private_key("ssh-rsa", key_size=1024))
+    with pytest.raises(ConfigError, match="RSA with 1024 bits") as error:
+        SFTPSession(target_of(server, host_key=""))
+    assert not isinstance(error.value, UnknownHostKeyError)
+    assert error.value.field == "host_key"
+    assert server.attempts == []
+
+
+def test_short_keys_that_are_stored_work_and_a_test_names_them(start_asyncssh: Start) -> None:
+    user = asyncssh.generate_private_key("ssh-rsa", key_size=1024)
+    server = start_asyncssh(host_key=asyncssh.generate_private_key("ssh-rsa", key_size=1024), user_key=user)
+    said = _steps(server, private_key=user.export_private_key().decode())
+    assert "RSA with 1024 bits" in said["host key"]
+    assert "only 1024 bits" in said["log in"]
 
 
 @pytest.mark.parametrize("host_key", ["ssh-ed25519", "ssh-ed25519 not-base64!", "x"])

@@ -98,6 +98,7 @@ def test_this_machine_is_out_of_reach_unless_the_operator_allows_it(shop: Script
     settings.WEBHOOK_PRIVATE_NETWORKS = ()
     answer = post(shop.url.replace("localhost", host))
     assert "may not be connected to" in answer.error
+    assert "WEBHOOK_PRIVATE_NETWORKS" in answer.error
     assert "127.0.0.1" not in answer.error.replace(host.strip("[]"), "")
     assert shop.heard == []
 

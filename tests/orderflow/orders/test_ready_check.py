@@ -1,3 +1,4 @@
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,16 @@ def test_nothing_keeps_a_complete_order_from_being_approved(make_draft: MakeDraf
         ({"customer": None}, "customer", "The customer is not set."),
         ({"currency": ""}, "currency", "The currency is not set."),
         ({"lines": []}, "lines", "The order has no lines. Add at least one."),
+        (
+            {"order_date": date(1, 1, 1)},
+            "order_date",
+            "The order date is 0001-01-01, which programs write for no date. Correct or remove it.",
+        ),
+        (
+            {"requested_delivery_date": date(9999, 12, 31)},
+            "requested_delivery_date",
+            "The requested delivery date is 9999-12-31, which programs write for no date. Correct or remove it.",
+        ),
     ],
 )
 def test_what_the_header_lacks_is_told(make_draft: MakeDraft, header: dict[str, Any], field: str, message: str) -> None:
