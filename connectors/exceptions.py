@@ -57,6 +57,10 @@ class ConfigError(ConnectorError):
         self.missing_key = missing_key
 
 
+class LoginRefusedError(ConfigError):
+    """The server rejected credentials. Offering them again can lock the account."""
+
+
 class UnknownHostKeyError(ConfigError):
     """The server's host key is not pinned, or is another one than the pinned.
 

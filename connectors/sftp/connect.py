@@ -16,7 +16,8 @@ from connectors.network.dial import dial
 from connectors.sftp import host_keys
 from connectors.sftp.keys import load_private_key
 from connectors.sftp.link import Link
-from connectors.sftp.login import hung_up, log_in
+from connectors.sftp.login import log_in
+from connectors.sftp.login_errors import hung_up
 from connectors.sftp.manners import Manners, manners_of
 from connectors.sftp.packets import PROTOCOL_VERSION, PacketType, ProtocolError, encode_init
 from connectors.sftp.target import SFTPTarget

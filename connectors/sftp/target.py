@@ -21,6 +21,7 @@ class SFTPTarget:
     host_key: str
     timeout_s: float = 30
     allowed_networks: tuple[Network, ...] | None = None
+    reached: bool = field(default=False, compare=False)
 
     @property
     def peer(self) -> str:
