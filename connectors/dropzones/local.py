@@ -33,7 +33,7 @@ class LocalDropzone(Dropzone):
     """
 
     def __init__(self, root: str | Path, *, fence: Fence | None = None) -> None:
-        """Raises `ConfigError` when there is no such folder."""
+        """Raises `ConfigError` when there is no such folder, `TransientError` when it cannot be reached."""
         self._root = ConfinedRoot(root)
         self._fence = fence or Fence()
 

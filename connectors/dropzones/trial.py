@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from connectors.dropzones.base import Dropzone, Move, OutgoingFile
 from connectors.dropzones.config import DropzoneSettings
-from connectors.exceptions import ConnectorError, UnknownHostKeyError
+from connectors.exceptions import ConnectorError, LoginRefusedError, UnknownHostKeyError
 from connectors.ports import TestResult, TestStep
 from connectors.steps import Steps
 
@@ -34,6 +34,7 @@ def try_dropzone(
         latency_ms=round((monotonic() - started) * 1000),
         steps=steps.ended,
         host_key=error.host_key if isinstance(error, UnknownHostKeyError) else None,
+        login_refused=isinstance(error, LoginRefusedError),
     )
 
 
