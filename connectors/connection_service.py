@@ -8,7 +8,6 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from connectors import health
@@ -17,7 +16,7 @@ from connectors.changes_told import changes_told
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.models import ERPConnection
 from connectors.ports import TestResult, TestStep
-from connectors.reached import as_unreached
+from connectors.reached import count_edit
 from connectors.registry import registry
 from connectors.secrets_stay import require_secrets_for
 from connectors.storable import checked_result, checked_steps, require_storable
@@ -132,9 +131,7 @@ def _write(
         connection.save(force_insert=True)
     else:
         connection.save(update_fields=[*changed, "updated_at"])
-        ERPConnection.objects.filter(pk=connection.pk).update(
-            revision=F("revision") + 1, **as_unreached(before, connection)
-        )
+        count_edit(before, connection)
         health.release(connection.pk, actor=actor, cause="The connection was edited.")
     record(
         connection.organization_id,

@@ -57,6 +57,10 @@ class ConfigError(ConnectorError):
         self.missing_key = missing_key
 
 
+class NotSentError(ConfigError):
+    """What keeps a rename from being sent at all, so that it cannot have been carried out."""
+
+
 class LoginRefusedError(ConfigError):
     """The server rejected credentials. Offering them again can lock the account."""
 

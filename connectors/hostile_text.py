@@ -19,5 +19,5 @@ def tame(text: str | bytes, limit: int = MAX_LENGTH) -> str:
 
 def said(words: str | bytes) -> str:
     """What a server said, in parentheses and short enough to leave room for the next step; empty for no words."""
-    text = tame(words, 160)
+    text = tame(words, 100)
     return f" (the server says: {text})" if text else ""

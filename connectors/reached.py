@@ -2,14 +2,17 @@
 
 from typing import Any
 
+from django.db.models import F
+
 from connectors.models import ERPConnection
 from connectors.public_config import public_config
 from connectors.registry import registry
 
 
-def as_unreached(before: ERPConnection | None, after: ERPConnection) -> dict[str, Any]:
-    """The columns to set: none where `after` leads to the same server as `before`."""
-    return {} if before and _leads_to(before) == _leads_to(after) else {"reached_at": None}
+def count_edit(before: ERPConnection | None, after: ERPConnection) -> None:
+    """A new revision of `after`, of whose server nothing is known unless `before` led there too."""
+    forgotten = {} if before and _leads_to(before) == _leads_to(after) else {"reached_at": None}
+    ERPConnection.objects.filter(pk=after.pk).update(revision=F("revision") + 1, **forgotten)
 
 
 def _leads_to(connection: ERPConnection) -> dict[str, Any]:

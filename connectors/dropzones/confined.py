@@ -22,8 +22,8 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 class ConfinedRoot:
     def __init__(self, root: str | Path) -> None:
-        """Raises `ConfigError`, or `TransientError` where the place is only away. The root is the operator's, and may be
-        a link."""
+        """Raises `ConfigError`, or `TransientError` where the place is only away. The root is the operator's: it may
+        be a link."""
         try:
             self._fd: int | None = os.open(root, _FOLDER & ~os.O_NOFOLLOW)
         except OSError as error:
