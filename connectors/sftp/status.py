@@ -46,7 +46,9 @@ _REFUSED = _Meaning(
 _BAD_NAME = _Meaning(RejectedError, "the server does not take this name", "Check its length and characters.")
 _FULL = _Meaning(TransientError, "no space left on the server", "Make room there.")
 _LATER = _Meaning(TransientError, "the server lost its own storage", "Trying again may help.")
-_UNCLEAR = _Meaning(TransientError, "the server failed without a cause", "Its disk may be full, or the path wrong.")
+_UNCLEAR = _Meaning(
+    TransientError, "the server failed without a cause", "Its disk may be full or read-only, or the path wrong."
+)
 
 _MEANINGS: dict[int, _Meaning] = {
     Status.NO_SUCH_FILE: _NOT_THERE,

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
-from paramiko import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL, InteractiveQuery, Message
+from paramiko import Message
+from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+from paramiko.server import InteractiveQuery
+from paramiko.sftp import SFTP_OK
 
 from tests.servers.sftp_server import SFTPServer
 
@@ -91,7 +94,7 @@ class _Gate(paramiko.ServerInterface):
         if self._server.on_session:
             self._server.on_session(self._transport)
         self._server.sessions += 1
-        return paramiko.OPEN_SUCCEEDED
+        return OPEN_SUCCEEDED
 
     def _allowed(self) -> Sequence[str]:
         return self._server.steps[self._passed]
@@ -121,7 +124,7 @@ class _Files(paramiko.SFTPServerInterface):
             act()
         except OSError as error:
             return paramiko.SFTPServer.convert_errno(error.errno or 0)
-        return paramiko.SFTP_OK
+        return SFTP_OK
 
     def _seen(self, look: Callable[[], os.stat_result]) -> Any:
         try:
@@ -160,7 +163,8 @@ class _Files(paramiko.SFTPServerInterface):
     def rename(self, old: str, new: str) -> int:
         return self._done(lambda: self._at(old).rename(self._at(new)))
 
-    posix_rename = rename
+    def posix_rename(self, oldpath: str, newpath: str) -> int:
+        return self.rename(oldpath, newpath)
 
     def mkdir(self, path: str, attr: Any) -> int:  # noqa: ARG002
         return self._done(self._at(path).mkdir)
@@ -176,6 +180,7 @@ def hang_up(transport: paramiko.Transport) -> None:
 
 
 def reset(transport: paramiko.Transport) -> None:
+    assert isinstance(transport.sock, socket.socket)
     transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     transport.close()
 

@@ -40,16 +40,18 @@ MaxInstances 100
 SFTPEngine on
 SFTPLog {folder}/log
 SFTPHostKey {folder}/host_key
-SFTPAuthMethods publickey
+SFTPAuthMethods {methods}
 SFTPAuthorizedUserKeys file:{folder}/authorized_keys.rfc4716
 {extra}
 """
 
 
 @contextlib.contextmanager
-def proftpd_server(folder: Path, *, extra: str = "", password: str = "") -> Iterator[ServerProcess]:
-    """`extra` are further lines of its configuration. Its user is the one that runs the tests, by another name;
-    with a `password`, `extra` has to allow it."""
+def proftpd_server(
+    folder: Path, *, extra: str = "", methods: str = "publickey", password: str = ""
+) -> Iterator[ServerProcess]:
+    """`extra` are further lines of its configuration. Its user is the one that runs the tests, by another name.
+    `methods` are those of `SFTPAuthMethods`, joined by + where all of them are needed."""
     proftpd = program("proftpd", package="proftpd-core", folders="/usr/sbin")
     if not (MODULES / "mod_sftp.so").exists():
         not_installed("ProFTPD's mod_sftp", "Debian's package proftpd-mod-crypto")
@@ -60,7 +62,9 @@ def proftpd_server(folder: Path, *, extra: str = "", password: str = "") -> Iter
         config = folder / "proftpd.conf"
         owner, group = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
         config.write_text(
-            CONFIG.format(port=port, folder=folder, modules=MODULES, user=owner, group=group, extra=extra)
+            CONFIG.format(
+                port=port, folder=folder, modules=MODULES, user=owner, group=group, methods=methods, extra=extra
+            )
         )
         return [str(proftpd), "--nodaemon", "--quiet", "-c", str(config)]
 

@@ -79,8 +79,10 @@ def test_what_the_server_asks_for_is_offered_in_its_order_and_once(
 
 @pytest.mark.parametrize("order", ["password+publickey", "publickey+password"])
 def test_proftpd_gets_both_in_its_order(order: str, tmp_path: Path, connect: Connect) -> None:
-    with proftpd_server(tmp_path / "proftpd", extra=f"SFTPAuthMethods {order}", password=PASSWORD) as server:
+    with proftpd_server(tmp_path / "proftpd", methods=order, password=PASSWORD) as server:
         assert connect(server, password=PASSWORD).ask(conversations.lstat("."))
+        with pytest.raises(LoginRefusedError, match="by private key alone; it asks for: password"):
+            connect(server)
 
 
 def refused(server: SFTPServer, **login: Any) -> str:
