@@ -47,7 +47,8 @@ class Drop:
         reached(Failpoint.PUBLISHED)
         if refused and not self._settings.atomic_write:
             # Temporary names were turned off because this place renames nothing: these orders go as the others do.
-            self._write_directly(self._given_up(refused))
+            # Nor does a temporary that nobody may remove hold them up: the same rules keep it from being renamed.
+            self._write_directly(self._given_up(refused, must_go=False))
         return self._outcomes
 
     def _write_directly(self, placed: Sequence[Placed]) -> None:
@@ -79,15 +80,16 @@ class Drop:
         final = posixpath.join(posixpath.dirname(temporary), parcel.document.filename)
         return Placed(parcel=parcel, temporary=temporary, final=final)
 
-    def _given_up(self, damaged: Sequence[Placed]) -> list[Placed]:
-        """Forget and remove temporaries that lost bytes; what comes back is to be staged anew, under another name."""
+    def _given_up(self, damaged: Sequence[Placed], *, must_go: bool = True) -> list[Placed]:
+        """Forget and remove temporaries that lost bytes; what comes back is to be staged anew, under another name.
+        Unless they `must_go`, those come back too that the place does not let anybody remove."""
         # First the journal: it must never name a file that its holder removes, or the ERP would seem to have taken it.
         self._journal.discarded([p.parcel.export_id for p in damaged])
         reached(Failpoint.JOURNAL_DISCARDED)
         again = []
         # A rename that a former holder sent may still arrive; without the file it cannot publish the damaged bytes.
         for p, error in zip(damaged, self._dropzone.remove([p.temporary for p in damaged]), strict=True):
-            if error:
+            if error and (must_go or not isinstance(error, ConfigError)):
                 self._outcomes[p.parcel.export_id] = error
             else:
                 again.append(self._place(p.parcel))

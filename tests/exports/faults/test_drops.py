@@ -119,6 +119,18 @@ def test_a_place_that_renames_nothing_names_the_option_that_frees_the_order(
     assert zone.names == sorted(export.filename for export in exports)
 
 
+def test_a_temporary_that_may_not_be_removed_does_not_hold_its_order_up(push: Push, zone: Zone) -> None:
+    """F13: a place where files can be written, and nothing else."""
+    export = push()
+    zone.faults.append(Fails(operations=RENAME | frozenset({"remove"}), error=DENIED))
+    zone.drain()
+    zone.edit(atomic_write=False)
+    zone.drain()
+    export.refresh_from_db()
+    assert export.status == "SENT"
+    assert [name for name in zone.names if name.endswith(".json")] == [export.filename]
+
+
 def test_a_place_that_is_only_written_to_names_the_option_and_leaves_nothing_in_doubt(push: Push, zone: Zone) -> None:
     """F9: nobody may look there, so no rename is sent, and a later attempt need not find out whether one was."""
     export = push()
