@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from connectors import health
@@ -16,6 +15,7 @@ from connectors.exceptions import ConfigError, ConnectorError
 from connectors.merged_config import merged_config
 from connectors.models import ERPConnection
 from connectors.ports import TestResult, TestStep
+from connectors.reached import count_edit
 from connectors.registry import registry
 from connectors.storable import checked_result, checked_steps
 from connectors.third_party import guarded, words
@@ -81,7 +81,7 @@ def _write(
         connection.save(force_insert=True)
     else:
         connection.save(update_fields=[*changed, "updated_at"])
-        ERPConnection.objects.filter(pk=connection.pk).update(revision=F("revision") + 1)
+        count_edit(before, connection)
         health.release(connection.pk, actor=actor, cause="The connection was edited.")
     record(
         connection.organization_id,
@@ -115,11 +115,12 @@ def test(
 ) -> TestResult:
     """Try the connection with its stored config and `unsaved` edits over it. Never raises `ConnectorError`.
 
-    A test of the stored config is kept on the connection, and a success releases a block.
+    A test of the stored config is kept on the connection. A success releases a block, a rejected login sets one.
     """
     try:
         ends_at = time.monotonic() + settings.CONNECTION_TEST_LIMIT_S
-        config = connection.runtime_config(merged_config(connection, unsaved or {}), ends_at=ends_at)
+        merged = merged_config(connection, unsaved or {})
+        config = connection.runtime_config(merged if unsaved else None, ends_at=ends_at)
         with guarded(connection.connector_type):
             connector = registry.create(connection.connector_type)
             result = checked_result(connector.test_connection(config, on_step=checked_steps(on_step)))
@@ -142,6 +143,8 @@ def _keep(connection: ERPConnection, result: TestResult, actor: str) -> None:
     )
     if result.success:
         health.release(connection.pk, actor=actor, cause="A test passed.", tested=True)
+    elif result.login_refused:
+        health.block(connection.pk, result.error_message or "", revision=connection.revision)
     record(
         connection.organization_id, actor, "test connection", connection, outcome="ok" if result.success else "failed"
     )

@@ -140,7 +140,7 @@ class DropzoneConnector(BaseConnector):
     def test_connection(
         self, config: Mapping[str, Any], *, on_step: Callable[[TestStep], None] | None = None
     ) -> TestResult:
-        return try_dropzone(lambda: self.settings(config), on_step=on_step)
+        return try_dropzone(lambda: self.settings(config), self.document_name, on_step=on_step)
 
     def answer_due(self, config: Mapping[str, Any]) -> timedelta | None:
         return self.settings(config).answer_due

@@ -92,6 +92,14 @@ class WrongFieldError(ConfigError):
         return self.problem
 
 
+class NotSentError(ConfigError):
+    """What keeps a rename from being sent at all, so that it cannot have been carried out."""
+
+
+class LoginRefusedError(ConfigError):
+    """The server rejected credentials. Offering them again can lock the account."""
+
+
 class UnknownHostKeyError(ConfigError):
     """The server's host key is not pinned, or is another one than the pinned.
 

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.dispatch import Signal
 from django.utils import timezone
 
+from connectors.exceptions import ConfigError
 from connectors.models import ConnectionEvent, ERPConnection
 from connectors.sealed import key_ring
 from connectors.sftp.pool import sessions
@@ -45,6 +46,11 @@ def block(connection_id: UUID, reason: str, *, missing_key: str = "", revision: 
         return False
     _note(connection_id, Kind.BLOCKED, reason)
     return True
+
+
+def block_for(connection: ERPConnection, error: ConfigError) -> None:
+    """After what a session met with the connection's settings."""
+    block(connection.pk, str(error), missing_key=error.missing_key, revision=connection.revision)
 
 
 def usable() -> QuerySet[ERPConnection]:

@@ -5,8 +5,8 @@ import unicodedata
 MAX_LENGTH = 500
 
 
-def tame(text: str | bytes) -> str:
-    """One line of at most 500 printable characters, safe in a log and a terminal. Still to be escaped in HTML."""
+def tame(text: str | bytes, limit: int = MAX_LENGTH) -> str:
+    """One line of at most `limit` printable characters, safe in a log and a terminal. Still to be escaped in HTML."""
     if isinstance(text, bytes):
         text = text[: 8 * MAX_LENGTH].decode("utf-8", "replace")
     # Category C holds control, format (bidirectional overrides), surrogate and private characters.
@@ -14,4 +14,10 @@ def tame(text: str | bytes) -> str:
     if not visible.isprintable():
         visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in visible)
     line = " ".join(visible.split())
-    return line if len(line) <= MAX_LENGTH else line[: MAX_LENGTH - 1] + "…"
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def said(words: str | bytes) -> str:
+    """What a server said, in parentheses and short enough to leave room for the next step; empty for no words."""
+    text = tame(words, 100)
+    return f" (the server says: {text})" if text else ""

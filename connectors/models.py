@@ -1,10 +1,14 @@
 import json
+import logging
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.db import models
+from django.db import DatabaseError, models
+from django.db.models.functions import Now
 
 from connectors.encryption import EncryptionError
 from connectors.exceptions import ConfigError
@@ -12,6 +16,8 @@ from connectors.fencing import Fence
 from connectors.sealed import Sealed, key_ring
 from orderflow.tenancy.models import AppendOnly, Organization
 from orderflow.tenancy.time_ordered import time_ordered_uuid
+
+logger = logging.getLogger(__name__)
 
 
 class ERPConnection(Sealed):
@@ -44,6 +50,8 @@ class ERPConnection(Sealed):
     blocked_by_key = models.CharField(max_length=16, blank=True, db_default="", editable=False)
     paused_until = models.DateTimeField(null=True, editable=False)
     failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
+    # When its server first let a session in, since its address was last edited.
+    reached_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -74,11 +82,24 @@ class ERPConnection(Sealed):
     ) -> dict[str, Any]:
         """The config as the connector takes it: `root` keeps filesystem mode inside the organization's folder,
         `connection_id` and `revision` say whose sessions may be used again, and `ends_at`, on the monotonic clock,
-        when the job that it is for has to be over whatever the server does. `fence` is the lease of that job."""
+        when the job that it is for has to be over whatever the server does. `fence` is the lease of that job. `reached`
+        and `on_reached` are those of `SFTPTarget`; nothing is known of a server that only `stored` names."""
         config = self.stored_config() if stored is None else stored
         root = str(settings.DROPZONE_ROOT / self.organization.slug)
         whose = {"connection_id": self.pk, "revision": self.revision}
-        return {**config, "root": root, **whose, "ends_at": ends_at, "fence": fence}
+        reached: dict[str, Any] = {"reached": stored is None and self.reached_at is not None}
+        if stored is None and self.reached_at is None:
+            reached["on_reached"] = partial(_note_reached, self.pk, self.revision)
+        return {**config, "root": root, **whose, "ends_at": ends_at, "fence": fence, **reached}
+
+
+def _note_reached(connection_id: UUID, revision: int) -> None:
+    """An edit since then may have named another server. A session that is open does not depend on the record."""
+    rows = ERPConnection.objects.filter(pk=connection_id, revision=revision, reached_at=None)
+    try:
+        rows.update(reached_at=Now())
+    except DatabaseError as error:
+        logger.warning("Connection %s was reached, which could not be recorded: %s", connection_id, error)
 
 
 class ConnectionEvent(AppendOnly):

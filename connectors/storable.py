@@ -34,6 +34,7 @@ def checked_result(result: Any) -> TestResult:
         error_message=_text(result.error_message) or (None if result.success else "The test failed without a reason."),
         steps=tuple(_step(step) for step in result.steps),
         host_key=result.host_key if isinstance(result.host_key, str) else None,
+        login_refused=result.login_refused is True,
     )
 
 

@@ -125,4 +125,6 @@ def _target(config: Mapping[str, Any]) -> SFTPTarget:
         host_key=config["host_key"],
         timeout_s=config["timeout_s"],
         allowed_networks=settings.DROPZONE_ALLOWED_NETWORKS,
+        reached=config.get("reached", False),
+        on_reached=config.get("on_reached"),
     )

@@ -22,10 +22,15 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 class ConfinedRoot:
     def __init__(self, root: str | Path) -> None:
-        """Raises `ConfigError`. The root itself is the operator's, and may be a link."""
+        """Raises `ConfigError`, or `TransientError` where the place is only away. The root is the operator's: it may
+        be a link."""
         try:
             self._fd: int | None = os.open(root, _FOLDER & ~os.O_NOFOLLOW)
         except OSError as error:
+            meant = failure(error, "open", str(root))
+            if not isinstance(meant, ConfigError):
+                # Out of descriptors, a share whose server is away: nothing that an edit could change.
+                raise meant from error
             raise ConfigError(
                 f"{tame(str(root))} is no folder that can be used: {_reason(error)}. Create it."
             ) from error

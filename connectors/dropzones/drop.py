@@ -8,8 +8,8 @@ from uuid import UUID
 from connectors.dropzones.base import Dropzone
 from connectors.dropzones.config import DropzoneSettings
 from connectors.dropzones.recovery import Outcome, Parcel, Placed, settle
-from connectors.dropzones.refusals import left_behind
-from connectors.exceptions import ConnectorError, TransientError
+from connectors.dropzones.refusals import left_behind, suggest_direct
+from connectors.exceptions import ConfigError, ConnectorError, InDoubtError, NotSentError, TransientError
 from connectors.failpoints import Failpoint, reached
 from connectors.ports import Journal, Staged
 
@@ -43,8 +43,12 @@ class Drop:
         if complete or staged:
             self._commit(complete, staged)
             reached(Failpoint.JOURNALED)
-        self._publish([*complete, *staged])
+        refused = self._publish([*complete, *staged])
         reached(Failpoint.PUBLISHED)
+        if refused and not self._settings.atomic_write:
+            # Temporary names were turned off because this place renames nothing: these orders go as the others do.
+            # Nor does a temporary that nobody may remove hold them up: the same rules keep it from being renamed.
+            self._write_directly(self._given_up(refused, must_go=False))
         return self._outcomes
 
     def _write_directly(self, placed: Sequence[Placed]) -> None:
@@ -76,15 +80,16 @@ class Drop:
         final = posixpath.join(posixpath.dirname(temporary), parcel.document.filename)
         return Placed(parcel=parcel, temporary=temporary, final=final)
 
-    def _given_up(self, damaged: Sequence[Placed]) -> list[Placed]:
-        """Forget and remove temporaries that lost bytes; what comes back is to be staged anew, under another name."""
+    def _given_up(self, damaged: Sequence[Placed], *, must_go: bool = True) -> list[Placed]:
+        """Forget and remove temporaries that lost bytes; what comes back is to be staged anew, under another name.
+        Unless they `must_go`, those come back too that the place does not let anybody remove."""
         # First the journal: it must never name a file that its holder removes, or the ERP would seem to have taken it.
         self._journal.discarded([p.parcel.export_id for p in damaged])
         reached(Failpoint.JOURNAL_DISCARDED)
         again = []
         # A rename that a former holder sent may still arrive; without the file it cannot publish the damaged bytes.
         for p, error in zip(damaged, self._dropzone.remove([p.temporary for p in damaged]), strict=True):
-            if error:
+            if error and (must_go or not isinstance(error, ConfigError)):
                 self._outcomes[p.parcel.export_id] = error
             else:
                 again.append(self._place(p.parcel))
@@ -116,17 +121,37 @@ class Drop:
         path = f"{self._settings.place}/{placed.temporary}"
         return Staged(path=path, sha256=document.sha256, size=len(document.content))
 
-    def _publish(self, placed: Sequence[Placed]) -> None:
-        """Rename; what the server refused or left unanswered is looked at once, and never sent again unseen."""
-        doubtful = []
+    def _publish(self, placed: Sequence[Placed]) -> list[Placed]:
+        """Rename; what the server refused or left unanswered is looked at once, and never sent again unseen. What comes
+        back was refused for a reason that only a person can remove, and its two names show that nothing happened."""
+        doubtful, unsent, refused = [], [], list[Placed]()
         for p, error in zip(placed, self._renamed(placed), strict=True):
             self._outcomes[p.parcel.export_id] = error or p.final
-            if error:
+            if isinstance(error, NotSentError):
+                unsent.append(p)
+            elif error:
                 doubtful.append(p)
         # Where the temporary is still there, the refusal stands as the outcome. Where the session is lost, the doubt
         # stands, and the next attempt looks.
         with suppress(TransientError):
-            self._settle(doubtful)
+            refused, _ = self._settle(doubtful)
+        self._take_back([p for p in unsent if not p.parcel.earlier])
+        if self._settings.atomic_write:
+            self._suggest_direct([*unsent, *refused])
+        return [p for p in refused if isinstance(self._outcomes[p.parcel.export_id], ConfigError)]
+
+    def _take_back(self, unsent: Sequence[Placed]) -> None:
+        """Forget what this batch staged and never sent a rename for: a later attempt could not look at its names to
+        find that out. What an earlier attempt staged stays, for that may have sent one."""
+        if unsent:
+            self._journal.discarded([p.parcel.export_id for p in unsent])
+            self._dropzone.remove([p.temporary for p in unsent])
+
+    def _suggest_direct(self, kept: Sequence[Placed]) -> None:
+        for p in kept:
+            error = self._outcomes[p.parcel.export_id]
+            if isinstance(error, ConfigError | TransientError) and not isinstance(error, InDoubtError):
+                self._outcomes[p.parcel.export_id] = suggest_direct(error)
 
     def _renamed(self, placed: Sequence[Placed]) -> Sequence[ConnectorError | None]:
         """A session that was lost over the staging of some has told why already, and that is what they keep."""

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
 from connectors.dropzones.confined import ConfinedRoot, create, failure, is_file, open_to_read
+from connectors.dropzones.durable import Disk
 from connectors.dropzones.no_replace import Place, rename_without_replacing
-from connectors.dropzones.paths import Names, split_path
+from connectors.dropzones.paths import split_path
 from connectors.exceptions import (
     ConfigError,
     ConnectorError,
@@ -33,17 +34,18 @@ class LocalDropzone(Dropzone):
     """
 
     def __init__(self, root: str | Path, *, fence: Fence | None = None) -> None:
-        """Raises `ConfigError` when there is no such folder."""
+        """Raises `ConfigError` when there is no such folder, `TransientError` when it cannot be reached."""
         self._root = ConfinedRoot(root)
+        self._disk = Disk(self._root)
         self._fence = fence or Fence()
 
     def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
         outcomes = [_outcome(partial(self._write, file), "write", file.path) for file in files]
-        return _made_durable(self._root, outcomes, [file.path for file in files], TransientError)
+        return self._disk.made_durable(outcomes, [file.path for file in files], TransientError)
 
     def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
         outcomes = [_outcome(partial(self._rename, move), "rename to", move.target) for move in moves]
-        return _made_durable(self._root, outcomes, [move.target for move in moves], InDoubtError)
+        return self._disk.made_durable(outcomes, [move.target for move in moves], InDoubtError)
 
     def stat(self, paths: Sequence[str]) -> list[Entry | ConnectorError | None]:
         return [_outcome(partial(self._stat, path), "look at", path) for path in paths]
@@ -67,9 +69,17 @@ class LocalDropzone(Dropzone):
             return
         try:
             with self._root.parent(path) as (folder, name):
-                _make_directory(folder, name)
+                self._make_directory(folder, name)
         except OSError as error:
             raise failure(error, "make the folder", path) from error
+
+    def _make_directory(self, folder: int, name: str) -> None:
+        try:
+            os.mkdir(name, dir_fd=folder)
+            self._disk.sync(folder)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                raise ConfigError(f"{tame(name)} is there, but is no folder. Remove it or correct the path.") from None
 
     def close(self) -> None:
         self._root.close()
@@ -80,11 +90,20 @@ class LocalDropzone(Dropzone):
             fd = create(folder, name)
             reached(Failpoint.LOCAL_FILE_CREATED)
             try:
-                _fill(fd, file)
+                self._fill(fd, file)
             except BaseException:
                 os.unlink(name, dir_fd=folder)
                 raise
         reached(Failpoint.LOCAL_FILE_WRITTEN)
+
+    def _fill(self, fd: int, file: OutgoingFile) -> None:
+        with os.fdopen(fd, "wb") as opened:
+            opened.write(file.content)
+            opened.flush()
+            self._disk.sync(fd)
+            size = os.fstat(fd).st_size
+        if size != len(file.content):
+            raise TransientError(f"{tame(file.path)} has {size} bytes instead of {len(file.content)}.")
 
     def _rename(self, move: Move) -> None:
         with self._root.parent(move.source) as source, self._root.parent(move.target) as target:
@@ -131,37 +150,6 @@ def _outcome(work: Callable[[], T], doing: str, path: str) -> T | ConnectorError
         return failure(error, doing, path)
 
 
-def _made_durable(
-    root: ConfinedRoot, outcomes: list[ConnectorError | None], paths: Sequence[str], kind: type[ConnectorError]
-) -> list[ConnectorError | None]:
-    """A name is only safe once its folder has reached the disk: once per folder, for the whole batch."""
-    folders = [None if outcome else split_path(path)[:-1] for path, outcome in zip(paths, outcomes, strict=True)]
-    failed = {names for names in set(folders) if names is not None and not _is_synced(root, names)}
-    return [
-        kind(f"{tame(path)} may not have reached the disk.") if names in failed else outcome
-        for path, names, outcome in zip(paths, folders, outcomes, strict=True)
-    ]
-
-
-def _is_synced(root: ConfinedRoot, names: Names) -> bool:
-    try:
-        with root.folder(names) as folder:
-            os.fsync(folder)
-    except OSError:
-        return False
-    return True
-
-
-def _fill(fd: int, file: OutgoingFile) -> None:
-    with os.fdopen(fd, "wb") as opened:
-        opened.write(file.content)
-        opened.flush()
-        os.fsync(fd)
-        size = os.fstat(fd).st_size
-    if size != len(file.content):
-        raise TransientError(f"{tame(file.path)} has {size} bytes instead of {len(file.content)}.")
-
-
 def _require_file(source: tuple[int, str], move: Move) -> None:
     try:
         if is_file(*source):
@@ -171,15 +159,6 @@ def _require_file(source: tuple[int, str], move: Move) -> None:
             f"{tame(move.source)} is no longer there, so it cannot be renamed to {tame(move.target)}."
         ) from None
     raise RejectedError(f"{tame(move.source)} is not a regular file.")
-
-
-def _make_directory(folder: int, name: str) -> None:
-    try:
-        os.mkdir(name, dir_fd=folder)
-        os.fsync(folder)
-    except FileExistsError:
-        if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            raise ConfigError(f"{tame(name)} is there, but is no folder. Remove it or correct the path.") from None
 
 
 def _described(entry: "os.DirEntry[str]") -> Iterator[Entry]:

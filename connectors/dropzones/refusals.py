@@ -4,11 +4,24 @@ import posixpath
 from collections.abc import Iterable
 
 from connectors.dropzones.base import Dropzone, Entry
-from connectors.exceptions import ConfigError, ConnectorError, LeftBehindError, TargetExistsError, UndecidedError
+from connectors.exceptions import (
+    ConfigError,
+    ConnectorError,
+    LeftBehindError,
+    TargetExistsError,
+    TransientError,
+    UndecidedError,
+)
 
 
 def first_error(*found: Entry | ConnectorError | None) -> ConnectorError:
     return next(each for each in found if isinstance(each, ConnectorError))
+
+
+def suggest_direct(error: ConnectorError) -> ConnectorError:
+    """What kept a file from being renamed, with the option that does without."""
+    text = f'{error} Or turn "Write, then rename" off; orders may then arrive half written or twice.'
+    return TransientError(text) if isinstance(error, TransientError) else ConfigError(text, field="atomic_write")
 
 
 def taken(path: str) -> ConnectorError:

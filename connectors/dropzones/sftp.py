@@ -6,7 +6,7 @@ from typing import TypeVar
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
 from connectors.exceptions import ConnectorError, TransientError
 from connectors.hostile_text import tame
-from connectors.sftp import conversations, folders
+from connectors.sftp import conversations, folders, renames
 from connectors.sftp.answers import Attributes
 from connectors.sftp.packets import SSH_PAYLOAD
 from connectors.sftp.session import SFTPSession
@@ -29,7 +29,8 @@ class SFTPDropzone(Dropzone):
 
     def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
         manners = self._session.manners
-        outcomes = self._session.run([conversations.write_file(f.path, f.content, manners) for f in files])
+        refused = self._session.flush_refused
+        outcomes = self._session.run([conversations.write_file(f.path, f.content, manners, refused) for f in files])
         if manners.tells_short_writes:
             return outcomes
         written = [file for file, error in zip(files, outcomes, strict=True) if error is None]
@@ -51,8 +52,9 @@ class SFTPDropzone(Dropzone):
         return {path: TransientError(f"{tame(path)} has other bytes on the server than were sent.") for path in damaged}
 
     def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
-        rename = conversations.rename if self._session.manners.never_replaces else conversations.rename_to_free_name
-        return self._session.run([rename(move.source, move.target) for move in moves])
+        manners = self._session.manners
+        rename = renames.rename if manners.never_replaces else renames.rename_to_free_name
+        return self._session.run([rename(move.source, move.target, manners) for move in moves])
 
     def stat(self, paths: Sequence[str]) -> list[Entry | ConnectorError | None]:
         outcomes = self._session.run([conversations.lstat(path) for path in paths])

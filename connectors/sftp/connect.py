@@ -4,6 +4,7 @@ import math
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from time import monotonic
 
 from paramiko import Channel, ChannelException, PKey, SSHException
@@ -16,7 +17,8 @@ from connectors.network.dial import dial
 from connectors.sftp import host_keys
 from connectors.sftp.keys import load_private_key, weakness
 from connectors.sftp.link import Link
-from connectors.sftp.login import hung_up, log_in
+from connectors.sftp.login import log_in
+from connectors.sftp.login_errors import hung_up
 from connectors.sftp.manners import Manners, manners_of
 from connectors.sftp.packets import PROTOCOL_VERSION, PacketType, ProtocolError, encode_init
 from connectors.sftp.target import SFTPTarget
@@ -52,6 +54,8 @@ def connect(target: SFTPTarget, steps: Steps, ends_at: float = math.inf) -> tupl
         with steps.step("start SFTP"):
             wire, manners = _start_sftp(link, target)
         link.watchdog.rest()
+        if target.on_reached:
+            target.on_reached()
         on_failure.pop_all()
     return link, wire, manners
 
@@ -68,7 +72,7 @@ def _find_addresses(target: SFTPTarget, timeout_s: float) -> list[Address]:
     def allowed(address: str) -> bool:
         return is_allowed(address, target.allowed_networks)
 
-    return find_addresses(target.host, target.port, timeout_s, allowed=allowed)
+    return find_addresses(target.host, target.port, timeout_s, allowed=allowed, reached=target.reached)
 
 
 def _open_link(target: SFTPTarget, addresses: Sequence[Address], deadline: float) -> Link:
@@ -128,6 +132,7 @@ def _check_host_key(link: Link, target: SFTPTarget) -> str:
 def _start_sftp(link: Link, target: SFTPTarget) -> tuple[Wire, Manners]:
     try:
         channel = _open_channel(link, target)
+        channel.invoke_subsystem("sftp")
         return _greeted(link, target, channel)
     except (ConnectionLost, *_NETWORK_ERRORS) as error:
         raise _no_sftp(link, target) from error
@@ -135,14 +140,12 @@ def _start_sftp(link: Link, target: SFTPTarget) -> tuple[Wire, Manners]:
 
 def _open_channel(link: Link, target: SFTPTarget) -> Channel:
     try:
-        channel = link.transport.open_session(window_size=CHANNEL_WINDOW)
+        return link.transport.open_session(window_size=CHANNEL_WINDOW)
     except ChannelException as error:
         raise TransientError(
             f"{target.peer} opens no further session for '{tame(target.username)}'. Trying again may help, or its "
             "operator has to allow more."
         ) from error
-    channel.invoke_subsystem("sftp")
-    return channel
 
 
 def _greeted(link: Link, target: SFTPTarget, channel: Channel) -> tuple[Wire, Manners]:
@@ -170,8 +173,10 @@ def _no_sftp(link: Link, target: SFTPTarget) -> ConnectorError:
             f"{target.peer} did not start SFTP within {link.patience}. Try again, then ask its operator."
         )
     if link.transport.is_active():
-        return ConfigError(
-            f"{target.peer} lets '{tame(target.username)}' in but starts no SFTP. Ask its operator to allow it.",
-            field="username",
+        # A server that started it before may be under maintenance, or short of something.
+        kind = TransientError if target.reached else partial(ConfigError, field="username")
+        return kind(
+            f"{target.peer} lets '{tame(target.username)}' in but starts no SFTP. Ask its operator whether SFTP is "
+            "allowed, and whether the account or its password has expired."
         )
     return hung_up(target)

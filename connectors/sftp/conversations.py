@@ -4,16 +4,14 @@ A conversation is a generator: it yields requests that leave together, is sent t
 outcome or raises a `ConnectorError`. It knows nothing of the others that are under way at the same time.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from itertools import takewhile
 from typing import TypeVar
 
 from connectors.exceptions import (
     ConfigError,
     ConnectorError,
-    InDoubtError,
     RejectedError,
-    TargetExistsError,
     TransientError,
 )
 from connectors.failpoints import Failpoint, reached
@@ -22,16 +20,20 @@ from connectors.sftp import requests
 from connectors.sftp.answers import Attributes, attributes_of, data_of, handle_of
 from connectors.sftp.manners import NO_MANNERS, Manners
 from connectors.sftp.packets import Answer, PacketType, Request
-from connectors.sftp.status import failure, is_end, is_missing, is_ok, is_unsupported
+from connectors.sftp.status import failure, is_end, is_missing, is_ok
 
 T = TypeVar("T")
 Conversation = Generator[Sequence[Request], list[Answer], T]
 
 
-def write_file(path: str, content: bytes, manners: Manners = NO_MANNERS) -> Conversation[None]:
+def write_file(
+    path: str, content: bytes, manners: Manners = NO_MANNERS, refused: Callable[[Answer], None] = lambda _: None
+) -> Conversation[None]:
     """Create or replace. What fails on the way, down to the answer to CLOSE, removes the file again.
 
-    Flushed where the server can, it outlives a power cut there.
+    Flushed where the server can, it outlives a power cut there. `refused` hears of a flush that was rejected, which
+    decides nothing: no status code tells a storage that cannot flush from one that failed, and what matters is
+    written, closed and compared.
     """
     name = encoded(path)
     (answer,) = yield [requests.open_to_replace(name)]
@@ -43,9 +45,8 @@ def write_file(path: str, content: bytes, manners: Manners = NO_MANNERS) -> Conv
     flush = [requests.flush(handle)] if manners.can_flush else []
     answers = yield from _in_order([*writes, requests.fstat(handle)], flush, [requests.close(handle)], manners=manners)
     attributes = answers.pop(len(writes))
-    if flush and is_unsupported(answers[len(writes)]):
-        # Offered by the server, and not by what it stores files on.
-        answers.pop(len(writes))
+    if flush and not is_ok(flushed := answers.pop(len(writes))):
+        refused(flushed)
     failed = next((step for step in answers if not is_ok(step)), None)
     error = failure(failed, "write", path) if failed else (yield from _size_error(path, attributes, len(content)))
     if error:
@@ -68,36 +69,6 @@ def _size_error(path: str, answer: Answer, size: int) -> Conversation[ConnectorE
     if found != size:
         return TransientError(f"{tame(path)} has {found} bytes on the server instead of {size}. Its disk may be full.")
     return None
-
-
-def rename_to_free_name(source: str, target: str) -> Conversation[None]:
-    """For servers whose rename replaces what is there. Nobody but us publishes under our names meanwhile."""
-    if (yield from lstat(target)) is not None:
-        raise _taken(target)
-    yield from rename(source, target)
-
-
-def rename(source: str, target: str) -> Conversation[None]:
-    (answer,) = yield [requests.rename(encoded(source), encoded(target))]
-    if is_ok(answer):
-        reached(Failpoint.SFTP_FILE_RENAMED)
-        return
-    there, here = yield [requests.lstat(encoded(target)), requests.lstat(encoded(source))]
-    raise _rename_error(answer, source, target, there=there, here=here)
-
-
-def _rename_error(answer: Answer, source: str, target: str, *, there: Answer, here: Answer) -> ConnectorError:
-    error = failure(answer, f"rename {tame(source)} to", target)
-    if there.kind == PacketType.ATTRS:
-        return _taken(target)
-    if is_missing(answer) and here.kind != PacketType.ATTRS:
-        return RejectedError(f"{tame(source)} is no longer there, so it cannot be renamed to {tame(target)}.")
-    # OpenSSH renames in two steps, and may report failure after either: only a look at both names tells.
-    return InDoubtError(str(error)) if isinstance(error, TransientError) else error
-
-
-def _taken(target: str) -> TargetExistsError:
-    return TargetExistsError(f"{tame(target)} is there already. It was not touched.")
 
 
 def lstat(path: str) -> Conversation[Attributes | None]:

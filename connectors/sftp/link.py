@@ -5,9 +5,11 @@ import select
 import socket
 import struct
 from contextlib import suppress
+from typing import NamedTuple
 
-from paramiko import Transport
+from paramiko import Message, Transport
 
+from connectors.hostile_text import tame
 from connectors.network.watchdog import Watchdog
 
 # Encryption and check in one pass first: the fastest here, and on most servers. No CBC, 3DES, MD5 or SHA-1.
@@ -22,12 +24,28 @@ _JOIN_S = 5
 _LATER_S = 60
 
 
+class Farewell(NamedTuple):
+    """The code of RFC 4253 (11.1) and the words with which a server disconnects; the words are tamed."""
+
+    code: int
+    words: str
+
+
+class _Transport(Transport):
+    """Keeps the server's farewell, which Paramiko only logs."""
+
+    farewell: Farewell | None = None
+
+    def _parse_disconnect(self, message: Message) -> None:
+        self.farewell = Farewell(message.get_int(), tame(message.get_string()))
+
+
 class Link:
     def __init__(self, sock: socket.socket, *, peer: str, timeout_s: float, host_key_types: tuple[str, ...]) -> None:
         self.peer = peer
         self.patience = f"{timeout_s:g} s"
         self._sock = sock
-        self.transport = Transport(sock)
+        self.transport = _Transport(sock)
         self.transport.set_log_channel(_LOG)
         options = self.transport.get_security_options()
         options.ciphers, options.digests, options.key_types = CIPHERS, MACS, host_key_types

@@ -1,79 +1,87 @@
 """Logging in: with what was configured and nothing else. Neither an agent nor the operator's own keys are asked."""
 
-from paramiko import AuthenticationException, BadAuthenticationType, PKey, SSHException
+from collections.abc import Sequence
 
-from connectors.exceptions import ConfigError, ConnectorError, TransientError
-from connectors.hostile_text import tame
+from paramiko import AuthenticationException, PKey
+
+from connectors.exceptions import ConfigError
+from connectors.sftp.dialogue import INTERACTIVE, Dialogue, Kind, Prompt, Reply
 from connectors.sftp.link import Link
+from connectors.sftp.login_errors import Credential, Seen, failure
+from connectors.sftp.prompts import Asks, asks_for
 from connectors.sftp.target import SFTPTarget
 
 
 def log_in(link: Link, target: SFTPTarget, key: PKey | None) -> None:
-    """One try only, for servers lock accounts. Raises `ConfigError` when refused, `TransientError` when cut short."""
-    try:
-        further = _offer(link, target, key)
-    except BadAuthenticationType as error:
-        raise _not_accepted(target, key, error.allowed_types) from error
-    except (AuthenticationException, SSHException, OSError, EOFError) as error:
-        raise _failed(link, target, key, error) from error
-    if further:
-        raise _not_accepted(target, key, further)
+    """Offer what the server asks for, in its order, each credential once: servers lock accounts.
+
+    Raises `LoginRefusedError` when credentials were rejected, `ConfigError` when the server asks for others, and
+    `TransientError` when the connection ended before any were offered.
+    """
+    _Login(link, target, key).run()
 
 
-def _offer(link: Link, target: SFTPTarget, key: PKey | None) -> list[str]:
-    """The kinds of log-in that the server asks for after this one."""
-    transport = link.transport
-    if key is None:
-        return transport.auth_password(target.username, target.password or "")
-    further = transport.auth_publickey(target.username, key)
-    if further and target.password:
-        return transport.auth_password(target.username, target.password)
-    return further
+class _Login:
+    def __init__(self, link: Link, target: SFTPTarget, key: PKey | None) -> None:
+        self._link = link
+        self._target = target
+        self._key = key
+        self._dialogue = Dialogue(link.transport, target.username)
+        self._seen = Seen()
+        self._interacted = False
 
+    def run(self) -> None:
+        # Some servers let anybody in who reaches them; all others say which methods they take.
+        reply = self._dialogue.ask_methods()
+        while reply.kind is not Kind.ACCEPTED:
+            self._note(reply)
+            reply = self._next(reply)
 
-def _failed(link: Link, target: SFTPTarget, key: PKey | None, error: Exception) -> ConnectorError:
-    who = f"user '{tame(target.username)}'"
-    if link.watchdog.barked:
-        return TransientError(
-            f"{target.peer} did not answer the log-in of {who} within {link.patience}. "
-            "It may be overloaded: try again, then ask its operator."
-        )
-    if not isinstance(error, AuthenticationException):
-        return TransientError(
-            f"{target.peer} closed the connection during the log-in of {who}. Try again, then ask its operator why."
-        )
-    if _was_let_in(link):
-        return hung_up(target)
-    # Some servers close the connection instead of saying no: that counts as a refusal too.
-    if key is None:
-        return ConfigError(
-            f"{target.peer} refused the password of {who}. Check username and password, then test the connection.",
-            field="password",
-        )
-    return ConfigError(
-        f"{target.peer} refused the private key of {who}. Check the username, and that the server knows the public "
-        "key that belongs to it, then test the connection.",
-        field="private_key",
-    )
+    def _note(self, reply: Reply) -> None:
+        """Raises what the reply comes to, unless the login may go on."""
+        seen = self._seen
+        seen.words = self._dialogue.said or reply.text or seen.words
+        if reply.kind not in (Kind.PARTIAL, Kind.REFUSED):
+            raise failure(self._link, self._target, seen, reply)
+        if seen.pending:
+            (seen.accepted if reply.kind is Kind.PARTIAL else seen.refused).append(seen.pending)
+            seen.pending = None
+        if reply.methods or seen.offered:
+            seen.methods = reply.methods
 
+    def _next(self, reply: Reply) -> Reply:
+        listed = self._seen.methods or (() if self._seen.offered else ("publickey", "password"))
+        if "publickey" in listed and self._key and Credential.KEY not in self._seen.offered:
+            return self._offer_key(self._key)
+        left = self._target.password and Credential.PASSWORD not in self._seen.offered
+        if "password" in listed and left:
+            self._seen.pending = Credential.PASSWORD
+            return self._dialogue.offer_password(self._target.password or "")
+        # After a first success the server asks for more, and only its prompts say for what.
+        if INTERACTIVE in listed and not self._interacted and (left or self._seen.accepted):
+            self._interacted = True
+            return self._dialogue.interact(self._respond)
+        raise failure(self._link, self._target, self._seen, reply)
 
-def _was_let_in(link: Link) -> bool:
-    """Paramiko tells of a server that hangs up at once as if it had refused."""
-    handler = link.transport.auth_handler
-    return handler is not None and handler.is_authenticated()
+    def _offer_key(self, key: PKey) -> Reply:
+        self._seen.pending = Credential.KEY
+        try:
+            return self._dialogue.offer_key(key)
+        except AuthenticationException as error:
+            raise ConfigError(
+                f"{self._target.peer} takes no signature that this {key.get_name()} key can make. "
+                "Use an Ed25519 key, or have its operator allow RSA with SHA-2, then test the connection.",
+                field="private_key",
+            ) from error
 
-
-def hung_up(target: SFTPTarget) -> TransientError:
-    return TransientError(
-        f"{target.peer} let '{tame(target.username)}' in and closed the connection before SFTP began. "
-        "It may allow no further session at present; trying again may help."
-    )
-
-
-def _not_accepted(target: SFTPTarget, key: PKey | None, accepted: list[str]) -> ConfigError:
-    offered = "password" if key is None else "private_key"
-    return ConfigError(
-        f"{target.peer} does not let user '{tame(target.username)}' in by {offered.replace('_', ' ')} alone; it asks "
-        f"for: {tame(', '.join(accepted))}. Set what it asks for, then test the connection.",
-        field=offered,
-    )
+    def _respond(self, said: str, prompts: Sequence[Prompt]) -> list[str] | None:
+        """The password to the one prompt that asks for it; None where anything else is asked for."""
+        if not prompts:
+            # Only words to be shown.
+            self._seen.words = said or self._seen.words
+            return []
+        was_sent = Credential.PASSWORD in self._seen.offered
+        if was_sent or not self._target.password or asks_for(said, prompts, was_sent=False) is not Asks.PASSWORD:
+            return None
+        self._seen.pending = Credential.PASSWORD
+        return [self._target.password]

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from connectors.sftp.answers import extensions_of
 from connectors.sftp.packets import Answer, ProtocolError
-from connectors.sftp.requests import FLUSH
+from connectors.sftp.requests import FLUSH, POSIX_RENAME
 
 # It says so twice: sshd by its banner, and what stands behind it by what it offers, for that may be another program.
 _BANNER = "SSH-2.0-OpenSSH_"
-_OFFERS = {b"posix-rename@openssh.com", b"fstatvfs@openssh.com", FLUSH}
+_OFFERS = {POSIX_RENAME, b"fstatvfs@openssh.com", FLUSH}
 
 
 class Manners(NamedTuple):
@@ -21,6 +21,7 @@ class Manners(NamedTuple):
     never_replaces: bool = False
     tells_short_writes: bool = False
     can_flush: bool = False
+    can_rename_posix: bool = False
 
 
 NO_MANNERS = Manners()
@@ -35,6 +36,7 @@ def manners_of(banner: str, greeting: Answer) -> Manners:
         never_replaces=is_openssh,
         tells_short_writes=is_openssh,
         can_flush=FLUSH in offers,
+        can_rename_posix=POSIX_RENAME in offers,
     )
 
 

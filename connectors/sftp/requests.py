@@ -12,6 +12,8 @@ READDIR_SIZE = 32 * 1024
 
 # OpenSSH's extension, which other servers have as well.
 FLUSH = b"fsync@openssh.com"
+# rename(2), which replaces what is there, and needs no second name as a plain rename may.
+POSIX_RENAME = b"posix-rename@openssh.com"
 
 _READ = 0x01
 _WRITE_CREATE_TRUNCATE = 0x02 | 0x08 | 0x10
@@ -86,6 +88,11 @@ def make_directory(path: bytes) -> Request:
 
 def rename(source: bytes, target: bytes) -> Request:
     return Request(PacketType.RENAME, _string(source) + _string(target), changes=True)
+
+
+def posix_rename(source: bytes, target: bytes) -> Request:
+    body = _string(POSIX_RENAME) + _string(source) + _string(target)
+    return Request(PacketType.EXTENDED, body, changes=True)
 
 
 def _string(value: bytes) -> bytes:

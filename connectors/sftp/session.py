@@ -1,5 +1,6 @@
 """An open SFTP session: conversations in, one outcome for each out."""
 
+import logging
 import math
 from collections.abc import Sequence
 from itertools import count
@@ -8,14 +9,18 @@ from typing import TypeVar
 
 from connectors.exceptions import ConnectorError, TransientError
 from connectors.fencing import Fence
+from connectors.hostile_text import tame
+from connectors.sftp.answers import status_of
 from connectors.sftp.batch import Batch
 from connectors.sftp.connect import connect
 from connectors.sftp.conversations import Conversation, lstat
-from connectors.sftp.packets import ProtocolError
+from connectors.sftp.packets import Answer, PacketType, ProtocolError
 from connectors.sftp.target import SFTPTarget
 from connectors.sftp.window import Window
 from connectors.sftp.wire import ConnectionLost
 from connectors.steps import Steps
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -45,6 +50,7 @@ class SFTPSession:
         self._ids = count(1)
         self._closed = False
         self._doubtful = False
+        self._flush_refused = False
         self.opened_at = monotonic()
         # Directories that are being read: their handles are the server's to give, and ours to give back.
         self.listings = 0
@@ -88,6 +94,14 @@ class SFTPSession:
         if isinstance(outcome, ConnectorError):
             raise outcome
         return outcome
+
+    def flush_refused(self, answer: Answer) -> None:
+        """Said once: it holds of the storage and not of one file."""
+        if not self._flush_refused:
+            self._flush_refused = True
+            code, words = status_of(answer) if answer.kind == PacketType.STATUS else (None, b"")
+            reason = tame(words) or f"status {code}"
+            logger.warning("%s does not flush files to its disk, and delivers without: %s", self._target.peer, reason)
 
     def close(self) -> None:
         """Idempotent, never raises."""

@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError, TransientError
-from connectors.hostile_text import tame
+from connectors.hostile_text import said, tame
 from connectors.sftp.answers import status_of
 from connectors.sftp.packets import U32, Answer, PacketType
 
@@ -46,7 +46,9 @@ _REFUSED = _Meaning(
 _BAD_NAME = _Meaning(RejectedError, "the server does not take this name", "Check its length and characters.")
 _FULL = _Meaning(TransientError, "no space left on the server", "Make room there.")
 _LATER = _Meaning(TransientError, "the server lost its own storage", "Trying again may help.")
-_UNCLEAR = _Meaning(TransientError, "the server failed without a cause", "Its disk may be full, or the path wrong.")
+_UNCLEAR = _Meaning(
+    TransientError, "the server failed without a cause", "Its disk may be full or read-only, or the path wrong."
+)
 
 _MEANINGS: dict[int, _Meaning] = {
     Status.NO_SUCH_FILE: _NOT_THERE,
@@ -68,17 +70,12 @@ _MEANINGS: dict[int, _Meaning] = {
 }
 
 
-# Compared as they come: most answers are one of these, and each of them is asked for both.
+# Compared as they come: most answers are this one.
 _OK = U32.pack(Status.OK)
-_UNSUPPORTED = U32.pack(Status.OP_UNSUPPORTED)
 
 
 def is_ok(answer: Answer) -> bool:
     return answer.kind == PacketType.STATUS and answer.body[:4] == _OK
-
-
-def is_unsupported(answer: Answer) -> bool:
-    return answer.kind == PacketType.STATUS and answer.body[:4] == _UNSUPPORTED
 
 
 def is_missing(answer: Answer) -> bool:
@@ -98,5 +95,5 @@ def failure(answer: Answer, doing: str, path: str) -> ConnectorError:
     """The typed error for a failed status: `Cannot <doing> <path>: …`."""
     code, message = status_of(answer)
     kind, cause, next_step = _MEANINGS.get(code, _UNCLEAR)
-    said = tame(message) or f"status {code}"
-    return kind(f"Cannot {doing} {tame(path)}: {cause} (the server says: {said}). {next_step}")
+    words = said(message or f"status {code}")
+    return kind(f"Cannot {doing} {tame(path)}: {cause}{words}. {next_step}")

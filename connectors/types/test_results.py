@@ -18,7 +18,8 @@ class TestStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TestResult:
-    """`host_key` is the key that the server showed when none, or another one, is pinned."""
+    """`host_key` is the key that the server showed when none, or another one, is pinned. `login_refused` says that the
+    server rejected credentials, which are not to be offered again."""
 
     __test__: ClassVar[bool] = False
 
@@ -27,3 +28,4 @@ class TestResult:
     error_message: str | None = None
     steps: tuple[TestStep, ...] = ()
     host_key: str | None = None
+    login_refused: bool = False

@@ -4,7 +4,8 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from connectors.exceptions import ConfigError
+from connectors import health
+from connectors.exceptions import ConfigError, LoginRefusedError
 from connectors.inspection import InspectableConnector, Inspection
 from connectors.ports import AckReadingConnector
 from connectors.registry import registry
@@ -39,7 +40,11 @@ def reconcile(run: Run) -> Generator[Step, None, None]:
     if connection.blocked_at:
         raise ConfigError(f"Connection {connection.name!r} is blocked: {connection.blocked_reason} Mend and test it.")
     with holding_lanes(connection.pk, needed=bool(run.repairs)) as leases:
-        yield from _steps(replace(run, leases=leases))
+        try:
+            yield from _steps(replace(run, leases=leases))
+        except LoginRefusedError as error:
+            health.block_for(connection, error)
+            raise
     if Repair.STATES in run.repairs:
         wake_ups.wake(connection.pk)
 

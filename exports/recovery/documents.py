@@ -9,7 +9,8 @@ from uuid import UUID
 
 from django.core.files.storage import storages
 
-from connectors.exceptions import ConfigError, ConnectorError
+from connectors import health
+from connectors.exceptions import ConfigError, ConnectorError, LoginRefusedError
 from connectors.inspection import Found, InspectableConnector, Inspection, PlacedFile, Sought
 from connectors.models import ERPConnection
 from connectors.registry import registry
@@ -59,7 +60,12 @@ def open_inspection(connection: ERPConnection, stack: ExitStack) -> Inspection |
     connector = registry.create(connection.connector_type)
     if not isinstance(connector, InspectableConnector):
         return None
-    return stack.enter_context(connector.open_inspection(connection.runtime_config()))
+    try:
+        return stack.enter_context(connector.open_inspection(connection.runtime_config()))
+    except LoginRefusedError as error:
+        # The next step of the recovery logs in as well.
+        health.block_for(connection, error)
+        raise
 
 
 def find(inspection: Inspection, staged: Mapping[str, str]) -> dict[str, Found]:

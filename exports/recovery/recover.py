@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from connectors import health
-from connectors.exceptions import ConnectorError
+from connectors.exceptions import ConnectorError, LoginRefusedError
 from connectors.models import ERPConnection
 from exports.models import ERPExport, Lane
 from exports.recovery import acks, documents, lost, release
@@ -104,6 +104,9 @@ def _acknowledge(connection: ERPConnection, report: Report) -> None:
     except ConnectorError as error:
         report.problems.append(f"The acknowledgements of connection {connection.name!r} cannot be read: {error}")
         reason = f"{documents.BLOCKED}: {error} Run `manage.py recover` again when it can be reached."
+        if isinstance(error, LoginRefusedError):
+            # Not one of those that recover itself attempts again.
+            reason = f"{error} Then run `manage.py recover` again."
         health.block(connection.pk, reason, revision=connection.revision)
         return
     if connection.blocked_reason.startswith(documents.BLOCKED):

@@ -23,6 +23,8 @@ class AsyncSSHServer(SFTPServer):
     username: str = USERNAME
     password: str | None = PASSWORD
     attempts: list[tuple[str, str]] = field(default_factory=list)
+    # What the server says as it asks for a new password; empty, the password is still good.
+    expired: str = ""
     connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
 
 
@@ -46,6 +48,8 @@ class _Gate(asyncssh.SSHServer):
 
     def validate_password(self, username: str, password: str) -> bool:
         self._server.attempts.append(("password", password))
+        if self._server.expired:
+            raise asyncssh.PasswordChangeRequired(self._server.expired)
         return (username, password) == (USERNAME, PASSWORD)
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
@@ -62,6 +66,7 @@ def asyncssh_server(
     user_key: asyncssh.SSHKey | None = None,
     further_host_keys: Sequence[asyncssh.SSHKey] = (),
     port: int = 0,
+    expired: str = "",
     **options: Any,
 ) -> Iterator[AsyncSSHServer]:
     """`options` go to `asyncssh.listen`; with a `process_factory` among them the server has no SFTP of its own."""
@@ -74,6 +79,7 @@ def asyncssh_server(
         root=root,
         private_key=user_key.export_private_key().decode(),
         host_key=" ".join(host_key.export_public_key().decode().split()[:2]),
+        expired=expired,
     )
     if "process_factory" not in options:
         options["sftp_factory"] = lambda channel: sftp_class(channel, chroot=str(root).encode())

@@ -34,7 +34,8 @@ OpenSSHServer = ServerProcess
 
 @contextlib.contextmanager
 def openssh_server(folder: Path, *, extra: str = "", open_files: int | None = None) -> Iterator[OpenSSHServer]:
-    """`extra` are further lines of sshd_config, `open_files` the limit for the server's processes."""
+    """`extra` are further lines of sshd_config, where `{root}` is the server's folder, `open_files` the limit for the
+    server's processes."""
     sshd = program("sshd", package="openssh-server", folders="/usr/sbin")
     root = prepare(folder)
     if os.geteuid() == 0:
@@ -42,7 +43,8 @@ def openssh_server(folder: Path, *, extra: str = "", open_files: int | None = No
 
     def command(port: int) -> list[str]:
         config = folder / "sshd_config"
-        config.write_text(CONFIG.format(port=port, folder=folder, root=root, extra=extra))
+        own = extra.replace("{root}", str(root))
+        config.write_text(CONFIG.format(port=port, folder=folder, root=root, extra=own))
         limit = ["prlimit", f"--nofile={open_files}", "--"] if open_files else []
         return [*limit, str(sshd), "-D", "-f", str(config), "-E", str(folder / "log")]
 

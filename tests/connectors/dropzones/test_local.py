@@ -1,5 +1,6 @@
 """S9: the folder is all that there is."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -209,3 +210,20 @@ def test_a_full_disk_holds_the_order_up_until_there_is_room(small_disk: Path) ->
         (folder / "of others").unlink()
         assert dropzone.write([file]) == [None]
     assert (folder / "order.tmp").read_bytes() == b"order"
+
+
+def test_a_root_that_cannot_be_opened_just_now_needs_no_person(root: Path) -> None:
+    """F15: a machine out of descriptors, or a share whose server is away, is no wrong path."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(int(name) for name in os.listdir("/proc/self/fd")) + 1, hard))  # noqa: PTH208 - no Path, which may open more
+    spare = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                spare.append(os.dup(0))
+        with pytest.raises(TransientError, match="too many open files"):
+            LocalDropzone(root)
+    finally:
+        for fd in spare:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

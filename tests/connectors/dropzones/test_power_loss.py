@@ -58,10 +58,10 @@ def fail_sync(root: Path, monkeypatch: pytest.MonkeyPatch) -> FailSync:
     """From now on the disk fails for `path`, and for nothing else."""
     sync = os.fsync
 
-    def fail_sync(path: str) -> None:
+    def fail_sync(path: str, code: int = errno.EIO) -> None:
         def synced(fd: int) -> None:
             if Path(f"/proc/self/fd/{fd}").resolve() == root / path:
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
+                raise OSError(code, os.strerror(code))
             sync(fd)
 
         monkeypatch.setattr(os, "fsync", synced)
@@ -151,3 +151,31 @@ def test_what_was_refused_stays_refused_when_the_disk_fails_too(
 def test_only_folders_in_which_something_changed_are_synced(dropzone: LocalDropzone, trace: Trace) -> None:
     assert [error is None for error in dropzone.write(files("missing/a", "in/b"))] == [False, True]
     assert trace == [("sync", "in/b 5"), ("sync", "in")]
+
+
+CANNOT = [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EROFS, errno.EBADF, errno.EACCES, errno.EPERM]
+LOSES = [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.ETIMEDOUT]
+
+
+@pytest.mark.parametrize(("path", "code"), [(path, code) for path in ("in/a", "in", "other") for code in CANNOT])
+def test_a_disk_that_cannot_sync_never_decides(
+    path: str, code: int, dropzone: LocalDropzone, fail_sync: FailSync, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F7, F10: some shares have no such operation, for files or for folders."""
+    fail_sync(path, code)
+    assert dropzone.write(files("in/a", "in/b")) == [None, None]
+    assert dropzone.rename([Move(source="in/a", target="other/a"), Move(source="in/b", target="in/c")]) == [None, None]
+    dropzone.make_directory("in/processed")
+    assert [entry.name for entry in dropzone.list("other")] == ["a"]
+    assert sum("does not flush to its disk" in record.message for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize("code", LOSES, ids=errno.errorcode.get)
+def test_a_disk_that_may_have_lost_bytes_decides(
+    code: int, dropzone: LocalDropzone, root: Path, fail_sync: FailSync
+) -> None:
+    """F10, F11: a share that is full says so only here, and the file may be short once its cache is gone."""
+    fail_sync("in/a", code)
+    first, second = dropzone.write(files("in/a", "in/b"))
+    assert (type(first), second) == (TransientError, None)
+    assert [path.name for path in (root / "in").iterdir()] == ["b"]

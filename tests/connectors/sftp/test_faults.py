@@ -13,21 +13,25 @@ from connectors.exceptions import (
     TargetExistsError,
     TransientError,
 )
-from connectors.sftp import conversations
+from connectors.sftp import conversations, renames
 from connectors.sftp.manners import Manners
+from connectors.sftp.packets import Answer
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.window import WIDEST
 from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.servers.faulty.faults import (
+    BARE_FAILURE,
     Dawdles,
     DeniedStat,
     DiskFull,
     Fails,
     FewHandles,
     LosesAnswers,
+    NoSecondNames,
     QuotaAtClose,
     ShortReads,
     ShortWrites,
+    TakesFiles,
     TellsSize,
 )
 from tests.servers.faulty.server import Call, Fault
@@ -79,21 +83,17 @@ def test_a_file_is_on_the_servers_disk_before_anybody_hears_of_it(start_faulty: 
     assert flushes.struck == 3
 
 
-def test_a_file_that_does_not_reach_the_servers_disk_is_an_error_and_removed(
-    start_faulty: Start, connect: Connect
+@pytest.mark.parametrize("error", [BARE_FAILURE, asyncssh.SFTPOpUnsupported("no")], ids=["failure", "unsupported"])
+def test_a_disk_that_does_not_flush_is_written_to_without(
+    error: Exception, start_faulty: Start, connect: Connect
 ) -> None:
-    """F10, F11."""
-    server = start_faulty(Fails(operations=FLUSH))
-    (outcome,) = connect(server).run([conversations.write_file("order.tmp", CONTENT, Manners(can_flush=True))])
-    assert isinstance(outcome, TransientError)
-    assert list(server.root.iterdir()) == []
-
-
-def test_a_disk_that_knows_no_flush_is_written_to_without(start_faulty: Start, connect: Connect) -> None:
-    """Some servers offer it for whatever they store files on."""
-    server = start_faulty(Fails(operations=FLUSH, error=asyncssh.SFTPOpUnsupported("no")))
-    assert connect(server).run([conversations.write_file("order.tmp", CONTENT, Manners(can_flush=True))]) == [None]
+    """F7: no code tells a storage that cannot from one that failed, and the file is compared."""
+    server = start_faulty(Fails(operations=FLUSH, error=error))
+    told: list[Answer] = []
+    write_flushed = conversations.write_file("order.tmp", CONTENT, Manners(can_flush=True), told.append)
+    assert connect(server).run([write_flushed]) == [None]
     assert (server.root / "order.tmp").read_bytes() == CONTENT
+    assert len(told) == 1
 
 
 def test_a_server_that_offers_no_flush_is_not_asked_for_it(
@@ -128,7 +128,7 @@ def test_a_rename_whose_answer_is_lost_is_in_doubt(start_faulty: Start, connect:
     """F2: the file was renamed, and nobody said so."""
     server = start_faulty(LosesAnswers(hangs_up_after_s=0))
     (server.root / "order.tmp").write_bytes(b"x")
-    (outcome,) = connect(server).run([conversations.rename("order.tmp", "order.json")])
+    (outcome,) = connect(server).run([renames.rename("order.tmp", "order.json")])
     assert isinstance(outcome, InDoubtError)
     assert [file.name for file in server.root.iterdir()] == ["order.json"]
 
@@ -138,15 +138,47 @@ def test_a_rename_that_happened_and_was_denied_shows_in_the_target(start_faulty:
     server = start_faulty(Fails(operations=RENAME, carried_out=True))
     (server.root / "order.tmp").write_bytes(b"x")
     with pytest.raises(TargetExistsError):
-        connect(server).ask(conversations.rename("order.tmp", "order.json"))
+        connect(server).ask(renames.rename("order.tmp", "order.json"))
+
+
+def test_a_rename_that_failed_without_a_cause_is_judged_by_both_names(start_faulty: Start, connect: Connect) -> None:
+    """F4, F7: neither words nor error number; with the old name there and the new one not, nothing has happened."""
+    server = start_faulty(Fails(operations=RENAME))
+    (server.root / "order.tmp").write_bytes(b"x")
+    with pytest.raises(TransientError) as error:
+        connect(server).ask(renames.rename("order.tmp", "order.json"))
+    assert not isinstance(error.value, InDoubtError)
 
 
 def test_a_rename_that_failed_without_a_cause_is_in_doubt(start_faulty: Start, connect: Connect) -> None:
-    """F4, F7: neither words nor error number, and no sign of the target."""
-    server = start_faulty(Fails(operations=RENAME))
+    """F4, F7: neither of the names is there, so somebody may have taken the file."""
+    erp = TakesFiles()
+    server = start_faulty(erp, Fails(operations=RENAME, carried_out=True))
     (server.root / "order.tmp").write_bytes(b"x")
     with pytest.raises(InDoubtError):
-        connect(server).ask(conversations.rename("order.tmp", "order.json"))
+        connect(server).ask(renames.rename("order.tmp", "order.json"))
+    assert erp.taken == {"order.json": 1}
+
+
+def test_a_rename_that_failed_without_a_cause_gets_no_second_kind(start_faulty: Start, connect: Connect) -> None:
+    """F8: a rename in two steps, and an ERP that takes the file between them."""
+    server = start_faulty(failing := Fails(operations=RENAME))
+    (server.root / "order.tmp").write_bytes(b"x")
+    session = connect(server)
+    with pytest.raises(TransientError):
+        session.ask(renames.rename("order.tmp", "order.json", session.manners))
+    assert failing.struck == 1
+
+
+def test_the_other_rename_replaces_nothing(start_faulty: Start, connect: Connect) -> None:
+    """F5."""
+    server = start_faulty(NoSecondNames())
+    (server.root / "order.tmp").write_bytes(b"new")
+    (server.root / "order.json").write_bytes(b"old")
+    session = connect(server)
+    with pytest.raises(TargetExistsError):
+        session.ask(renames.rename("order.tmp", "order.json", session.manners))
+    assert (server.root / "order.json").read_bytes() == b"old"
 
 
 def test_a_rename_that_is_not_permitted_needs_a_person(start_faulty: Start, connect: Connect) -> None:
@@ -154,7 +186,7 @@ def test_a_rename_that_is_not_permitted_needs_a_person(start_faulty: Start, conn
     server = start_faulty(Fails(operations=RENAME, error=asyncssh.SFTPPermissionDenied("Datei existiert bereits")))
     (server.root / "order.tmp").write_bytes(b"x")
     with pytest.raises(ConfigError, match="permission denied"):
-        connect(server).ask(conversations.rename("order.tmp", "order.json"))
+        connect(server).ask(renames.rename("order.tmp", "order.json"))
 
 
 @pytest.mark.parametrize("limit", [1, 5])

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from paramiko import AuthenticationException
 
 from connectors.dropzones.base import OutgoingFile
 from connectors.dropzones.sftp import SFTPDropzone
 from connectors.exceptions import TransientError
-from connectors.sftp import login
 from connectors.sftp.session import SFTPSession
 from tests.connectors.conftest import target_of
+from tests.servers.login_server import Hook, hang_up, login_server, reset
 from tests.servers.openssh import OpenSSHServer
 from tests.servers.proftpd import proftpd_server
 
@@ -32,13 +31,14 @@ def test_a_session_too_many_for_proftpd_may_come_again(limit: str, tmp_path: Pat
         assert SFTPDropzone(connect(server)).write([OutgoingFile(path="order", content=b"x")]) == [None]
 
 
-def test_a_log_in_that_went_well_is_never_told_as_refused(shared_openssh: OpenSSHServer, connect: Connect) -> None:
-    """F18: when the server hangs up right behind it, Paramiko tells of a failed authentication all the same."""
-    session, target = connect(shared_openssh), target_of(shared_openssh)
-    session.close()
-    error = login._failed(session._link, target, None, AuthenticationException("transport shut down or saw EOF"))
-    assert isinstance(error, TransientError)
-    assert "no further session" in str(error)
+@pytest.mark.parametrize("end", [hang_up, reset], ids=["hangs up", "resets"])
+def test_a_log_in_that_went_well_is_never_told_as_refused(end: Hook, tmp_path: Path) -> None:
+    """F18: the server hangs up right behind it."""
+    with (
+        login_server(tmp_path / "erp", on_session=end) as server,
+        pytest.raises(TransientError, match="no further session"),
+    ):
+        SFTPSession(target_of(server))
 
 
 def test_one_session_is_all_that_a_batch_needs(start_openssh: StartOpenSSH, connect: Connect) -> None:

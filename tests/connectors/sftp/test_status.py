@@ -4,7 +4,7 @@ import pytest
 
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError, TransientError
 from connectors.sftp.packets import Answer, PacketType
-from connectors.sftp.status import Status, failure, is_end, is_missing, is_ok, is_unexplained, is_unsupported
+from connectors.sftp.status import Status, failure, is_end, is_missing, is_ok, is_unexplained
 
 
 def status(code: int, message: bytes = b"") -> Answer:
@@ -95,5 +95,4 @@ def test_the_codes_of_later_versions_mean_the_same(code: int, kind: type[Connect
 def test_only_the_end_is_the_end_and_only_failure_is_unexplained() -> None:
     assert [code for code in Status if is_end(status(code))] == [Status.EOF]
     assert [code for code in Status if is_unexplained(status(code))] == [Status.FAILURE]
-    assert [code for code in Status if is_unsupported(status(code))] == [Status.OP_UNSUPPORTED]
     assert not is_ok(Answer(PacketType.DATA, struct.pack(">I", Status.OK)))

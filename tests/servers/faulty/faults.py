@@ -39,6 +39,17 @@ class Fails(Fault):
 
 
 @dataclass(kw_only=True)
+class NoSecondNames(Fails):
+    """As OpenSSH on a file system without hard links: its plain rename makes one, its other rename does not."""
+
+    operations: frozenset[str] = frozenset({"rename"})
+    error: Exception = DENIED
+
+    def is_about(self, call: Call) -> bool:
+        return call.operation == "rename"
+
+
+@dataclass(kw_only=True)
 class DiskFull(Fails):
     """From `at` bytes of a file on."""
 

@@ -18,7 +18,9 @@ from tests.servers.asyncssh_server import AsyncSSHServer, asyncssh_server
 
 GoOn = Callable[..., Awaitable[Any]]
 # Besides `scandir`, whose outcome is an iterator.
-OPERATIONS = ("open", "close", "read", "write", "fstat", "lstat", "stat", "fsync", "rename", "remove", "mkdir")
+OPERATIONS = (
+    *("open", "close", "read", "write", "fstat", "lstat", "stat", "fsync", "rename", "posix_rename", "remove", "mkdir"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Call:
     """One operation of a client's; what carries it out may be the next fault."""
 
     server: "FaultySFTP"
+    operation: str
     arguments: tuple[Any, ...]
     go_on: GoOn
 
@@ -94,8 +97,9 @@ class FaultySFTP(asyncssh.SFTPServer):
     async def _call(self, operation: str, *arguments: Any) -> Any:
         go_on: GoOn = partial(_carry_out, getattr(asyncssh.SFTPServer, operation), self)
         for fault in list(self.faults):
-            if operation in fault.operations:
-                go_on = partial(_strike, fault, self, go_on)
+            # What goes wrong with a rename does so with both kinds.
+            if {operation, operation.removeprefix("posix_")} & fault.operations:
+                go_on = partial(_strike, fault, self, operation, go_on)
         return await go_on(*arguments)
 
     def _filtered(self, data: bytes, *arguments: Any) -> None:
@@ -105,8 +109,8 @@ class FaultySFTP(asyncssh.SFTPServer):
             self._write(data, *arguments)
 
 
-async def _strike(fault: Fault, server: FaultySFTP, go_on: GoOn, *arguments: Any) -> Any:
-    return await fault.around(Call(server, arguments, go_on))
+async def _strike(fault: Fault, server: FaultySFTP, operation: str, go_on: GoOn, *arguments: Any) -> Any:
+    return await fault.around(Call(server, operation, arguments, go_on))
 
 
 async def _carry_out(operation: Callable[..., Any], server: FaultySFTP, *arguments: Any) -> Any:
