@@ -1,12 +1,13 @@
 """Files of the ERP's that name an export and could not be read: the ack log's rows of them, and who waits for them."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from connectors.hostile_text import tame
 from connectors.models import ERPConnection
 from connectors.ports import OtherFile
 from exports.models import AckFile, ERPExport, Verdict
@@ -80,8 +81,19 @@ def note_gone(keys: Collection[int]) -> None:
         rows.update(gone_at=now)
 
 
-def named(files: Iterable[AckFile], most: int = 3) -> str:
-    """Their names, for a sentence."""
-    names = [file.name for file in files]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def named(files: QuerySet[AckFile], most: int = 3) -> str:
+    """The names of the first few, and how many more there are, for a sentence; empty where there is none."""
+    names = [tame(name) for name in files.values_list("name", flat=True)[:most]]
+    more = files.count() - most if len(names) == most else 0
+    return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")
+
+
+def advice(exports: QuerySet[ERPExport]) -> str:
+    """What to do about overdue `exports` for which a file was left unread; empty where there is no such file."""
+    names = named(waiting_for(exports))
+    if not names:
+        return ""
+    return (
+        f"The ERP has written {names}, which could not be read. The list of acknowledgement files says why. Have that "
+        "corrected first: an order that is sent again may arrive twice."
+    )
