@@ -104,9 +104,8 @@ def _as_text(given: Any) -> str:
 
 
 def _kind(given: Any) -> str:
-    if isinstance(given, bool):
-        return "a boolean"
-    return {dict: "an object", list: "a list"}.get(type(given), "a number")
+    kinds = ((bool, "a boolean"), (dict, "an object"), (list, "a list"))
+    return next((word for kind, word in kinds if isinstance(given, kind)), "a number")
 
 
 def _quoted(given: Any) -> str:

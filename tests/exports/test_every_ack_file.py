@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -233,7 +234,7 @@ def _require_accounted(cases: Iterable[Case], acks: Path) -> None:
         assert _files(moved[verdict]) == {case.name for case in cases if case.verdict == verdict}
     assert _files(acks) == {case.name for case in cases if case.verdict not in moved}
     counted = Counter(case.kind for case in cases if case.kind in (UNREAD, TEMPORARY, FOREIGN))
-    folder = Lane.objects.get(kind="ACKS").folder
+    folder: dict[str, Any] = Lane.objects.get(kind="ACKS").folder or {}
     assert folder["counts"] == {kind.lower(): count for kind, count in counted.items()}
 
 

@@ -49,14 +49,17 @@ def rows() -> list[tuple[str, str, bool]]:
     return [(name, verdict, gone_at is not None) for name, verdict, gone_at in found]
 
 
-def counts() -> dict[str, int]:
-    return dict(Lane.objects.get(kind="ACKS").folder["counts"])
+def counts(connection: ERPConnection | None = None) -> dict[str, int]:
+    lanes = Lane.objects.filter(kind="ACKS", **({"connection": connection} if connection else {}))
+    folder: dict[str, Any] = lanes.get().folder or {}
+    return dict(folder["counts"])
 
 
 def later(seconds: float) -> None:
     """As if the polls so far had been that long ago."""
     lane = Lane.objects.get(kind="ACKS")
-    for watched in lane.folder["watched"].values():
+    folder: dict[str, Any] = lane.folder or {}
+    for watched in folder["watched"].values():
         watched[2] -= seconds
     lane.save(update_fields=["folder"])
 
@@ -246,7 +249,7 @@ def test_a_file_of_another_connections_export_is_its_own_matter(
     other = connection_service.save(other, changes, actor="test")
     (acks / f"ack_{sent.filename}.ack").write_text(ACKED)
     poll(other)
-    assert (rows(), Lane.objects.get(connection=other, kind="ACKS").folder["counts"]) == ([], {"foreign": 1})
+    assert (rows(), counts(other)) == ([], {"foreign": 1})
     poll(connection)
     assert AckFile.objects.get().connection == connection
 
