@@ -153,8 +153,7 @@ def _exports(connection: ERPConnection, filenames: Iterable[str]) -> dict[str, t
     names = sorted(set(filenames))
     found: dict[str, tuple[UUID, int | None]] = {}
     for start in range(0, len(names), unread_acks.BATCH):
-        rows = ERPExport.objects.filter(
-            connection=connection, filename__any_of=names[start : start + unread_acks.BATCH]
-        )
+        batch = names[start : start + unread_acks.BATCH]
+        rows = ERPExport.objects.filter(connection=connection, filename__any_of=batch)
         found |= {name: (pk, size) for name, pk, size in rows.values_list("filename", "pk", "document_size")}
     return found

@@ -34,8 +34,8 @@ class ConnectorContract:
     """The subclass has the fixtures `connector` and `config`, and `arrived(config)`: content by file name.
 
     `unsendable` is an order that the format rejects, or None where it takes every order. `unusable(config)` is a config
-    that the form accepts and that leads nowhere, or None where there is no such config. `ack_name(filename)` is the name
-    of a document's ack, or None where `config` brings no acks; `acknowledge(config, name, content)` then leaves a file
+    that the form accepts and that leads nowhere, or None where there is no such config. `ack_name(filename)` names the
+    ack of a document, or is None where `config` brings no acks; `acknowledge(config, name, content)` then leaves a file
     where the ERP does.
     """
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
 from connectors.models import ERPConnection
 from connectors.ports import AccountingInbox, Ack, AckEntry, AckInbox
 from connectors.registry import registry
-from exports import ack_poller, delivery, file_batches, giving_up, unread_acks
-from exports.folder_account import TEMPORARY_S, WATCHED
+from exports import ack_poller, delivery, file_batches, giving_up, lanes, unread_acks
+from exports.folder_account import TEMPORARY_S, WATCHED, FolderAccount
 from exports.models import AckFile, ERPExport, Lane
 from exports.notices import texts
 from exports.notices.models import Incident
@@ -305,6 +306,20 @@ def test_a_poll_that_sees_a_part_of_the_folder_says_nothing_of_the_rest(  # noqa
     poll(connection)
     assert AckFile.objects.filter(verdict="UNREAD", gone_at__isnull=False).count() == 9
     assert counts() == {}
+
+
+def test_a_poll_that_lost_its_lane_enters_nothing(sent: ERPExport, connection: ERPConnection, acks: Path) -> None:
+    """A16."""
+    (acks / f"ack_{sent.filename}.xml").write_text(ACKED)
+    account = FolderAccount(connection, None)
+    with registry.create(connection.connector_type).open_inbox(connection.runtime_config()) as inbox:  # type: ignore[attr-defined]
+        assert list(account.sift(inbox.all_files())) == []
+    with lanes.holding(connection.pk, Lane.Kind.ACKS) as lease:
+        assert lease
+        Lane.objects.update(token=lease.token + 1)
+        with pytest.raises(lanes.LaneLost):
+            account.enter(partial(lanes.held, lease))
+    assert rows() == []
 
 
 class Denying:

@@ -71,6 +71,7 @@ def test_a_refusal_carries_the_erps_reason() -> None:
         b"",
         b'{"status": "ACK',
         b"[]",
+        b"5",
         b"[" * 100_000,
         b'{"status": "ACKED", "n": NaN}',
         b'{"status": "ACKED", "n": 1e400}',
