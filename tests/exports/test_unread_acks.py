@@ -29,7 +29,7 @@ from exports.models import AckFile, ERPExport, Lane
 from exports.notices import texts
 from exports.notices.models import Incident
 from tests.exports.conftest import Push, names
-from tests.tenants import log_in_superuser, page_url
+from tests.tenants import list_url, log_in_superuser, page_url
 
 ACKED = json.dumps({"status": "ACKED", "erp_order_id": "SO-1"})
 
@@ -495,3 +495,28 @@ def test_the_pages_show_what_was_counted_and_what_a_row_means(
     poll(connection)
     assert "Do not send the order again" not in _page(admin, row)
     assert "It was renamed, moved or removed" in _page(admin, row)
+
+
+def test_whoever_decides_about_an_order_in_doubt_sees_the_unread_file_that_names_it(
+    push: Push, connection: ERPConnection, acks: Path, admin: Client
+) -> None:
+    export = push()
+    ERPExport.objects.filter(pk=export.pk).update(undecided_since=timezone.now())
+    url = page_url(export, "do", "mark_not_delivered")
+    assert "The ERP has written" not in admin.post(url).content.decode()
+    path = acks / f"ack_{export.filename}.xml"
+    path.write_text(ACKED)
+    poll(connection)
+    assert f"The ERP has written {path.name}" in admin.post(url).content.decode()
+
+
+def test_an_unread_file_is_found_by_its_name_and_so_is_its_export(
+    sent: ERPExport, connection: ERPConnection, acks: Path, admin: Client
+) -> None:
+    path = acks / f"ACK-{sent.filename.upper()}.XML"
+    path.write_text(ACKED)
+    poll(connection)
+    for row in (AckFile.objects.get(), sent):
+        for term in (path.name, sent.filename):
+            page = admin.get(list_url(type(row)), {"q": term}).content.decode()
+            assert page_url(row) in page, term
