@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -47,22 +46,29 @@ def parse_ack(name: str, raw: bytes) -> Ack:
     )
 
 
+_OUTCOMES = {outcome.value: outcome for outcome in AckOutcome}
+
+
 def _outcome(value: dict[str, Any]) -> AckOutcome:
     if "status" not in value:
         raise RejectedError("It has no status.")
     status = value["status"]
+    if isinstance(status, str) and status in _OUTCOMES:
+        return _OUTCOMES[status]
     try:
         return AckOutcome(normalised(status).upper())
     except (AttributeError, TypeError, ValueError):
         raise RejectedError(f"Its status is {_quoted(status)}, neither ACKED nor FAILED.") from None
 
 
-@dataclass(frozen=True, slots=True)
 class _Optional:
     """The fields that decide nothing: as texts, with a note on each that is not as it should be."""
 
-    value: dict[str, Any]
-    notes: list[str] = field(default_factory=list)
+    __slots__ = ("notes", "value")
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        self.value = value
+        self.notes: list[str] = []
 
     def identifier(self, key: str) -> str | None:
         given = self.value.get(key)

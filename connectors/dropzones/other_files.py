@@ -63,9 +63,8 @@ def as_other(entry: Entry) -> OtherFile | None:
 def temporary_mark(name: str) -> str:
     """What makes `name` that of a file which is still being written, in words; empty for any other name."""
     lower = name.lower()
-    for beginning in BEGINNINGS:
-        if lower.startswith(beginning):
-            return f"begins with {beginning}"
+    if lower.startswith(BEGINNINGS):
+        return f"begins with {next(beginning for beginning in BEGINNINGS if lower.startswith(beginning))}"
     if name.endswith("~"):
         return "ends in ~"
     _, dot, ending = lower.rpartition(".")
