@@ -4,14 +4,13 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.core.files.base import ContentFile
 
-from connectors.base_connector import BaseConnector
-from connectors.dropzones.ack_inbox import DropzoneAckInbox
+from connectors.dropzone_acks import DropzoneAcks
 from connectors.dropzones.config import DropzoneSettings
 from connectors.dropzones.drop import Drop
 from connectors.dropzones.form import SECRET_FIELDS, SERVER_FIELDS, DropzoneForm
@@ -22,8 +21,6 @@ from connectors.exceptions import ConfigError, ConnectorError, RejectedError
 from connectors.failpoints import Failpoint, reached
 from connectors.inspection import Inspection
 from connectors.ports import (
-    Ack,
-    AckInbox,
     ExportAttempt,
     ExportDocument,
     ExportResult,
@@ -73,7 +70,7 @@ class _ArchivingJournal:
         self._journal.discarded(export_ids)
 
 
-class DropzoneConnector(BaseConnector):
+class DropzoneConnector(DropzoneAcks):
     journals = True
     config_form = DropzoneForm
     secret_fields = SECRET_FIELDS
@@ -82,18 +79,6 @@ class DropzoneConnector(BaseConnector):
     @abstractmethod
     def render_content(self, draft_order: SalesOrder) -> bytes:
         """The document. Pure: the same order gives the same bytes. Raises `RejectedError`."""
-
-    @abstractmethod
-    def answered_export(self, name: str) -> str | None:
-        """The file name of the export that a file called `name` would answer; None when it is no answer."""
-
-    @abstractmethod
-    def parse_answer(self, name: str, raw: bytes) -> Ack:
-        """Raises `RejectedError` saying what is wrong with the file."""
-
-    def is_document_name(self, name: str) -> bool:  # noqa: ARG002 - a connector that does not tell calls nothing its own
-        """Whether a file called `name` would be one of this connector's documents, whoever sent it."""
-        return False
 
     def render(self, draft_order: SalesOrder, attempt: ExportAttempt) -> ExportDocument:
         content = self.render_content(draft_order)
@@ -141,17 +126,6 @@ class DropzoneConnector(BaseConnector):
         self, config: Mapping[str, Any], *, on_step: Callable[[TestStep], None] | None = None
     ) -> TestResult:
         return try_dropzone(lambda: self.settings(config), self.document_name, on_step=on_step)
-
-    def answer_due(self, config: Mapping[str, Any]) -> timedelta | None:
-        return self.settings(config).answer_due
-
-    @contextmanager
-    def open_inbox(self, config: Mapping[str, Any]) -> Iterator[AckInbox]:
-        settings = self.settings(config)
-        with settings.open() as dropzone:
-            yield DropzoneAckInbox(
-                dropzone, settings.ack_path, export_filename=self.answered_export, parse=self.parse_answer
-            )
 
     @contextmanager
     def open_inspection(self, config: Mapping[str, Any]) -> Iterator[Inspection]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.exceptions import ConnectorError, RejectedError
 from connectors.hostile_text import tame
-from connectors.ports import Ack, AckEntry, AckInbox, AckOutcome
+from connectors.ports import AccountingInbox, Ack, AckEntry, AckInbox, AckOutcome, OtherFile, OtherKind
 from connectors.third_party import fault, guarded
 
 
@@ -21,6 +21,15 @@ class GuardedInbox:
     def entries(self) -> Generator[AckEntry, None, None]:
         with guarded(self.connector_type):
             yield from self.inbox.entries()
+
+    def all_files(self) -> Generator[AckEntry | OtherFile, None, None]:
+        """Only the entries, where the connector's inbox tells of nothing else."""
+        with guarded(self.connector_type):
+            if isinstance(self.inbox, AccountingInbox):
+                for file in self.inbox.all_files():
+                    yield file if isinstance(file, AckEntry) else _checked_file(file)
+            else:
+                yield from self.inbox.entries()
 
     def read(self, entries: Sequence[AckEntry]) -> list[bytes | ConnectorError | None]:
         with guarded(self.connector_type):
@@ -47,7 +56,17 @@ def _checked(ack: Any) -> Ack:
     if not isinstance(ack.processed_at, datetime | None):
         raise TypeError("processed_at is no datetime")
     erp_order_id, error_code = _text(ack.erp_order_id, 120), _text(ack.error_code, 120)
-    return replace(ack, erp_order_id=erp_order_id, error_code=error_code, message=_text(ack.message, 500))
+    message, notes = _text(ack.message, 500), _text(ack.notes, 500) or ""
+    return replace(ack, erp_order_id=erp_order_id, error_code=error_code, message=message, notes=notes)
+
+
+def _checked_file(file: Any) -> OtherFile:
+    """With a reason that can be stored. Raises `TypeError` for what is no file of the folder."""
+    if not isinstance(file, OtherFile) or not isinstance(file.kind, OtherKind):
+        raise TypeError(f"all_files gave {type(file).__name__}, neither an AckEntry nor an OtherFile")
+    if not isinstance(file.name, str) or not isinstance(file.export_filename, str | None):
+        raise TypeError("A name of an OtherFile is no text")
+    return replace(file, reason=_text(file.reason, 500) or "") if file.reason else file
 
 
 def _text(value: Any, length: int) -> str | None:

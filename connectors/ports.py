@@ -9,11 +9,12 @@ from uuid import UUID
 
 from connectors.exceptions import ConfigError, ConnectorError, InDoubtError, TransientError
 from connectors.sales_order import SalesOrder
-from connectors.types.acks import Ack, AckEntry, AckOutcome
+from connectors.types.acks import Ack, AckEntry, AckOutcome, OtherFile, OtherKind
 from connectors.types.exports import ExportAttempt, ExportDocument, ExportResult, Staged
 from connectors.types.test_results import TestResult, TestStep
 
 __all__ = [
+    "AccountingInbox",
     "Ack",
     "AckEntry",
     "AckInbox",
@@ -25,6 +26,8 @@ __all__ = [
     "ExportDocument",
     "ExportResult",
     "Journal",
+    "OtherFile",
+    "OtherKind",
     "SalesOrder",
     "Staged",
     "TestResult",
@@ -133,6 +136,17 @@ class AckInbox(Protocol):
 
     def archive(self, entries: Sequence[AckEntry], *, quarantine: bool = False) -> list[ConnectorError | None]:
         """Move the files out of the way, into `processed/` or `error/` beside them."""
+
+
+@runtime_checkable
+class AccountingInbox(AckInbox, Protocol):
+    """An inbox that also names the files that it does not read, so that each of them is logged or counted.
+
+    Optional: of an inbox without it, nobody learns what else lies in the folder.
+    """
+
+    def all_files(self) -> Generator[AckEntry | OtherFile, None, None]:
+        """Everything in the folder, in one listing: what `entries` gives, and an `OtherFile` for each other file."""
 
 
 @runtime_checkable

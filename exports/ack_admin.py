@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from connectors.connection_columns import local_time
 from exports import reading_again, search
 from exports.export_page import VERDICTS
 from exports.models import AckFile, Verdict
@@ -41,7 +42,12 @@ MEANINGS = {
         "It could not be read and lies in error/ now; the export still waits. Have the ERP write the answer again, "
         "complete and under the same name: it is read like any other. A file in error/ is not read again."
     ),
+    Verdict.UNREAD: (
+        "It names an order that was sent, and it was not read, so what it says of that order is not known here. Do not "
+        "send the order again before it is: correct what the reason says, and the next reading of the folder takes it."
+    ),
 }
+GONE = "It was renamed, moved or removed before {}. Under a name that is read, it has another entry in this list."
 LEFT = "It counts, but it could not be moved away: {} Mend that; the next reading moves it."
 
 
@@ -70,7 +76,8 @@ class AckFileAdmin(KnownAsAdmin, PageAdmin):
     def notes(self, request: HttpRequest, obj: AckFile) -> Iterator[Note]:
         meaning = MEANINGS.get(Verdict(obj.verdict))
         if meaning:
-            yield Note(level="info" if obj.verdict == Verdict.INCOMPLETE else "warning", text=meaning)
+            level = "info" if obj.verdict == Verdict.INCOMPLETE or obj.gone_at else "warning"
+            yield Note(level=level, text=GONE.format(local_time(obj.gone_at)) if obj.gone_at else meaning)
         if obj.left_because:
             yield Note(level="warning", text=LEFT.format(obj.left_because))
 

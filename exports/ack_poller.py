@@ -12,11 +12,12 @@ from connectors.failpoints import Failpoint, reached
 from connectors.fencing import LeaseLost
 from connectors.guarded_inbox import GuardedInbox
 from connectors.models import ERPConnection
-from connectors.ports import AckEntry, AckInbox, AckReadingConnector
+from connectors.ports import AckEntry, AckReadingConnector
 from connectors.registry import registry
 from connectors.third_party import guarded
 from exports import lanes, ledger, wake_ups
 from exports.answer_reader import AnswerReader
+from exports.folder_account import FolderAccount
 from exports.ledger import Answer
 from exports.models import Lane
 from exports.rollback import guard
@@ -60,8 +61,9 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
         inbox = _open(connection, stack, lease)
         if inbox is None:
             return 0
-        hold = partial(lanes.held, lease)
-        with AnswerReader(connection, inbox, hold=hold, skip=lease.lane.passed) as answers:
+        lane, hold = lease.lane, partial(lanes.held, lease)
+        account = FolderAccount(connection, lane.folder)
+        with AnswerReader(connection, inbox, account, hold=hold, skip=lane.passed) as answers:
             for batch in answers:
                 reached(Failpoint.ANSWERS_READ)
                 done, damaged = _entered(lease, connection, batch)
@@ -69,7 +71,8 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
                 answers.put_away(done, damaged)
                 if lease.is_over:
                     answers.stop()
-        lease.lane.passed = answers.passed
+        account.enter(hold)
+        lane.passed, lane.folder = answers.passed, account.summary(lane.folder)
     if connection.status == ERPConnection.Status.DISABLED:
         health.hang_up(connection.pk)
     if answers.errors:
@@ -95,7 +98,7 @@ def _entered(
     return done, damaged
 
 
-def _open(connection: ERPConnection, stack: ExitStack, lease: lanes.Lease) -> AckInbox | None:
+def _open(connection: ERPConnection, stack: ExitStack, lease: lanes.Lease) -> GuardedInbox | None:
     """None where this ERP does not answer. Refused credentials block the connection before a next try."""
     try:
         with guarded(connection.connector_type):

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from exports import export_page, giving_up, search
+from exports import export_page, giving_up, search, unread_acks
 from exports.bulk.models import SOURCES, BulkJob
 from exports.decision_admin import DecisionAdmin
 from exports.models import ERPExport
@@ -25,6 +25,8 @@ from orderflow.tenancy.admin_page import Button, Note, page_link
 from orderflow.tenancy.date_span import DateSpanFilter
 from orderflow.tenancy.scope import User
 from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
+
+WHY_GIVE_UP = "Why no answer will come"
 
 admin.site.unregister(DraftOrder)
 admin.site.register(DraftOrder, PushableOrderAdmin)
@@ -90,15 +92,17 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
             level = "error" if obj.status == ExportStatus.FAILED else "warning"
             yield Note(level=level, text=obj.error_message)
         if obj.status == ExportStatus.SENT and obj.answer_due_at and obj.answer_due_at < timezone.now():
-            yield Note(
-                level="warning", text="The ERP has not answered in time. Ask its operator whether the order arrived."
-            )
+            advice = unread_acks.advice(ERPExport.objects.filter(pk=obj.pk))
+            asked = "The ERP has not answered in time. Ask its operator whether the order arrived."
+            yield Note(level="warning", text=advice or asked)
 
     def buttons(self, request: HttpRequest, obj: ERPExport) -> Iterator[Button]:
         if obj.status == ExportStatus.FAILED and not hasattr(obj, "superseded_by"):
             yield Button(action="retry", label="Retry", variant="primary", icon="replay")
         if obj.status == ExportStatus.SENT:
-            yield Button(action="give_up", label="Give up", icon="cancel", ask="Why no answer will come")
+            unread = unread_acks.named(unread_acks.waiting_for(ERPExport.objects.filter(pk=obj.pk)))
+            asked = f"{unread} is about this order and unread. Why it does not count" if unread else WHY_GIVE_UP
+            yield Button(action="give_up", label="Give up", icon="cancel", ask=asked)
         yield from self.decision_buttons(obj)
 
     @admin.action(description="Retry", permissions=["push"])
@@ -109,6 +113,7 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
     @admin.action(description="Give up waiting for the answer", permissions=["push"])
     def give_up(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> None:
         who, reason = actor(request), request.POST.get("reason", "").strip() or "no answer came."
+        unread = unread_acks.advice(rows.filter(status=ExportStatus.SENT))
         self.run_each(
             request,
             rows,
@@ -116,6 +121,8 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
             done="given up. The ERP may have the orders: look before you retry",
             refusal=PushRefused,
         )
+        if unread:
+            messages.warning(request, unread)
 
     @admin.display(description="status")
     def state(self, export: ERPExport) -> SafeString:

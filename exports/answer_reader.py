@@ -11,11 +11,13 @@ from uuid import UUID
 
 from connectors.exceptions import ConnectorError, RejectedError, TransientError
 from connectors.failpoints import Failpoint, reached
+from connectors.guarded_inbox import GuardedInbox
 from connectors.models import ERPConnection
-from connectors.ports import AckEntry, AckInbox
+from connectors.ports import AckEntry
 from exports import ledger
 from exports.file_batches import batches as batches_of
 from exports.file_batches import large_last
+from exports.folder_account import FolderAccount
 from exports.ledger import Answer
 from exports.models import ERPExport
 
@@ -30,7 +32,8 @@ class AnswerReader:
     """A context to iterate over: batches of answers, each to be written down and then put away.
 
     An inbox is for one thread at a time. Here that is a thread of its own, which does in turn what it is asked for.
-    `hold` opens a transaction in which only the lane's holder can write.
+    `account` gets the files of the folder that are no acks, `hold` opens a transaction in which only the lane's holder
+    can write.
     `archived` and `errors` are complete when the context has ended. `skip` are files that an earlier poll has passed
     and left there; they do not keep this one from the rest.
     """
@@ -38,7 +41,8 @@ class AnswerReader:
     def __init__(
         self,
         connection: ERPConnection,
-        inbox: AckInbox,
+        inbox: GuardedInbox,
+        account: FolderAccount,
         *,
         hold: Callable[[], AbstractContextManager[None]] = nullcontext,
         skip: int = 0,
@@ -48,7 +52,8 @@ class AnswerReader:
         self._connection = connection
         self._inbox = inbox
         self._hold = hold
-        self._entries = inbox.entries()
+        self._account = account
+        self._entries = inbox.all_files()
         self._skip = skip
         self._listed = 0
         self._stopped = self._has_more = False
@@ -94,7 +99,8 @@ class AnswerReader:
         self._moving.append(self._wire.submit(self._move, done, damaged))
 
     def _started(self) -> Iterator[Future[list[Answer]]]:
-        batches = batches_of(islice(large_last(self._entries), self._skip, None), first=FIRST)
+        acks = self._account.sift(self._entries)
+        batches = batches_of(islice(large_last(acks), self._skip, None), first=FIRST)
         nothing: list[AckEntry] = []
         last: deque[Collection[str]] = deque(maxlen=2)
         listed = self._wire.submit(next, batches, nothing)
@@ -127,6 +133,7 @@ class AnswerReader:
                 raise raw
             if isinstance(raw, ConnectorError) and not isinstance(raw, RejectedError):
                 self.errors.append(raw)
+                self._account.not_readable(entry, raw)
             elif raw is not None:
                 answers.append(self._answer(entry, raw, exports[entry.export_filename]))
         return answers

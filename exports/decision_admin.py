@@ -9,7 +9,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from exports import deciding
+from exports import deciding, unread_acks
 from exports.bulk.list_admin import BulkListAdmin
 from exports.models import ERPExport
 from exports.push_service import PushRefused
@@ -72,7 +72,7 @@ class DecisionAdmin(BulkListAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": f"Mark as {'delivered' if delivered else 'not delivered'}",
-            "consequence": CONSEQUENCES[delivered],
+            "consequence": f"{CONSEQUENCES[delivered]} {unread_acks.advice(rows)}".strip(),
             "exports": exports,
             "hidden": hidden if chosen else [],
             "back": request.path if chosen else self.page_url(exports[0]),

@@ -11,6 +11,7 @@ VERDICTS = {
     Verdict.MATCHED: "success",
     Verdict.CONFLICT: "danger",
     Verdict.MALFORMED: "danger",
+    Verdict.UNREAD: "danger",
     Verdict.LATE: "warning",
     Verdict.ORPHAN: "warning",
     Verdict.INCOMPLETE: "info",

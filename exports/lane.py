@@ -28,6 +28,8 @@ class Lane(models.Model):
     last_error = models.CharField(max_length=500, blank=True)
     # So many entries of the ERP's folder the last poll passed and left there before its time was up.
     passed = models.PositiveIntegerField(default=0)
+    # Of a lane of acknowledgements: what the last poll that saw the whole folder counted there (`FolderAccount`).
+    folder = models.JSONField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection", "kind"], name="lane_once")]

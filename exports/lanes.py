@@ -162,7 +162,8 @@ def _give_back(lease: Lease) -> bool:
         return _held(lease).update(leased_until=None, passed=lane.passed) == 1
     # It may have gone well and taken more of the worker's time than is anybody's due.
     suspect = lease.error.retryable if lease.error else lease.took_s > 2 * settings.DELIVERY_SLICE_S
-    if not _held(lease).update(leased_until=None, passed=lane.passed, last_error=error, suspect=suspect):
+    kept = {"passed": lane.passed, "folder": lane.folder}
+    if not _held(lease).update(leased_until=None, last_error=error, suspect=suspect, **kept):
         return False
     if lane.kind == Lane.Kind.ACKS and bool(error) != bool(lane.last_error):
         health.record_polling(lane.connection_id, error)

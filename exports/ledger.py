@@ -140,6 +140,7 @@ class _Page:
         if begun:
             for name, value in judged._asdict().items():
                 setattr(begun, name, value)
+            begun.gone_at = None
             self.changed.append(begun)
         else:
             self.new[answer.entry.name] = judged
@@ -150,12 +151,11 @@ class _Page:
         if self.done_with:
             AckFile.objects.filter(pk__in=self.done_with).delete()
         organization_id, connection_id = self.connection.organization_id, self.connection.pk
-        shared = ("organization_id", "connection_id", "seen_at", "left_because", "name")
-        rows = [
-            (organization_id, connection_id, self.effects.now, "", name, *judged) for name, judged in self.new.items()
-        ]
+        shared = ("organization_id", "connection_id", "seen_at", "gone_at", "left_because", "name")
+        own = (organization_id, connection_id, self.effects.now, None, "")
+        rows = [(*own, name, *judged) for name, judged in self.new.items()]
         insert_each(AckFile.objects.db, AckFile, (*shared, *_Judged._fields), rows)
-        AckFile.objects.bulk_update(self.changed, (*_Judged._fields, "left_because"))
+        AckFile.objects.bulk_update(self.changed, (*_Judged._fields, "left_because", "gone_at"))
 
     def _known_verdict(self, row: AckFile, entry: AckEntry) -> str:
         if row.verdict == Verdict.MALFORMED and not _is_as_before(row, entry):
@@ -175,6 +175,7 @@ class _Page:
     def _judged(self, answer: Answer, sha256: str, export: Answered, begun: AckFile | None) -> _Judged:
         if answer.ack is not None:
             verdict, reason = self.effects.apply(export, answer.ack, answer.entry.name)
+            reason = f"{reason} {answer.ack.notes}".strip()[:500]
         else:
             # It may still be growing; once it has stayed the same from one poll to the next, it is what it is.
             stays = begun is not None and _is_as_before(begun, answer.entry)

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from django.db import models
 
 from connectors.models import ERPConnection
-from exports.bulk.models import BulkJob as BulkJob  # noqa: PLC0414 - it is one of the models
+from exports.ack_file import AckFile as AckFile  # noqa: PLC0414 - it is one of the models
+from exports.ack_file import Verdict as Verdict  # noqa: PLC0414 - as above
+from exports.bulk.models import BulkJob as BulkJob  # noqa: PLC0414 - as above
 from exports.causes import Cause
 from exports.event_kind import EventKind as EventKind  # noqa: PLC0414 - as above
 from exports.lane import Lane as Lane  # noqa: PLC0414 - as above
@@ -143,55 +145,3 @@ class ExportEvent(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M:%S}"
-
-
-class Verdict(models.TextChoices):
-    MATCHED = "MATCHED", "Matched"
-    DUPLICATE = "DUPLICATE", "Duplicate"
-    CONFLICT = "CONFLICT", "Conflict"
-    LATE = "LATE", "Late"
-    ORPHAN = "ORPHAN", "Orphan"
-    MALFORMED = "MALFORMED", "Malformed"
-    INCOMPLETE = "INCOMPLETE", "Incomplete"
-
-
-class AckFile(models.Model):
-    """One file that the ERP answered with: the ledger. INCOMPLETE is a file that may still be growing."""
-
-    # The index and the constraint below begin with these two. The organization is the connection's: that its row is
-    # there need not be looked up for each of ten thousand answers.
-    organization = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
-    connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, related_name="ack_files", db_index=False)
-    export = models.ForeignKey(ERPExport, on_delete=models.PROTECT, null=True, related_name="ack_files")
-    name = models.CharField(max_length=255)
-    # Empty while the file has not been read: INCOMPLETE and ORPHAN.
-    sha256 = models.CharField("SHA-256", max_length=64, blank=True)
-    size = models.PositiveBigIntegerField("bytes")
-    modified_at = models.FloatField()
-    raw = models.TextField(blank=True)
-    verdict = models.CharField(max_length=10, choices=Verdict)
-    reason = models.CharField(max_length=500, blank=True)
-    seen_at = models.DateTimeField()
-    # A file is moved away once it is entered here; empty unless that failed.
-    left_because = models.CharField(max_length=500, blank=True)
-
-    class Meta:
-        verbose_name = "acknowledgement file"
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(fields=["connection", "name", "sha256"], name="ack_file_once"),
-        ]
-        indexes = [
-            models.Index(fields=["organization", "-id"], name="ack_by_organization"),
-            models.Index(
-                fields=["verdict", "organization", "-id"],
-                condition=models.Q(verdict__in=[verdict for verdict in Verdict if verdict != Verdict.MATCHED]),
-                name="ack_not_matched",
-            ),
-            models.Index(fields=["seen_at"], name="ack_by_time"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name

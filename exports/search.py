@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
+from connectors.documents.naming import sales_order_in
 from exports.models import AckFile, ERPExport, WebhookMessage
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.by_bytes import ByBytes
@@ -38,10 +39,9 @@ def orders_known_as(term: str, user: User) -> set[UUID]:
 
 
 def exports_known_as(term: str, user: User) -> set[UUID]:
-    """By the file's name, with or without what an answer has in front; else by its id or by what its order is known
-    as."""
+    """By the file's name, whatever an answer's name has around it; else by its id or by what its order is known as."""
     exports = scoped(ERPExport.objects.all(), user)
-    name = re.sub("^(ack|error)_", "", term)
+    name = sales_order_in(term) or re.sub("^(ack|error)_", "", term, flags=re.IGNORECASE)
     # The index of names begins with the connection.
     named = _newest(exports.filter(connection__organization=F("organization"), filename=name))
     if named:

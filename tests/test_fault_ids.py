@@ -64,6 +64,8 @@ FAULTS = {
     "A14": "a hundred thousand files in the folder",
     "A15": "a folder that cannot be listed",
     "A16": "two pollers at once",
+    "A17": "files in the folder whose names are not those of answers",
+    "A18": "an answer with fields that are not as they should be",
 }
 
 

@@ -8,6 +8,11 @@ from connectors.ports import ExportAttempt
 
 _UUID = "-".join(f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12))
 _SALES_ORDER = re.compile(rf"sales_order_({_UUID})_\d{{8}}T\d{{6}}Z_[0-9a-f]{{8}}\.json", re.ASCII)
+# The same in a name that somebody else formed: any case, any separator, without the extension.
+_MENTIONED = re.compile(
+    rf"sales[-_. ]order[-_. ]({_UUID})[-_. ](\d{{8}})T(\d{{6}})Z[-_. ]([0-9a-f]{{8}})", re.ASCII | re.IGNORECASE
+)
+_ANY_CASE = re.compile(rf"sales_order_{_UUID}_\d{{8}}T\d{{6}}Z_[0-9a-f]{{8}}(?:\.json)?", re.ASCII | re.IGNORECASE)
 
 
 def sales_order_name(draft_order_id: UUID, attempt: ExportAttempt) -> str:
@@ -18,6 +23,23 @@ def sales_order_name(draft_order_id: UUID, attempt: ExportAttempt) -> str:
 def is_sales_order_name(name: str) -> bool:
     """Whether `sales_order_name` could have given it."""
     return _SALES_ORDER.fullmatch(name) is not None
+
+
+def in_our_case(name: str) -> str:
+    """`name`, with the name of an export in it spelled as `sales_order_name` spells it."""
+    return _ANY_CASE.sub(lambda match: _spelled(match[0]), name)
+
+
+def sales_order_in(name: str) -> str | None:
+    """The export that a file called `name` is about: the first whose name occurs in it, whatever is around it."""
+    match = _MENTIONED.search(name)
+    return _spelled(f"sales_order_{match[1]}_{match[2]}T{match[3]}Z_{match[4]}") + ".json" if match else None
+
+
+def _spelled(stem: str) -> str:
+    """Only the letters of the time are capitals."""
+    head, time, tail = stem.lower().rsplit("_", 2)
+    return f"{head}_{time.upper()}_{tail}"
 
 
 def draft_order_of(name: str) -> UUID | None:

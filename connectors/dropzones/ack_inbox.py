@@ -4,10 +4,11 @@ import posixpath
 from collections.abc import Callable, Generator, Sequence
 from uuid import uuid4
 
-from connectors.dropzones.base import Dropzone, Move
+from connectors.dropzones.base import Dropzone, Entry, Move
+from connectors.dropzones.other_files import OtherFiles, as_other
 from connectors.exceptions import ConnectorError, TargetExistsError
 from connectors.failpoints import Failpoint, reached
-from connectors.ports import Ack, AckEntry
+from connectors.ports import Ack, AckEntry, OtherFile
 
 MAX_ACK_SIZE = 1024 * 1024
 
@@ -16,21 +17,43 @@ Parse = Callable[[str, bytes], Ack]
 
 
 class DropzoneAckInbox:
-    """Answers over one open dropzone; `export_filename` and `parse` are the form that they come in."""
+    """Answers over one open dropzone; `export_filename` and `parse` are the form that they come in, `others` judges
+    what else lies in the folder."""
 
-    def __init__(self, dropzone: Dropzone, folder: str, *, export_filename: ExportFilename, parse: Parse) -> None:
+    def __init__(
+        self,
+        dropzone: Dropzone,
+        folder: str,
+        *,
+        export_filename: ExportFilename,
+        parse: Parse,
+        others: OtherFiles | None = None,
+    ) -> None:
         self._dropzone = dropzone
         self._folder = folder
         self._export_filename = export_filename
         self._parse = parse
+        self._others = others
 
     def entries(self) -> Generator[AckEntry, None, None]:
         for entry in self._dropzone.list(self._folder):
-            answered = self._export_filename(entry.name) if entry.is_file else None
-            if answered:
-                yield AckEntry(
-                    name=entry.name, export_filename=answered, size=entry.size, modified_at=entry.modified_at
-                )
+            ack = self._ack(entry)
+            if ack:
+                yield ack
+
+    def all_files(self) -> Generator[AckEntry | OtherFile, None, None]:
+        for entry in self._dropzone.list(self._folder):
+            ack = self._ack(entry)
+            if ack and not (self._others and self._others.is_about_another(ack)):
+                yield ack
+            elif file := self._others.described(entry) if self._others else as_other(entry):
+                yield file
+
+    def _ack(self, entry: Entry) -> AckEntry | None:
+        answered = self._export_filename(entry.name) if entry.is_file else None
+        if not answered:
+            return None
+        return AckEntry(name=entry.name, export_filename=answered, size=entry.size, modified_at=entry.modified_at)
 
     def read(self, entries: Sequence[AckEntry]) -> list[bytes | ConnectorError | None]:
         paths = [posixpath.join(self._folder, entry.name) for entry in entries]

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from connectors.documents import json_acks, json_v1, json_v1_reader
-from connectors.documents.naming import is_sales_order_name, sales_order_name
+from connectors.documents import json_ack_names, json_acks, json_v1, json_v1_reader
+from connectors.documents.naming import is_sales_order_name, sales_order_in, sales_order_name
 from connectors.dropzone_connector import DropzoneConnector
 from connectors.ports import Ack, ExportAttempt
 from connectors.sales_order import SalesOrder
@@ -28,7 +28,13 @@ class DropzoneJsonV1Connector(DropzoneConnector):
         return json_v1_reader.read(content, org_id=org_id)
 
     def answered_export(self, name: str) -> str | None:
-        return json_acks.export_filename(name)
+        return json_ack_names.export_filename(name)
+
+    def named_export(self, name: str) -> str | None:
+        return sales_order_in(name)
+
+    def why_not_read(self, name: str, filename: str) -> str:
+        return json_ack_names.why_not_read(name, filename)
 
     def parse_answer(self, name: str, raw: bytes) -> Ack:
         return json_acks.parse_ack(name, raw)

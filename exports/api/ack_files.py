@@ -17,7 +17,8 @@ from orderflow.tenancy.scope import scoped
 @extend_schema_serializer(examples=examples.ACK_SHOWN)
 class AckFileSerializer(serializers.ModelSerializer[AckFile]):
     """`connection` and `export` are ids; `export` is null when the file answers nothing that was sent. `left_because`
-    says why the file could not be moved out of the way. `sha256` is null while the file has not been read."""
+    says why the file could not be moved out of the way. `sha256` is null while the file has not been read, and
+    `gone_at` unless a file that was not read has been renamed, moved or removed since."""
 
     sha256 = OptionalText()
     reason = OptionalText()
@@ -36,6 +37,7 @@ class AckFileSerializer(serializers.ModelSerializer[AckFile]):
             "size",
             "seen_at",
             "left_because",
+            "gone_at",
         ]
         read_only_fields = fields
 

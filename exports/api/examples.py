@@ -66,6 +66,7 @@ ACK_FILE = {
     "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
     "size": 94,
     "left_because": None,
+    "gone_at": None,
 }
 RAW = '{"status": "ACKED", "erp_order_id": "SO-2026-000123", "processed_at": "2026-11-23T10:01:00Z"}'
 DETAILED = [

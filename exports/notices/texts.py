@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
 
 from connectors.hostile_text import tame
+from exports import unread_acks
 from exports.models import ERPExport
 from exports.notices.models import Incident
 from exports.transitions import ExportStatus
@@ -54,7 +56,7 @@ def opening(incident: Incident) -> Text:
             f"{_name(incident)} {what}, since {_time(incident.opened_at)}.",
             _reason(incident),
             _orders(incident),
-            f"What to do: {WHAT_TO_DO[Kind(incident.kind)]}",
+            f"What to do: {_what_to_do(incident)}",
             _link(incident),
             "You get one more message, when this is over.",
         ),
@@ -88,6 +90,16 @@ def _reason(incident: Incident) -> str:
     return ""
 
 
+def _what_to_do(incident: Incident) -> str:
+    advice = unread_acks.advice(_overdue(incident)) if incident.kind == Kind.OVERDUE else ""
+    return advice or WHAT_TO_DO[Kind(incident.kind)]
+
+
+def _overdue(incident: Incident) -> QuerySet[ERPExport]:
+    rows = ERPExport.objects.filter(connection=incident.connection, status=ExportStatus.SENT)
+    return rows.filter(answer_due_at__lt=timezone.now())
+
+
 def _orders(incident: Incident) -> str:
     rows = ERPExport.objects.filter(connection=incident.connection)
     waiting = rows.filter(status=ExportStatus.PENDING).count()
@@ -96,8 +108,7 @@ def _orders(incident: Incident) -> str:
         failed = rows.filter(status=ExportStatus.FAILED, settled_at__gte=incident.opened_at)
         told.append(f"Failed since it began: {failed.count()}.")
     if incident.kind == Kind.OVERDUE:
-        overdue = rows.filter(status=ExportStatus.SENT, answer_due_at__lt=timezone.now())
-        told.append(f"Sent, and not answered in time: {overdue.count()}.")
+        told.append(f"Sent, and not answered in time: {_overdue(incident).count()}.")
     return " ".join(told)
 
 

@@ -20,7 +20,7 @@ from orderflow.orders.models import DraftOrder
 
 BATCH = 500
 # What a second file of the same name was moved to.
-BESIDE = re.compile(r"\.[0-9a-f]{8}(?=\.json\Z)", re.ASCII)
+BESIDE = re.compile(r"\.[0-9a-f]{8}(?=\.(?i:json)\Z)", re.ASCII)
 
 Archived = tuple[str, AckEntry]
 

@@ -41,5 +41,7 @@ def identifier(text: str) -> str:
 
 def cleaned(text: str) -> str:
     """As `identifier`, for text that is recorded as it comes: an invisible character becomes a space."""
+    if text.isprintable():
+        return normalised(text)
     visible = (" " if unicodedata.category(character) in _FORBIDDEN else character for character in text)
     return normalised("".join(visible))

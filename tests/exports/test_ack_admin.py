@@ -15,7 +15,7 @@ from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.tenants import log_in, page_url
 
-MATTERS = [Verdict.CONFLICT, Verdict.LATE, Verdict.ORPHAN, Verdict.INCOMPLETE, Verdict.MALFORMED]
+MATTERS = [Verdict.CONFLICT, Verdict.LATE, Verdict.ORPHAN, Verdict.INCOMPLETE, Verdict.MALFORMED, Verdict.UNREAD]
 
 
 @pytest.fixture
@@ -39,7 +39,8 @@ def read_again(client: Client, answer: AckFile) -> str:
 def test_the_page_says_what_a_verdict_means_for_people(client: Client, answer: AckFile, verdict: Verdict) -> None:
     AckFile.objects.filter(pk=answer.pk).update(verdict=verdict)
     page = client.get(page_url(answer)).content.decode()
-    said = ("It contradicts", "a newer one has replaced", "it stays where it is", "still be growing", "lies in error/")
+    said = ("It contradicts", "a newer one has replaced", "it stays where it is", "still be growing", "lies in error/",
+            "it was not read")  # fmt: skip
     assert [text in page for text in said] == [verdict == each for each in MATTERS]
 
 

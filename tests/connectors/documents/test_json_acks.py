@@ -1,13 +1,18 @@
 import contextlib
+import json
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.documents.json_acks import export_filename, parse_ack
+from connectors.documents.json_ack_names import export_filename, why_not_read
+from connectors.documents.json_acks import parse_ack
+from connectors.documents.naming import sales_order_in
 from connectors.exceptions import RejectedError
 from connectors.ports import Ack, AckOutcome
+
+EXPORT = "sales_order_0d9f3a52-1111-4222-8333-abcdefabcdef_20261123T100000Z_9a8d7c6b.json"
 
 
 @pytest.mark.parametrize(
@@ -18,7 +23,25 @@ from connectors.ports import Ack, AckOutcome
         ("ack_sales_order_1.json.json", "sales_order_1.json"),
         ("sales_order_1.json", None),
         ("ack_.json.tmp", None),
-        ("ACK_sales_order_1.json", None),
+        ("ACK_sales_order_1.json", "sales_order_1.json"),
+        ("Error_sales_order_1.JSON.JSON", "sales_order_1.json"),
+        ("ack_sales_order_1 (1).json", "sales_order_1.json"),
+        ("ack_sales_order_1(12).json", "sales_order_1.json"),
+        ("ack_sales_order_1.json (2).json", "sales_order_1.json"),
+        ("ack_sales_order_1 (1).0a1b2c3d.json", "sales_order_1.json"),
+        ("ack_Order_A.json", "Order_A.json"),
+        ("ack_Order_A.JSON", "Order_A.json"),
+        (f"ACK_{EXPORT.upper()}", EXPORT),
+        (f"ack_{EXPORT.lower()}", EXPORT),
+        (f"ack_{EXPORT.upper()}.0a1b2c3d.JSON", f"{EXPORT}.0a1b2c3d.json"),
+        ("ack-sales_order_1.json", None),
+        ("ack_sales_order_1.ack", None),
+        ("ack_sales_order_1 (1).ack", None),
+        ("ack_sales_order_1 - Copy.json", None),
+        ("sales_order_1_ack.json", None),
+        (".ack_sales_order_1.json", None),
+        ("ack_sales_order_1.json (1)", None),
+        ("\u212ack_sales_order_1.json", None),
         ("ack_../x.json", None),
         ("ack_x.json\n", None),
         ("ack_\udcff.json", None),
@@ -48,6 +71,7 @@ def test_a_refusal_carries_the_erps_reason() -> None:
         b"",
         b'{"status": "ACK',
         b"[]",
+        b"5",
         b"[" * 100_000,
         b'{"status": "ACKED", "n": NaN}',
         b'{"status": "ACKED", "n": 1e400}',
@@ -55,12 +79,14 @@ def test_a_refusal_carries_the_erps_reason() -> None:
         b'{"status": "ACKED", "erp_order_id": "\\u0000"}',
         b'{"status": "ACKED", "erp_order_id": "\\ud800"}',
         b'{"status": "DONE"}',
-        b'{"status": "ACKED", "erp_order_id": {}}',
+        b'{"status": ""}',
+        b'{"status": 1}',
+        b'{"status": ["ACKED"]}',
+        b'{"status": null}',
+        b'{"erp_order_id": "SO-1"}',
         b'{"status": "FAILED"}',
         '{"status": "ACKED"}'.encode("utf-16"),
         '{"status": "ACKED", "x": "ä"}'.encode("latin-1"),
-        b'{"status": "ACKED", "n": ' + b"9" * 5000 + b"}",
-        b'{"status": "ACKED", "erp_order_id": ' + b"9" * 300 + b"}",
     ],
 )
 def test_anything_else_is_refused_with_a_reason(raw: bytes) -> None:
@@ -83,3 +109,83 @@ def test_no_bytes_make_the_parser_fall_over(raw: bytes) -> None:
 
 def test_an_order_id_of_zero_is_one() -> None:
     assert parse_ack("ack_x.json", b'{"status": "ACKED", "erp_order_id": 0}').erp_order_id == "0"
+
+
+@pytest.mark.parametrize("status", ["acked", "Acked", " ACKED\n", "\u00a0ACKED\u00a0", "\ufeffACKED", "aCKED\u200b"])
+def test_a_status_counts_in_any_case_and_with_space_around_it(status: str) -> None:
+    assert parse_ack("ack_x.json", json.dumps({"status": status}).encode()).outcome is AckOutcome.ACKED
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kept", "note"),
+    [
+        ("erp_order_id", {"id": 7}, '{"id": 7}', "erp_order_id is an object, kept as text."),
+        ("erp_order_id", "x" * 300, "x" * 120, "erp_order_id has 300 characters, cut to 120."),
+        ("erp_order_id", 10**400, "1" + "0" * 119, "erp_order_id has 401 characters, cut to 120."),
+        ("erp_order_id", True, "true", "erp_order_id is a boolean, kept as text."),
+        ("error_code", ["E1", 2], '["E1", 2]', "error_code is a list, kept as text."),
+        ("error_code", 4.5, "4.5", "error_code is a number, kept as text."),
+        ("error_code", 10**30, "1" + "0" * 30, ""),
+        ("message", ["Unknown SKU", "No price"], "Unknown SKU; No price", "message is a list, kept as text."),
+        ("message", 4711, "4711", "message is a number, kept as text."),
+        ("message", {"de": "Nein"}, '{"de": "Nein"}', "message is an object, kept as text."),
+        ("processed_at", "yesterday", None, "processed_at is no date with a time: 'yesterday'."),
+        ("processed_at", 1764580000, None, "processed_at is no date with a time: '1764580000'."),
+        ("processed_at", [], None, "processed_at is no date with a time: '[]'."),
+    ],
+)
+def test_a_field_that_decides_nothing_is_kept_as_text_with_a_note(
+    field: str, value: object, kept: str | None, note: str
+) -> None:
+    """A18."""
+    raw = json.dumps({"status": "FAILED", field: value}).encode()
+    ack = parse_ack("error_x.json", raw)
+    assert (ack.outcome, getattr(ack, field), ack.notes) == (AckOutcome.FAILED, kept, note)
+
+
+def test_a_number_of_any_length_decides_nothing() -> None:
+    """A18."""
+    raw = b'{"status": "ACKED", "erp_order_id": 1' + b"0" * 400_000 + b', "n": -1' + b"0" * 5000 + b"}"
+    ack = parse_ack("ack_x.json", raw)
+    assert (ack.erp_order_id, ack.notes) == ("1" + "0" * 119, "erp_order_id has 400,001 characters, cut to 120.")
+
+
+def test_a_value_that_is_quoted_in_a_note_is_short_and_printable() -> None:
+    raw = json.dumps({"status": "ACKED", "processed_at": "\x1b[31m\n" + "a" * 5000}).encode()
+    assert parse_ack("ack_x.json", raw).notes == f"processed_at is no date with a time: '[31m {'a' * 54}…'."
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"ack_{EXPORT}.part",
+        f"prefix {EXPORT.upper()} suffix",
+        f"{EXPORT[:-5]}_ack.xml",
+        EXPORT.replace("_", "-"),
+        EXPORT.replace("_", " "),
+    ],
+)
+def test_the_export_that_a_name_mentions_is_found_in_any_form(name: str) -> None:
+    assert sales_order_in(name) == EXPORT
+
+
+def test_no_export_is_found_in_other_names() -> None:
+    assert [sales_order_in(name) for name in ("readme.txt", "sales_order_1.json", EXPORT[:-6], "\udcff")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (
+            f"ack_{EXPORT}.xml",
+            f"ends in .xml, and that of an acknowledgement in .json. Have the ERP name it ack_{EXPORT},",
+        ),
+        (f"ack_{EXPORT[:-5]}", "has no extension, and that of an acknowledgement in .json. Have the ERP name it ack_"),
+        (f"error-{EXPORT}", f"begins with neither ack_ nor error_. Have the ERP name it error_{EXPORT}, or"),
+        (f"ack_{EXPORT[:-5]} - Copy.json", "has more in it than ack_ or error_ and the order file's name. Have"),
+        (EXPORT, f"begins with neither ack_ nor error_. Have the ERP name it ack_{EXPORT} or error_{EXPORT}, or"),
+    ],
+)
+def test_why_a_name_is_not_read_says_how_it_has_to_be(name: str, reason: str) -> None:
+    assert reason in why_not_read(name, EXPORT)
+    assert len(why_not_read(name, EXPORT)) <= 500

@@ -37,7 +37,7 @@ def connector() -> DropzoneJsonV1Connector:
 @pytest.fixture(params=["folder", *every.NAMES])
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
     if request.param == "folder":
-        return _ground({"mode": "filesystem", "root": str(tmp_path)}, tmp_path, "")
+        return folder_ground(tmp_path)
     shared_server: SharedServer = request.getfixturevalue("shared_server")
     server = shared_server(request.param)
     config = {
@@ -51,6 +51,10 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
     }
     # The server is shared by many tests, the folder is not.
     return _ground(config, server.root, f"{secrets.token_hex(6)}/")
+
+
+def folder_ground(root: Path) -> Ground:
+    return _ground({"mode": "filesystem", "root": str(root)}, root, "")
 
 
 def _ground(config: dict[str, Any], root: Path, prefix: str) -> Ground:

@@ -1,13 +1,17 @@
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from django.core.files.storage import InMemoryStorage, Storage
 
 from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
+from connectors.ports import AckInbox
 from tests.connectors.contract import ConnectorContract
-from tests.connectors.implementations.conftest import Ground
+from tests.connectors.implementations.conftest import Ground, folder_ground
 from tests.connectors.sales_orders import ORDER
 
 
@@ -22,6 +26,33 @@ class TestContract(ConnectorContract):
 
     def arrived(self, _config: dict[str, Any]) -> dict[str, bytes]:
         return self.ground.arrived()
+
+    def ack_name(self, filename: str) -> str:
+        return f"ack_{filename}"
+
+    def acknowledge(self, _config: dict[str, Any], name: str, content: bytes) -> None:
+        (self.ground.acks / name).write_bytes(content)
+
+
+class ReadingOnly(DropzoneJsonV1Connector):
+    """With an inbox as the port was before it could tell of other files."""
+
+    @contextmanager
+    def open_inbox(self, config: Mapping[str, Any]) -> Iterator[AckInbox]:
+        with super().open_inbox(config) as inbox:
+            methods = {name: getattr(inbox, name) for name in ("entries", "read", "parse", "archive")}
+            yield cast("AckInbox", SimpleNamespace(**methods))
+
+
+class TestContractOfAnInboxThatReadsOnly(TestContract):
+    @pytest.fixture
+    def connector(self) -> ReadingOnly:
+        return ReadingOnly(InMemoryStorage())
+
+    @pytest.fixture
+    def config(self, tmp_path: Path) -> dict[str, Any]:
+        self.ground = folder_ground(tmp_path)
+        return self.ground.config
 
 
 @pytest.fixture

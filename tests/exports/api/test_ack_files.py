@@ -46,6 +46,7 @@ def test_an_answer_says_what_it_was_and_what_became_of_it(
         "size": len(RAW),
         "seen_at": body["seen_at"],
         "left_because": "The folder is full.",
+        "gone_at": None,
         "raw": RAW,
     }
     (row,) = api.get(ACK_FILES).json()["results"]

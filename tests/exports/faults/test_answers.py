@@ -17,7 +17,7 @@ from tests.conftest import MakeOrder
 from tests.exports.conftest import Push, connect_to, names
 from tests.exports.faults.zone import Zone
 from tests.servers.faulty.faults import DENIED, HOSTILE_NAMES, Fails, ListsAlso, Meanwhile
-from tests.torture.hostile import CONTENTS, GOOD
+from tests.torture.hostile import BLURRED, CONTENTS, GOOD
 
 
 def sent(push: Push, zone: Zone, count: int = 1) -> list[ERPExport]:
@@ -54,6 +54,18 @@ def test_damaged_answers_are_quarantined_and_keep_no_other_from_being_applied(pu
     assert [name for name, status in states().items() if status == "ACKED"] == [good.filename]
     assert len(names(zone.acks / "error")) == len(CONTENTS)
     assert names(zone.acks) == ["error", "processed"]
+
+
+def test_answers_whose_status_is_clear_are_applied_whatever_else_they_say(push: Push, zone: Zone) -> None:
+    """A18: and nothing reaches the database that it refuses."""
+    for export, content in zip(sent(push, zone, len(BLURRED)), BLURRED.values(), strict=True):
+        answer(zone, export, content)
+    assert ack_poller.poll(zone.connection.pk) == len(BLURRED)
+    assert set(states().values()) == {"ACKED"}
+    rows = list(AckFile.objects.values_list("verdict", "reason"))
+    assert [verdict for verdict, _ in rows] == ["MATCHED"] * len(BLURRED)
+    assert all(reason for _, reason in rows)
+    assert max(map(len, ERPExport.objects.values_list("erp_order_id", flat=True))) == 120
 
 
 def test_an_answer_with_a_bom_is_an_answer(push: Push, zone: Zone) -> None:

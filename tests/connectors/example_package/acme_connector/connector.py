@@ -75,6 +75,9 @@ class AcmeCsvConnector(DropzoneConnector):
         document, _, ending = name.rpartition(".")
         return document if ending in {"ok", "err"} and DOCUMENT.fullmatch(document) else None
 
+    def why_not_read(self, name: str, filename: str) -> str:
+        return f"An acknowledgement is called {filename}.ok or {filename}.err. Rename it: it is read then."
+
     def parse_answer(self, name: str, raw: bytes) -> Ack:
         try:
             text = raw.decode("utf-8").strip()

@@ -19,13 +19,21 @@ class TestContract(ConnectorContract):
     def config(self, tmp_path: Path) -> dict[str, Any]:
         self.folder = tmp_path / "in" / "07"
         self.folder.mkdir(parents=True)
-        return {"mode": "filesystem", "root": str(tmp_path), "export_path": "in", "company": "07"}
+        (tmp_path / "acks").mkdir()
+        folders = {"export_path": "in", "ack_path": "acks"}
+        return {"mode": "filesystem", "root": str(tmp_path), **folders, "company": "07"}
 
     def arrived(self, config: dict[str, Any]) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self.folder.iterdir()}
 
     def unusable(self, config: dict[str, Any]) -> dict[str, Any]:
         return {**config, "company": "08"}
+
+    def ack_name(self, filename: str) -> str:
+        return f"{filename}.ok"
+
+    def acknowledge(self, config: dict[str, Any], name: str, content: bytes) -> None:
+        (Path(config["root"]) / "acks" / name).write_bytes(content)
 
 
 def test_a_document(connector: AcmeCsvConnector) -> None:

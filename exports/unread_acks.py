@@ -1,0 +1,99 @@
+"""Files of the ERP's that name an export and could not be read: the ack log's rows of them, and who waits for them."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from connectors.hostile_text import tame
+from connectors.models import ERPConnection
+from connectors.ports import OtherFile
+from exports.models import AckFile, ERPExport, Verdict
+
+BATCH = 2000
+# What the columns take.
+LARGEST = 2**63 - 1
+LONGEST_NAME = 255
+# Still in the folder, and not read.
+OPEN = (Verdict.INCOMPLETE, Verdict.UNREAD)
+
+# A row's key, and the size and time that the file had.
+Logged = tuple[int, int, float]
+
+
+def waiting_for(exports: QuerySet[ERPExport]) -> QuerySet[AckFile]:
+    """The files that name one of `exports` and that nobody has read: still in the folder, or set aside as damaged. As
+    long as there is one, what the ERP said of that export is unknown, and sending the order again may duplicate it."""
+    unread = Q(verdict__in=OPEN, gone_at=None) | Q(verdict=Verdict.MALFORMED)
+    return AckFile.objects.filter(unread, export__in=exports.order_by()).order_by("name")
+
+
+def logged(connection: ERPConnection) -> dict[str, Logged]:
+    """The files that lay unread in the connection's folder at its last poll, by name."""
+    rows = AckFile.objects.filter(connection=connection, verdict__in=OPEN, gone_at=None).order_by()
+    return {name: (pk, size, at) for name, pk, size, at in rows.values_list("name", "pk", "size", "modified_at")}
+
+
+def stored_name(name: str) -> str:
+    """As the ack log has it: a name that is not UTF-8, or too long, in a form that can be stored."""
+    stored = name.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+    if len(stored) <= LONGEST_NAME:
+        return stored
+    digest = hashlib.sha256(stored.encode()).hexdigest()[:8]
+    return f"{stored[: LONGEST_NAME - 9]}…{digest}"
+
+
+def enter(connection: ERPConnection, found: Sequence[tuple[OtherFile, UUID]]) -> None:
+    """A row for each file, which comes with the id of the export that it names; a file that has one keeps it."""
+    files = {stored_name(file.name): (file, export_id) for file, export_id in found}
+    names = list(files)
+    known: dict[str, AckFile] = {}
+    for start in range(0, len(names), BATCH):
+        rows = AckFile.objects.filter(connection=connection, name__any_of=names[start : start + BATCH], sha256="")
+        known |= {row.name: row for row in rows}
+    for name, row in known.items():
+        _fill(row, *files[name])
+    AckFile.objects.bulk_update(known.values(), FILLED, batch_size=200)
+    AckFile.objects.bulk_create(
+        _fill(AckFile(organization_id=connection.organization_id, connection=connection, name=name), *files[name])
+        for name in names
+        if name not in known
+    )
+
+
+FILLED = ("export_id", "size", "modified_at", "verdict", "reason", "seen_at", "gone_at")
+
+
+def _fill(row: AckFile, file: OtherFile, export_id: UUID) -> AckFile:
+    row.export_id, row.size, row.modified_at = export_id, min(file.size, LARGEST), file.modified_at
+    row.verdict, row.reason = Verdict.UNREAD, file.reason[:500]
+    row.seen_at, row.gone_at = timezone.now(), None
+    return row
+
+
+def note_gone(keys: Collection[int]) -> None:
+    """These files were renamed, moved or removed."""
+    ordered, now = sorted(keys), timezone.now()
+    for start in range(0, len(ordered), BATCH):
+        rows = AckFile.objects.filter(pk__any_of=ordered[start : start + BATCH], verdict__in=OPEN, gone_at=None)
+        rows.update(gone_at=now)
+
+
+def named(files: QuerySet[AckFile], most: int = 3) -> str:
+    """The names of the first few, and how many more there are, for a sentence; empty where there is none."""
+    names = [tame(name) for name in files.values_list("name", flat=True)[:most]]
+    more = files.count() - most if len(names) == most else 0
+    return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")
+
+
+def advice(exports: QuerySet[ERPExport]) -> str:
+    """What to do about overdue `exports` for which a file was left unread; empty where there is no such file."""
+    names = named(waiting_for(exports))
+    if not names:
+        return ""
+    return (
+        f"The ERP has written {names}, which could not be read. The list of acknowledgement files says why. Have that "
+        "corrected first: an order that is sent again may arrive twice."
+    )
