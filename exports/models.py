@@ -7,6 +7,7 @@ from connectors.models import ERPConnection
 from exports.bulk.models import BulkJob as BulkJob  # noqa: PLC0414 - it is one of the models
 from exports.causes import Cause
 from exports.event_kind import EventKind as EventKind  # noqa: PLC0414 - as above
+from exports.export_event import ExportEvent as ExportEvent  # noqa: PLC0414 - as above
 from exports.lane import Lane as Lane  # noqa: PLC0414 - as above
 from exports.rollback.models import Installation as Installation  # noqa: PLC0414 - as above
 from exports.rollback.models import JournalMark as JournalMark  # noqa: PLC0414 - as above
@@ -16,7 +17,7 @@ from exports.webhooks.models import WebhookMessage as WebhookMessage  # noqa: PL
 from exports.webhooks.models import WebhookTry as WebhookTry  # noqa: PLC0414 - as above
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.identifier_field import IdentifierField
-from orderflow.tenancy.models import AppendOnly, Organization
+from orderflow.tenancy.models import Organization
 from orderflow.tenancy.states import StateQuerySet
 
 
@@ -128,23 +129,6 @@ class ERPExport(models.Model):
         return self.filename
 
 
-class ExportEvent(AppendOnly):
-    """One step of one export. `detail` holds what is known of it: try, path, bytes, sha256, error, next_attempt_at."""
-
-    export = models.ForeignKey(ERPExport, on_delete=models.PROTECT, related_name="events")
-    kind = models.CharField(max_length=10, choices=EventKind)
-    actor = models.CharField(max_length=150, blank=True)
-    message = models.CharField(max_length=500, blank=True)
-    detail = models.JSONField(default=dict)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M:%S}"
-
-
 class Verdict(models.TextChoices):
     MATCHED = "MATCHED", "Matched"
     DUPLICATE = "DUPLICATE", "Duplicate"
@@ -153,6 +137,10 @@ class Verdict(models.TextChoices):
     ORPHAN = "ORPHAN", "Orphan"
     MALFORMED = "MALFORMED", "Malformed"
     INCOMPLETE = "INCOMPLETE", "Incomplete"
+
+
+# By value: each of these files is open until it is resolved.
+NEEDS_A_PERSON = ("CONFLICT", "LATE", "MALFORMED", "ORPHAN", "UNREAD")
 
 
 class AckFile(models.Model):
@@ -176,6 +164,9 @@ class AckFile(models.Model):
     seen_at = models.DateTimeField()
     # A file is moved away once it is entered here; empty unless that failed.
     left_because = models.CharField(max_length=500, blank=True)
+    # Of a file whose verdict needs a person. `resolved_by` is empty where a later file or state resolved it.
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.CharField(max_length=150, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = "acknowledgement file"
@@ -189,6 +180,11 @@ class AckFile(models.Model):
                 fields=["verdict", "organization", "-id"],
                 condition=models.Q(verdict__in=[verdict for verdict in Verdict if verdict != Verdict.MATCHED]),
                 name="ack_not_matched",
+            ),
+            models.Index(
+                fields=["organization", "connection", "-id"],
+                condition=models.Q(resolved_at=None, verdict__in=NEEDS_A_PERSON),
+                name="ack_open",
             ),
             models.Index(fields=["seen_at"], name="ack_by_time"),
         ]
