@@ -3,6 +3,7 @@ task that compares does not run then."""
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from celery import signals
@@ -26,7 +27,15 @@ def report() -> None:
     from exports.notices import watch  # noqa: PLC0415 - models can be imported from here on
 
     if watch.report_standstills() and settings.EMAIL_URL:
-        threading.Thread(target=_send, name="standstill mails", daemon=True).start()
+        threading.Thread(target=_in_thread, args=(_send,), name="standstill mails", daemon=True).start()
+
+
+def look() -> None:
+    """For beat: report what stands still and send the e-mails."""
+    from exports.notices import watch  # noqa: PLC0415 - as above
+
+    if watch.report_standstills():
+        _send()
 
 
 def _beat_started(**_: Any) -> None:
@@ -36,18 +45,14 @@ def _beat_started(**_: Any) -> None:
 def _look_regularly() -> None:
     pause = threading.Event()
     while not pause.wait(LOOKS_EVERY_S):
-        look()
+        _in_thread(look)
 
 
-def look() -> None:
-    """For beat, in its own thread."""
-    from exports.notices import watch  # noqa: PLC0415 - as above
-
+def _in_thread(work: Callable[[], None]) -> None:
     try:
-        if watch.report_standstills():
-            _send()
+        work()
     except DatabaseError as error:
-        logger.warning("Standstills cannot be reported, the next look tries again: %s", error)
+        logger.warning("Standstills cannot be reported now: %s", error)
     finally:
         connection.close()
 
@@ -60,8 +65,5 @@ def _send() -> None:
         return
     try:
         mails.send_due()
-    except DatabaseError as error:
-        logger.warning("E-mails about a standstill cannot be sent now: %s", error)
     finally:
         _sending.release()
-        connection.close()

@@ -100,7 +100,7 @@ def addition(incident: Incident, found: Contents) -> Text:
 
 def closing(incident: Incident) -> Text:
     what, took = WHAT[Kind(incident.kind)].removesuffix(": {}"), timesince(incident.opened_at, incident.closed_at)
-    by = tame(f" by {incident.resolved_by}") if incident.resolved_by else ""
+    by = f" by {tame(incident.resolved_by)}" if incident.resolved_by else ""
     return Text(
         subject=_subject(incident, f"resolved: {what}"),
         body=_paragraphs(
