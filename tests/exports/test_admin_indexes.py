@@ -28,6 +28,7 @@ pytestmark = [
 # By one query: a page with what stands in it of other tables, or what a search takes of a kind, and never a tenant's
 # five thousand.
 LOOKED_AT = 1_500
+OPEN_EXPORTS = ["open=failed", "open=overdue"]
 
 
 @pytest.fixture
@@ -66,8 +67,8 @@ def asked(organization: Organization) -> Iterator[tuple[type[Model], str]]:
     connections = [f"connection__id__exact={oldest.connection_id}"]
     filters: dict[type[Model], list[str]] = {
         DraftOrder: ["q=0", *(f"status__exact={status}" for status in ("APPROVED", "PUSHED", "ERROR"))],
-        ERPExport: [*connections, *(f"status__exact={status}" for status in ExportStatus)],
-        AckFile: [*connections, *(f"verdict__exact={verdict}" for verdict in ("MATCHED", "ORPHAN"))],
+        ERPExport: [*connections, *(f"status__exact={status}" for status in ExportStatus), *OPEN_EXPORTS],
+        AckFile: [*connections, *(f"verdict__exact={verdict}" for verdict in ("MATCHED", "ORPHAN")), "open=to_check"],
         WebhookMessage: [f"status__exact={status}" for status in ("DELIVERED", "FAILED")],
     }
     for model, queries in filters.items():
