@@ -10,8 +10,9 @@ from django.utils.safestring import SafeString
 
 from connectors.connection_columns import local_time
 from exports import open_acks, reading_again, search
+from exports.ack_file import NEEDS_A_PERSON
 from exports.export_page import VERDICTS
-from exports.models import NEEDS_A_PERSON, AckFile, Verdict
+from exports.models import AckFile, Verdict
 from exports.open_acks import NotOpen
 from exports.open_filters import OpenAcks
 from exports.reading_again import NotReadable

@@ -10,8 +10,9 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from exports.ack_file import NEEDS_A_PERSON
 from exports.causes import Cause
-from exports.models import NEEDS_A_PERSON, AckFile, ERPExport, Verdict
+from exports.models import AckFile, ERPExport, Verdict
 from exports.transitions import ExportStatus
 from orderflow.tenancy.models import record
 
@@ -41,9 +42,10 @@ def resolve(ack: AckFile, *, actor: str) -> None:
         record(ack.organization_id, actor, "resolve ack file", ack, verdict=ack.verdict)
 
 
-def resolve_all(connection_id: UUID, *, actor: str) -> int:
+def resolve_all(organization_id: UUID, connection_id: UUID, *, actor: str) -> int:
     """All open files of a connection, each with its audit line; `AT_ONCE` at most. Returns how many."""
-    rows = open_ones(AckFile.objects.filter(connection=connection_id)).order_by("pk").defer("raw")
+    ours = AckFile.objects.filter(organization=organization_id, connection=connection_id)
+    rows = open_ones(ours).order_by("-pk").defer("raw")
     count = 0
     for ack in rows[:AT_ONCE]:
         try:

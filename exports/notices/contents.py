@@ -86,7 +86,9 @@ def _rows(incident: Incident) -> tuple[QuerySet[Any], Callable[[Any], str]] | No
     ours = exports.filter(connection=incident.connection_id)
     pending, sent = (ours.filter(status=status) for status in (ExportStatus.PENDING, ExportStatus.SENT))
     waiting = pending.order_by("created_at"), _waiting
-    acks = AckFile.objects.filter(connection=incident.connection_id).select_related("export__draft_order").defer("raw")
+    # Both columns, so that the index of open files leads to them.
+    acks = AckFile.objects.filter(organization=incident.organization_id, connection=incident.connection_id)
+    acks = acks.select_related("export__draft_order").defer("raw")
     late = copies.missing(parts.ARCHIVE_LATE).filter(organization=incident.organization_id)
     found: dict[str, tuple[QuerySet[Any], Callable[[Any], str]]] = {
         Kind.BLOCKED: waiting,

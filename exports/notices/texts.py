@@ -75,7 +75,7 @@ def opening(incident: Incident, found: Contents) -> Text:
             f"{_name(incident)}: {what}, since {_time(incident.opened_at)}.",
             f"Reason: {tame(_reason(incident))}" if _reason(incident) else "",
             _listed(incident, found),
-            f"What to do: {WHAT_TO_DO[Kind(incident.kind)]}",
+            _what_to_do(incident),
             _link(incident),
             _next(incident),
         ),
@@ -92,7 +92,7 @@ def addition(incident: Incident, found: Contents) -> Text:
             f"{_name(incident)}: {subject}. Open since {_time(incident.opened_at)}.",
             f"Reason: {tame(incident.reason)}" if incident.reason else "",
             _listed(incident, found),
-            f"What to do: {WHAT_TO_DO[Kind(incident.kind)]}",
+            _what_to_do(incident),
             _link(incident),
         ),
     )
@@ -133,6 +133,10 @@ def _reason(incident: Incident) -> str:
     if incident.kind == Kind.BLOCKED and incident.connection:
         return incident.connection.blocked_reason or incident.reason
     return incident.reason
+
+
+def _what_to_do(incident: Incident) -> str:
+    return f"What to do: {WHAT_TO_DO[Kind(incident.kind)]}"
 
 
 def _listed(incident: Incident, found: Contents) -> str:

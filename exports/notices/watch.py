@@ -50,7 +50,7 @@ def resolve(incident: Incident, *, actor: str) -> None:
     if not row.update(closed_at=timezone.now(), resolved_by=actor):
         raise NotResolvable(f"{incident} is resolved already.")
     if incident.kind == Kind.ACKS and incident.connection_id:
-        open_acks.resolve_all(incident.connection_id, actor=actor)
+        open_acks.resolve_all(incident.organization_id, incident.connection_id, actor=actor)
     record(incident.organization_id, actor, "resolve incident", incident, kind=incident.kind, about=incident.about)
 
 
