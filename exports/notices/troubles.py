@@ -102,8 +102,9 @@ def _polling() -> Iterator[Trouble]:
 def _failing() -> Iterator[Trouble]:
     """Over as soon as no order is left in ERROR, and not before."""
     rows = failures.alerting(ERPExport.objects.all()).order_by().values_list("connection", "organization")
-    for *ids, count, since in rows.annotate(Count("pk"), Min("settled_at")):
-        yield _of_connection(*ids, Kind.FAILING, since, begins=count >= settings.FAILING_EXPORTS)
+    for connection_id, organization_id, count, since in rows.annotate(Count("pk"), Min("settled_at")):
+        begins = count >= settings.FAILING_EXPORTS
+        yield _of_connection(connection_id, organization_id, Kind.FAILING, since, begins=begins)
 
 
 def _in_doubt() -> QuerySet[ERPExport]:
@@ -111,8 +112,9 @@ def _in_doubt() -> QuerySet[ERPExport]:
 
 
 def _by_connection(kind: Kind, rows: QuerySet[Any], since: str) -> Iterator[Trouble]:
-    for *ids, first in rows.order_by().values_list("connection", "organization").annotate(Min(since)):
-        yield _of_connection(*ids, kind, first)
+    found = rows.order_by().values_list("connection", "organization").annotate(Min(since))
+    for connection_id, organization_id, first in found:
+        yield _of_connection(connection_id, organization_id, kind, first)
 
 
 def _overdue() -> Iterator[Trouble]:

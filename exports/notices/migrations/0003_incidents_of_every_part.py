@@ -14,6 +14,11 @@ def name_subjects(apps: Any, _schema_editor: Any) -> None:
     open_rows.filter(kind="HELD").update(connection=None)
 
 
+def forget_others(apps: Any, _schema_editor: Any) -> None:
+    """Before this migration, an incident without a connection had no place."""
+    apps.get_model("notices", "Incident").objects.filter(connection=None).delete()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -89,7 +94,7 @@ class Migration(migrations.Migration):
             name='failures',
             field=models.BooleanField(default=True, verbose_name='failed exports, exports in doubt'),
         ),
-        migrations.RunPython(name_subjects, migrations.RunPython.noop),
+        migrations.RunPython(name_subjects, forget_others),
         migrations.AddIndex(
             model_name='incident',
             index=models.Index(fields=['organization', '-id'], name='incident_by_organization'),
