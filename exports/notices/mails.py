@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import mail
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -30,6 +30,9 @@ AT_ONCE = 50
 LOOKED_AT = 200
 # An open incident without anything new is looked at again after so long.
 LOOK_AGAIN_S = 60
+# So many opening e-mails about one subject are sent within `ALERT_DIGEST_S`. Further incidents wait until then; those
+# that are resolved before get none.
+OPENINGS = 3
 # More than a mail takes, whatever its server does.
 TRY_AGAIN_AFTER = timedelta(minutes=3)
 
@@ -53,6 +56,7 @@ WANTED_BY = {
 
 def send_due() -> None:
     """Send every e-mail that is due."""
+    _forget_short_ones()
     due = [*_due().select_related("connection", "organization")[:AT_ONCE], *_grown()]
     for_nobody, wanted = _by_recipients(due)
     for incident in for_nobody:
@@ -69,7 +73,25 @@ def send_due() -> None:
 
 def _due() -> QuerySet[Incident]:
     untold = Q(notified_at=None) | Q(closed_at__isnull=False, closing_notified_at=None)
-    return Incident.objects.filter(untold, _unclaimed()).order_by("opened_at")
+    return Incident.objects.filter(untold, _unclaimed()).exclude(_too_many()).order_by("opened_at")
+
+
+def _too_many() -> Q:
+    """Incidents of which nobody was told, where that happened often enough a moment ago."""
+    same = Incident.objects.filter(
+        organization=OuterRef("organization"),
+        kind=OuterRef("kind"),
+        subject=OuterRef("subject"),
+        notified_at__gt=from_now(-settings.ALERT_DIGEST_S),
+    )
+    earlier = same.order_by("notified_at").values("pk")[OPENINGS - 1 : OPENINGS]
+    return Q(Exists(earlier), notified_at=None)
+
+
+def _forget_short_ones() -> None:
+    """Those that were resolved while their opening e-mail had to wait."""
+    waiting = Incident.objects.filter(_too_many(), closed_at__isnull=False)
+    waiting.update(notified_at=F("closed_at"), closing_notified_at=timezone.now())
 
 
 def _grown() -> Iterator[Incident]:

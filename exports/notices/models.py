@@ -58,6 +58,7 @@ class Incident(models.Model):
                 name="incident_untold",
             ),
             models.Index(fields=["organization", "-id"], name="incident_by_organization"),
+            models.Index(fields=["organization", "kind", "subject", "notified_at"], name="incident_of_subject"),
             models.Index(
                 fields=["kind", "organization", "subject"],
                 condition=~models.Q(resolved_by=""),

@@ -101,6 +101,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='incident',
+            index=models.Index(fields=['organization', 'kind', 'subject', 'notified_at'], name='incident_of_subject'),
+        ),
+        migrations.AddIndex(
+            model_name='incident',
             index=models.Index(condition=models.Q(('resolved_by', ''), _negated=True), fields=['kind', 'organization', 'subject'], name='incident_resolved'),
         ),
         migrations.AddConstraint(

@@ -12,6 +12,7 @@ from connectors import health
 from connectors.models import ERPConnection
 from exports.causes import Cause
 from exports.models import ERPExport
+from exports.notices import mails
 from exports.notices.models import Incident, IncidentItem, Recipient
 from exports.notices.tasks import watch
 from exports.transitions import ExportStatus
@@ -207,6 +208,24 @@ def test_an_order_that_fails_again_after_a_retry_is_told_again(
     about = [subject.removeprefix(ABOUT) for subject in mailbox.subjects]
     assert about == ["failed orders: 1", "resolved: failed orders", "failed orders: 1"]
     assert "PO-77" in texts(mailbox)[2]
+
+
+def test_a_program_that_retries_what_is_rejected_again_and_again_causes_few_mails(
+    mailbox: Mailbox, recipient: Recipient, push: Push
+) -> None:
+    for _ in range(10):
+        export = fail(push)
+        watch()
+        fixed(export)
+        watch()
+    assert len(mailbox.mails) == 2 * mails.OPENINGS
+    last = fail(push)
+    watch()
+    assert len(mailbox.mails) == 2 * mails.OPENINGS
+    digest_time()
+    watch()
+    assert mailbox.subjects[-1] == f"{ABOUT}failed orders: 1"
+    assert str(last.draft_order) in texts(mailbox)[-1]
 
 
 @pytest.mark.parametrize("switch", ["failures", "answers", "connections", "parts"])
