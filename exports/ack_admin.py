@@ -9,9 +9,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from connectors.connection_columns import local_time
-from exports import reading_again, search
+from exports import open_acks, reading_again, search
+from exports.ack_file import NEEDS_A_PERSON
 from exports.export_page import VERDICTS
 from exports.models import AckFile, Verdict
+from exports.open_acks import NotOpen
+from exports.open_filters import OpenAcks
 from exports.reading_again import NotReadable
 from exports.search_admin import KnownAsAdmin
 from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge, page_link
@@ -53,17 +56,17 @@ LEFT = "It counts, but it could not be moved away: {} Mend that; the next readin
 
 @admin.register(AckFile)
 class AckFileAdmin(KnownAsAdmin, PageAdmin):
-    actions = ("read_again",)
+    actions = ("read_again", "resolve")
     # The digest of it is a column too.
     seen_without = frozenset({"raw"})
     list_display = ("seen_at", "outcome", "order", "name", "reason", "erp_connection", "organization")
     list_display_links = ("seen_at", "name")
-    list_filter = ("organization", "verdict", ("connection", OwnRowsFilter), ("seen_at", DateSpanFilter))
+    list_filter = ("organization", "verdict", OpenAcks, ("connection", OwnRowsFilter), ("seen_at", DateSpanFilter))
     list_filter_submit = True
     list_select_related = ("organization", "connection", "export__draft_order")
     sortable_by = ()
     fields = (
-        ("outcome", "reason"), "name", ("order", "erp_connection"), "sent_export", "seen_at",
+        ("outcome", "reason"), "resolution", "name", ("order", "erp_connection"), "sent_export", "seen_at",
         "left_because", "sha256", "size", "content",
     )  # fmt: skip
 
@@ -82,6 +85,8 @@ class AckFileAdmin(KnownAsAdmin, PageAdmin):
             yield Note(level="warning", text=LEFT.format(obj.left_because))
 
     def buttons(self, request: HttpRequest, obj: AckFile) -> Iterator[Button]:
+        if obj.resolved_at is None and obj.verdict in NEEDS_A_PERSON:
+            yield Button(action="resolve", label="Mark as resolved", variant="primary", icon="check")
         yield Button(action="read_again", label="Read the folder again", icon="refresh")
 
     @admin.action(description="Read the connection's folder again", permissions=["push"])
@@ -96,6 +101,22 @@ class AckFileAdmin(KnownAsAdmin, PageAdmin):
             refusal=NotReadable,
             what="connection",
         )
+
+    @admin.action(description="Mark as resolved", permissions=["push"])
+    def resolve(self, request: HttpRequest, rows: models.QuerySet[AckFile]) -> None:
+        who = actor(request)
+        self.run_each(
+            request, rows, lambda ack: open_acks.resolve(ack, actor=who), done="marked as resolved", refusal=NotOpen
+        )
+
+    @admin.display(description="open")
+    def resolution(self, ack: AckFile) -> SafeString | str:
+        if ack.verdict not in NEEDS_A_PERSON:
+            return "No, it needs no person."
+        if ack.resolved_at is None:
+            return badge("Open", "danger", since=ack.seen_at)
+        by = f" by {ack.resolved_by}" if ack.resolved_by else ""
+        return f"No, resolved{by} at {local_time(ack.resolved_at)}."
 
     @admin.display(description="verdict")
     def outcome(self, ack: AckFile) -> SafeString:

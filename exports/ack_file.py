@@ -15,6 +15,10 @@ class Verdict(models.TextChoices):
     UNREAD = "UNREAD", "Not read"
 
 
+# By value: each of these files is open until it is resolved.
+NEEDS_A_PERSON = ("CONFLICT", "LATE", "MALFORMED", "ORPHAN", "UNREAD")
+
+
 class AckFile(models.Model):
     """One file that the ERP answered with: the ledger. INCOMPLETE is a file that may still be growing, UNREAD one whose
     name contains that of `export` and that is not read."""
@@ -39,6 +43,9 @@ class AckFile(models.Model):
     left_because = models.CharField(max_length=500, blank=True)
     # Of an UNREAD or INCOMPLETE one: when a poll found that it had been renamed, moved or removed.
     gone_at = models.DateTimeField(null=True)
+    # Of a file whose verdict needs a person. `resolved_by` is empty where a later file or state resolved it.
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.CharField(max_length=150, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = "acknowledgement file"
@@ -58,6 +65,11 @@ class AckFile(models.Model):
                 fields=["connection"],
                 condition=models.Q(verdict__in=[Verdict.INCOMPLETE, Verdict.UNREAD], gone_at__isnull=True),
                 name="ack_unread",
+            ),
+            models.Index(
+                fields=["organization", "connection", "-id"],
+                condition=models.Q(resolved_at=None, verdict__in=NEEDS_A_PERSON),
+                name="ack_open",
             ),
         ]
 

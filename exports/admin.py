@@ -12,10 +12,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from exports import export_page, giving_up, search, unread_acks
+from exports import export_page, giving_up, next_attempt, search, unread_acks
 from exports.bulk.models import SOURCES, BulkJob
 from exports.decision_admin import DecisionAdmin
-from exports.models import ERPExport
+from exports.models import ERPExport, Installation
+from exports.open_filters import OpenExports
 from exports.order_admin import PushableOrderAdmin, status_badge
 from exports.push_service import PushRefused
 from exports.search_admin import KnownAsAdmin
@@ -39,11 +40,11 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
     change_form_outer_before_template = "exports/standing.html"
     change_form_outer_after_template = "exports/answers_and_document.html"
     list_display = (
-        "created_at", "state", "order", "error", "erp_order", "sent_at", "next_attempt_at", "erp_connection",
+        "created_at", "state", "order", "error", "erp_order", "sent_at", "next_attempt", "erp_connection",
         "organization",
     )  # fmt: skip
     list_display_links = ("created_at",)
-    list_filter = ("organization", "status", ("connection", OwnRowsFilter), ("created_at", DateSpanFilter))
+    list_filter = ("organization", "status", OpenExports, ("connection", OwnRowsFilter), ("created_at", DateSpanFilter))
     list_filter_submit = True
     list_select_related = ("organization", "draft_order", "connection")
     sortable_by = ("created_at",)
@@ -53,11 +54,16 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
             "document_sha256", "document_size",
         )}),
         ("When", {"fields": (
-            ("created_at", "requested_by"), ("sent_at", "next_attempt_at"),
+            ("created_at", "requested_by"), ("sent_at", "next_attempt"),
             ("answer_due_at", "settled_at"),
         )}),
         ("Answer", {"fields": ("erp_order_id", ("error_code", "error_message"))}),
     )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        all_held = models.Exists(Installation.objects.filter(held_since__isnull=False))
+        rows: models.QuerySet[Any] = super().get_queryset(request).annotate(all_held=all_held)
+        return rows
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.document)
@@ -135,6 +141,10 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
     @admin.display(description="connection")
     def erp_connection(self, export: ERPExport) -> SafeString | str:
         return page_link(export.connection)
+
+    @admin.display(description="next attempt")
+    def next_attempt(self, export: ERPExport) -> str:
+        return next_attempt.shown(export, all_held=getattr(export, "all_held", False))
 
     @admin.display(description="supersedes")
     def superseded(self, export: ERPExport) -> SafeString | str:

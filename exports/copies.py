@@ -14,7 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage, storages
-from django.db.models import Q, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Concat, Now
 
 from connectors.exceptions import ConnectorError
@@ -150,12 +150,16 @@ def store_missing() -> int:
     return stored
 
 
+def missing(after: timedelta) -> QuerySet[ERPExport]:
+    """Exports that were sent so long ago and have no copy yet; from their index."""
+    rows = ERPExport.objects.filter(storage_key="", sent_at__lt=Now() - after)
+    # Of what a connector without a journal sent, the bytes may be unknown.
+    return rows.exclude(document_sha256="")
+
+
 def _missing(end: float) -> Iterator[tuple[ERPExport, bytes]]:
     """In the order of sending; one that cannot be rendered again does not keep the later ones from it."""
-    rows = ERPExport.objects.filter(storage_key="", sent_at__lt=Now() - MISSING_AFTER)
-    # Of what a connector without a journal sent, the bytes may be unknown.
-    rows = rows.exclude(document_sha256="")
-    rows = rows.select_related("connection").order_by("sent_at", "pk")
+    rows = missing(MISSING_AFTER).select_related("connection").order_by("sent_at", "pk")
     after = Q()
     while batch := batch_of(rows.filter(after)):
         lines = order_lines(batch)

@@ -1,18 +1,19 @@
-"""What failed in the last 24 hours and waits for a person, in groups of one cause."""
+"""Failed exports whose orders are still in ERROR, however old they are, in groups of one cause."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count, Max, QuerySet
-from django.utils import timezone
 
 from exports.causes import DOUBTFUL, Cause
 from exports.models import ERPExport
 from exports.transitions import ExportStatus
+from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 
-LATELY = timedelta(hours=24)
+# No more orders in ERROR are counted or grouped.
+COUNTED = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,19 +46,25 @@ class Failures:
 
 
 def unmended(rows: QuerySet[ERPExport]) -> QuerySet[ERPExport]:
-    """Those of `rows` that can be retried as they are: not pushed again, and their orders not taken in hand."""
-    return rows.filter(
-        status=ExportStatus.FAILED,
-        settled_at__gt=timezone.now() - LATELY,
-        superseded_by=None,
-        draft_order__status=OrderStatus.ERROR,
-    )
+    """Those of `rows` that are the last export of an order in ERROR: nobody has pushed, edited or rejected it since."""
+    return rows.filter(status=ExportStatus.FAILED, superseded_by=None, draft_order__status=OrderStatus.ERROR)
 
 
-def grouped(rows: QuerySet[ERPExport], limit: int) -> list[Failures]:
-    """The largest first."""
+def alerting(rows: QuerySet[ERPExport]) -> QuerySet[ERPExport]:
+    """Those of `unmended` that raise an alert: the person who gave one up knows of it."""
+    return unmended(rows).exclude(cause=Cause.GIVEN_UP)
+
+
+def in_error(orders: QuerySet[DraftOrder]) -> QuerySet[DraftOrder]:
+    """From the index of what is not pushed, `COUNTED` at most."""
+    return orders.filter(status=OrderStatus.ERROR).order_by()[:COUNTED]
+
+
+def grouped(rows: QuerySet[ERPExport], orders: QuerySet[DraftOrder], limit: int) -> list[Failures]:
+    """Of the orders in ERROR among `orders`; the largest group first."""
     keys = ("connection_id", "cause", "error_code")
-    found = unmended(rows).order_by().values(*keys, "connection__name")
+    last = unmended(rows).filter(draft_order__in=in_error(orders).values("pk"))
+    found = last.order_by().values(*keys, "connection__name")
     counted = found.annotate(count=Count("pk"), example=Max("error_message")).order_by("-count", *keys)
     return [
         Failures(

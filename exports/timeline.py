@@ -9,7 +9,7 @@ from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.utils import formats, timezone
 from django.utils.timesince import timesince, timeuntil
 
-from exports import unread_acks
+from exports import next_attempt, unread_acks
 from exports.models import ERPExport, EventKind, ExportEvent
 from exports.rollback import guard
 from exports.transitions import ExportStatus
@@ -74,7 +74,7 @@ def standing(export: ERPExport) -> str:
     if export.undecided_since:
         began = _ago(export.undecided_since)
         return f"In doubt{began}: it may have arrived. A person decides; it is not sent again."
-    return f"It waits, pushed{_ago(export.created_at)}. {_all_held() or _next_try(export.next_attempt_at)}"
+    return f"It waits, pushed{_ago(export.created_at)}. {_all_held() or next_attempt.sentence(export)}"
 
 
 def _all_held() -> str:
@@ -90,12 +90,6 @@ def _answer(export: ERPExport) -> str:
         unread = unread_acks.named(unread_acks.waiting_for(ERPExport.objects.filter(pk=export.pk)))
         return f"The answer is overdue for {timesince(due)}{f'; {unread} could not be read' if unread else ''}."
     return f"The answer is due in {timeuntil(due)}."
-
-
-def _next_try(at: datetime | None) -> str:
-    if at is None or at < timezone.now():
-        return "It goes as soon as its connection can be used and a worker is free."
-    return f"The next try is in {timeuntil(at)}."
 
 
 def _ago(at: datetime | None) -> str:

@@ -63,13 +63,18 @@ def enter(connection: ERPConnection, found: Sequence[tuple[OtherFile, UUID]]) ->
     )
 
 
-FILLED = ("export_id", "size", "modified_at", "verdict", "reason", "seen_at", "gone_at")
+FILLED = (
+    *("export_id", "size", "modified_at", "verdict", "reason", "seen_at", "gone_at"),
+    *("resolved_at", "resolved_by"),
+)
 
 
 def _fill(row: AckFile, file: OtherFile, export_id: UUID) -> AckFile:
     row.export_id, row.size, row.modified_at = export_id, min(file.size, LARGEST), file.modified_at
     row.verdict, row.reason = Verdict.UNREAD, file.reason[:500]
     row.seen_at, row.gone_at = timezone.now(), None
+    # A file that changed, or came back, is open again.
+    row.resolved_at, row.resolved_by = None, ""
     return row
 
 

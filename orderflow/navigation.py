@@ -31,6 +31,7 @@ NAVIGATION: list[dict[str, Any]] = [
     {
         "title": "Notices",
         "items": [
+            _item("Incidents", "report", "notices_incident"),
             _item("Webhooks", "webhook", "exports_webhookendpoint"),
             _item("Webhook messages", "send", "exports_webhookmessage"),
         ],

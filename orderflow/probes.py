@@ -1,13 +1,17 @@
 """For monitoring and load balancers: does the process run, can it serve requests, does the whole installation work?"""
 
+import logging
 from http import HTTPStatus
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
+from exports.notices import bystanders
 from exports.rollback import guard
 from orderflow.heartbeats import standstill
 from orderflow.heartbeats.standstill import Standstill
+
+logger = logging.getLogger(__name__)
 
 
 def livez(_request: HttpRequest) -> JsonResponse:
@@ -21,8 +25,21 @@ def web_readyz(_request: HttpRequest) -> JsonResponse:
 
 
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """The database, beat, the workers and every periodic task."""
-    return _response(_database_down() or _standstills())
+    """The database, beat, the workers and every periodic task. Opens incidents for what stands still: nobody else
+    might be left to do so."""
+    down = _database_down()
+    problems = down or _standstills()
+    if problems and not down:
+        _report()
+    return _response(problems)
+
+
+def _report() -> None:
+    """Never in the way of the response."""
+    try:
+        bystanders.report()
+    except DatabaseError as error:
+        logger.warning("Standstills cannot be reported: %s", error)
 
 
 def _response(problems: list[Standstill]) -> JsonResponse:

@@ -223,8 +223,10 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="orderflow@localhost")
 # Where people open the admin: what the links in notices begin with.
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
-# So many failed exports over one connection within 15 minutes are an incident.
-FAILING_EXPORTS = env.int("FAILING_EXPORTS", default=5)
+# So many failed exports over one connection whose orders are in ERROR open an incident.
+FAILING_EXPORTS = env.int("FAILING_EXPORTS", default=1)
+# How long after an e-mail about an open incident the next one may list what was added.
+ALERT_DIGEST_S = env.float("ALERT_DIGEST_S", default=900)
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL or f"embedded://{DATA_DIR / 'broker'}"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -269,7 +271,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget": {"task": "orderflow.api.tasks.forget", "schedule": 300.0},
     "tidy-due": {"task": "exports.tasks.tidy_due", "schedule": 300.0},
     "sweep-tests": {"task": "connectors.tasks.sweep_tests", "schedule": SWEEP_INTERVAL_S},
-    "watch": {"task": "exports.notices.tasks.watch", "schedule": 30.0},
+    "watch": {"task": "exports.notices.tasks.watch", "schedule": 15.0},
     "poll-due": {"task": "exports.tasks.poll_due", "schedule": min(ACK_POLL_INTERVAL_S, 10.0)},
     "bulk-jobs-due": {"task": "exports.tasks.bulk_jobs_due", "schedule": 15.0},
     "webhooks-due": {"task": "exports.tasks.webhooks_due", "schedule": 10.0},

@@ -18,6 +18,7 @@ from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports import push_service
 from exports.models import AckFile, BulkJob, ERPExport, Verdict, WebhookEndpoint, WebhookMessage
+from exports.notices.models import Incident
 from exports.push_service import PushRequest
 from exports.webhooks import endpoint_service
 from orderflow.api import token_service
@@ -44,6 +45,7 @@ class Tenant:
     job: BulkJob
     webhook: WebhookEndpoint
     message: WebhookMessage
+    incident: Incident
     member: User
     token: ApiToken
 
@@ -54,7 +56,7 @@ class Tenant:
         audit = AuditEntry.objects.filter(organization=self.organization).latest("id")
         found = (
             self.organization, self.member, self.token, self.order.customer, self.order, self.connection, self.export,
-            self.ack, self.job, self.webhook, self.message, audit,
+            self.ack, self.job, self.webhook, self.message, self.incident, audit,
         )  # fmt: skip
         return {type(row): row for row in found}
 
@@ -86,6 +88,10 @@ def make_tenant(name: str) -> Tenant:
         organization=organization, endpoint=webhook, export=export, type="export.sent", payload=f'"{name}"',
         status="FAILED", created_at=NOW,
     )  # fmt: skip
+    incident = Incident.objects.create(
+        organization=organization, connection=connection, kind=Incident.Kind.ACKS, subject=str(connection.pk),
+        reason=f"{name} wrote what nobody can read.", opened_at=NOW, notified_at=NOW,
+    )  # fmt: skip
     return Tenant(
         organization=organization,
         connection=connection,
@@ -97,6 +103,7 @@ def make_tenant(name: str) -> Tenant:
         token=token,
         webhook=webhook,
         message=message,
+        incident=incident,
     )
 
 

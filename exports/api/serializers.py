@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from exports import next_attempt
 from exports.api import examples
 from exports.models import AckFile, ERPExport, ExportEvent, Installation
 from exports.rollback import guard
@@ -30,14 +31,16 @@ class ExportEventSerializer(serializers.ModelSerializer[ExportEvent]):
 
 @extend_schema_serializer(examples=examples.SHOWN)
 class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
-    """`draft_order`, `connection`, `supersedes` are ids. `next_attempt_at` null while PENDING: as soon as possible,
-    unless `undecided_since` is set: then it is never sent again, and a person decides. `held_because` is why a PENDING
-    one is not sent before a person has acted."""
+    """`draft_order`, `connection`, `supersedes` are ids. `next_attempt_at` is never in the past, and while the
+    connection is paused not before the pause ends; null while PENDING: as soon as possible, or once a blocked
+    connection is released. With `undecided_since` it is never sent again, and a person decides. `held_because` is why
+    a PENDING one is not sent before a person has acted."""
 
     requested_by = OptionalText()
     document_sha256 = OptionalText()
     dropzone_path = OptionalText()
     document_stored = serializers.SerializerMethodField()
+    next_attempt_at = serializers.SerializerMethodField()
     held_because = serializers.SerializerMethodField()
     erp_order_id = OptionalText()
     error_code = OptionalText()
@@ -70,6 +73,11 @@ class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
             "created_at",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_next_attempt_at(self, export: ERPExport) -> str | None:
+        at = None if self._held else next_attempt.planned_at(export)
+        return serializers.DateTimeField().to_representation(at) if at else None
 
     def get_held_because(self, export: ERPExport) -> str | None:
         everything = self._held

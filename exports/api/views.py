@@ -89,7 +89,7 @@ class PushViewSet(GenericViewSet[DraftOrder]):
 )
 @extend_schema(tags=["exports"])
 class ERPExportViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ERPExport]):
-    queryset = ERPExport.objects.all()
+    queryset = ERPExport.objects.select_related("connection").defer("connection__config_encrypted")
     filterset_class = ERPExportFilter
     lookup_value_converter = "any_case_uuid"
     needs = {"list": Action.READ, "retrieve": Action.READ, "document": Action.READ, "decide": Action.PUSH}

@@ -1,6 +1,7 @@
 """What the dashboard shows, as frozen values.
 
-Every query is bounded: to the last 24 hours, to the newest so many, or by a partial index of what is under way.
+Every query is bounded: to the last 24 hours, to the newest so many, or by a partial index of what is under way or
+open. What is open is counted however old it is.
 """
 
 from collections import Counter
@@ -25,11 +26,10 @@ from django.db.models.functions import Coalesce, TruncHour
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import failures
+from exports.dashboard import open_work
+from exports.dashboard.open_work import OpenWork
 from exports.dashboard.percentiles import Spread, spread
-from exports.failures import Failures
 from exports.models import ERPExport
-from exports.notices.models import Incident
 from exports.transitions import ExportStatus
 from orderflow.tenancy.scope import User, scoped
 
@@ -38,9 +38,6 @@ HOURS = 24
 COUNTED = 50_000
 # Of so many, the newest, the times are taken.
 TIMED = 1_000
-UNDECIDED_COUNTED = 100
-GROUPS_SHOWN = 10
-INCIDENTS_SHOWN = 10
 
 # By that clock, hours are neither left out nor twice there.
 _HOUR = TruncHour("created_at", tzinfo=UTC)
@@ -75,10 +72,7 @@ class Figures:
     to_sent: Spread | None
     to_acked: Spread | None
     ways: tuple[Way, ...]
-    failures: tuple[Failures, ...]
-    incidents: tuple[Incident, ...]
-    # However old they are.
-    undecided: int
+    open_work: OpenWork
 
     @property
     def is_cut(self) -> bool:
@@ -102,7 +96,6 @@ def of(user: User) -> Figures:
     now = timezone.now()
     exports = scoped(ERPExport.objects.all(), user)
     recent = exports.filter(created_at__gt=now - timedelta(hours=HOURS))
-    incidents = scoped(Incident.objects.filter(closed_at=None), user).select_related("connection", "organization")
     return Figures(
         at=now,
         is_new=not exports.exists(),
@@ -110,16 +103,8 @@ def of(user: User) -> Figures:
         to_sent=_time(recent, "sent_at"),
         to_acked=_time(recent.filter(status=ExportStatus.ACKED), "settled_at"),
         ways=_ways(scoped(ERPConnection.objects.all(), user), now),
-        failures=tuple(failures.grouped(exports, GROUPS_SHOWN)),
-        incidents=tuple(incidents[:INCIDENTS_SHOWN]),
-        undecided=_undecided(exports),
+        open_work=open_work.of(user),
     )
-
-
-def _undecided(exports: QuerySet[ERPExport]) -> int:
-    """From their index, as far as `UNDECIDED_COUNTED`."""
-    rows = exports.filter(undecided_since__isnull=False).order_by()
-    return len(rows.values_list("pk")[:UNDECIDED_COUNTED])
 
 
 def _hours(exports: QuerySet[ERPExport], now: datetime) -> tuple[Hour, ...]:

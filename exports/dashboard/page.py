@@ -1,27 +1,26 @@
 """The admin's first page: the figures in words, with links to what they count."""
 
 import json
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils import timezone
 
 from connectors.connection_columns import ConnectionColumns, is_paused
 from connectors.models import ERPConnection
-from exports.dashboard import figures
+from exports.dashboard import cards, figures, open_work
 from exports.dashboard.figures import Figures, Way
-from exports.dashboard.percentiles import Spread
-from exports.failures import LATELY, FailureGroup
-from exports.notices.models import Incident
+from exports.dashboard.open_work import OpenWork
+from exports.failures import FailureGroup
+from exports.notices import bystanders, contents
+from exports.open_filters import FAILED, OPEN, OVERDUE, TO_CHECK, acks_url, exports_url
 from exports.order_admin import BADGES
 from exports.rollback import guard
 from exports.transitions import ExportStatus
-from exports.words import in_words
 from orderflow.heartbeats import standstill
 from orderflow.tenancy.admin_page import badge
 from orderflow.tenancy.roles import Action
@@ -29,6 +28,7 @@ from orderflow.tenancy.scope import may, membership_of
 
 # Those with trouble come first, so that none of them is left out.
 WAYS_SHOWN = 12
+INCIDENTS_SHOWN = 10
 
 # In the order in which a bar is stacked, from the bottom.
 COLOURS = {
@@ -50,40 +50,37 @@ CHART_OPTIONS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Card:
-    """One figure. `href` leads to what it counts, or is empty; `is_bad` says that somebody has to do something."""
-
-    title: str
-    value: str
-    detail: str = ""
-    href: str = ""
-    is_bad: bool = False
-
-
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the page's template needs, over unfold's own `context`."""
     if not may(request.user, Action.READ):
         return {**context, "is_stranger": True}
     found = figures.of(request.user)
+    work, standstills, held = found.open_work, standstill.found(), guard.held()
+    if any(each.since for each in standstills):
+        bystanders.report()
     ways = sorted(found.ways, key=_by_trouble)
     return {
         **context,
         "title": "Dashboard",
         "figures": found,
-        "held": guard.held(),
-        "cards": _cards(found),
+        "held": held,
+        "cards": cards.of(found),
         "totals": [_total(found, status) for status in COLOURS],
         "chart": json.dumps(_chart(found)),
         "counted": f"{figures.COUNTED:,}",
         "chart_options": json.dumps(CHART_OPTIONS),
-        "failures": [(each, _failed_url(each.group), _retry_url(each.group)) for each in found.failures],
+        "failures": [(each, _failed_url(each.group), _retry_url(each.group)) for each in work.failures],
+        "all_is_well": work.is_nothing and not (found.overdue or standstills or held or any(map(_is_unusable, ways))),
         "ways": [(way, _health(way.connection), _pending_url(way), _overdue_url(way)) for way in ways[:WAYS_SHOWN]],
         "ways_left": max(len(ways) - WAYS_SHOWN, 0),
-        "undecided": found.undecided,
-        "undecided_url": _list_url(undecided_since__isnull=False),
-        "standstills": standstill.found(),
-        "incidents": [(incident, incident_url(incident)) for incident in found.incidents],
+        "undecided": work.undecided,
+        "undecided_url": exports_url(undecided_since__isnull=False),
+        "acks": _acks_to_check(work),
+        "acks_url": acks_url(**{OPEN: TO_CHECK}),
+        "standstills": standstills,
+        "incidents": [(each, contents.page(each)) for each in work.incidents[:INCIDENTS_SHOWN]],
+        "incidents_left": max(len(work.incidents) - INCIDENTS_SHOWN, 0),
+        "incidents_counted": open_work.INCIDENTS_COUNTED - INCIDENTS_SHOWN,
         "may_retry": may(request.user, Action.PUSH),
         "may_connect": may(request.user, Action.EDIT_CONNECTIONS),
         "may_edit_orders": may(request.user, Action.EDIT_ORDERS),
@@ -93,38 +90,19 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _cards(found: Figures) -> list[Card]:
-    oldest, overdue = found.oldest_pending, found.overdue
-    return [
-        Card(
-            title="Oldest pending",
-            value=in_words(found.at - oldest.oldest_pending) if oldest and oldest.oldest_pending else "None",
-            detail=f"over {oldest.connection}" if oldest else "Nothing waits to be sent.",
-            href=_list_url(status__exact=ExportStatus.PENDING, o="1") if oldest else "",
-            is_bad=bool(oldest and oldest.oldest_pending and found.at - oldest.oldest_pending > timedelta(hours=1)),
-        ),
-        Card(
-            title="Overdue answers",
-            value=f"{overdue:,}",
-            detail="Sent, and not answered in time." if overdue else "Every answer came in time.",
-            href=_late_url(found) if overdue else "",
-            is_bad=overdue > 0,
-        ),
-        _spread_card("From push to sent", found.to_sent),
-        _spread_card("From push to acknowledged", found.to_acked),
-    ]
-
-
-def _spread_card(title: str, spread: Spread | None) -> Card:
-    if spread is None:
-        return Card(title=title, value="None", detail="None in the last 24 hours.")
-    return Card(title=title, value=in_words(spread.median), detail=f"median; 95 of 100 within {in_words(spread.p95)}")
+def _acks_to_check(work: OpenWork) -> str:
+    """Such as "10 unreadable, 1 late acknowledgement"; empty if there are none."""
+    total = sum(work.acks.values())
+    if total >= open_work.ACKS_COUNTED:
+        return f"{total:,} or more acknowledgements"
+    counts = ", ".join(f"{count:,} {adjective}" for adjective, count in work.acks.items())
+    return f"{counts} acknowledgement{pluralize(total)}" if total else ""
 
 
 def _total(found: Figures, status: ExportStatus) -> tuple[str, str, int, str]:
     since = found.hours[0].begins.isoformat()
     shown = badge(status.label, BADGES[status])
-    return status.label, shown, found.total(status), _list_url(status__exact=status, created_at__gte=since)
+    return status.label, shown, found.total(status), exports_url(status__exact=status, created_at__gte=since)
 
 
 def _chart(found: Figures) -> dict[str, Any]:
@@ -146,19 +124,13 @@ def _health(connection: ERPConnection) -> str:
     return ConnectionColumns().health(connection)
 
 
-def incident_url(incident: Incident) -> str:
-    return reverse("admin:connectors_erpconnection_change", args=[incident.connection_id])
+def _is_unusable(way: Way) -> bool:
+    return bool(way.connection.blocked_at) or is_paused(way.connection.paused_until)
 
 
 def _failed_url(group: FailureGroup) -> str:
-    return _list_url(
-        status__exact=ExportStatus.FAILED,
-        connection__id__exact=group.connection_id,
-        cause__exact=group.cause,
-        error_code__exact=group.error_code,
-        superseded_by__isnull=True,
-        settled_at__gt=(timezone.now() - LATELY).isoformat(),
-    )
+    of_group = {"cause__exact": group.cause, "error_code__exact": group.error_code}
+    return exports_url(**{OPEN: FAILED}, connection__id__exact=group.connection_id, **of_group)
 
 
 def _retry_url(group: FailureGroup) -> str:
@@ -167,20 +139,8 @@ def _retry_url(group: FailureGroup) -> str:
 
 
 def _pending_url(way: Way) -> str:
-    return _list_url(status__exact=ExportStatus.PENDING, connection__id__exact=way.connection.pk)
+    return exports_url(status__exact=ExportStatus.PENDING, connection__id__exact=way.connection.pk)
 
 
 def _overdue_url(way: Way) -> str:
-    return _list_url(
-        status__exact=ExportStatus.SENT,
-        connection__id__exact=way.connection.pk,
-        answer_due_at__lt=timezone.now().isoformat(),
-    )
-
-
-def _late_url(found: Figures) -> str:
-    return _list_url(status__exact=ExportStatus.SENT, answer_due_at__lt=found.at.isoformat())
-
-
-def _list_url(**lookups: Any) -> str:
-    return f"{reverse('admin:exports_erpexport_changelist')}?{urlencode(lookups)}"
+    return exports_url(**{OPEN: OVERDUE}, connection__id__exact=way.connection.pk)

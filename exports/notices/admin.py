@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 
+from exports.notices.incident_admin import IncidentAdmin as IncidentAdmin  # noqa: PLC0414 - it is one of the pages
 from exports.notices.models import Recipient
 from orderflow.tenancy.admin import OrganizationAdmin
 from orderflow.tenancy.admin_page import Note, PageAdmin

@@ -1,26 +1,38 @@
-"""One e-mail when an incident begins and one when it is over, at least once and normally once: whoever sends claims the
-incident first and marks it afterwards, so only a worker that dies between the two leaves a mail to be sent again."""
+"""E-mails about incidents: one when an incident opens, one for what was added while it is open, at most every
+`ALERT_DIGEST_S`, and one when it is resolved.
+
+Each is sent at least once and normally once: a worker claims the incident first and marks it afterwards, so only a
+worker that dies between the two leaves an e-mail to be sent again.
+"""
 
 import logging
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core import mail
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from connectors.hostile_text import tame
 from exports.database_clock import from_now
-from exports.notices import texts
-from exports.notices.models import Incident, Recipient
+from exports.notices import contents, texts
+from exports.notices.contents import Contents
+from exports.notices.models import Incident, IncidentItem, Recipient
+from exports.notices.texts import Text
 
 logger = logging.getLogger(__name__)
 
 # What is left waits for the next run.
 AT_ONCE = 50
+LOOKED_AT = 200
+# An open incident without anything new is looked at again after so long.
+LOOK_AGAIN_S = 60
+# So many opening e-mails about one subject are sent within `ALERT_DIGEST_S`. Further incidents wait until then; those
+# that are resolved before get none.
+OPENINGS = 3
 # More than a mail takes, whatever its server does.
 TRY_AGAIN_AFTER = timedelta(minutes=3)
 
@@ -29,17 +41,26 @@ Kind = Incident.Kind
 WANTED_BY = {
     Kind.BLOCKED: Q(connections=True),
     Kind.PAUSED: Q(connections=True),
-    Kind.FAILING: Q(failures=True),
-    Kind.OVERDUE: Q(answers=True),
+    Kind.POLLING: Q(connections=True),
     Kind.HELD: Q(connections=True),
+    Kind.FAILING: Q(failures=True),
+    Kind.IN_DOUBT: Q(failures=True),
+    Kind.OVERDUE: Q(answers=True),
+    Kind.ACKS: Q(answers=True),
+    Kind.ARCHIVE: Q(parts=True),
+    Kind.WEBHOOK: Q(parts=True),
+    Kind.TOKEN: Q(parts=True),
+    Kind.STOPPED: Q(parts=True),
 }
 
 
 def send_due() -> None:
-    """Tell of every incident whose beginning or end nobody has been told of."""
-    for_nobody, wanted = _by_recipients(_due().select_related("connection", "organization")[:AT_ONCE])
+    """Send every e-mail that is due."""
+    _forget_short_ones()
+    due = [*_due().select_related("connection", "organization")[:AT_ONCE], *_grown()]
+    for_nobody, wanted = _by_recipients(due)
     for incident in for_nobody:
-        _told(incident)
+        _told(incident, Contents())
     if not wanted:
         return
     try:
@@ -52,7 +73,38 @@ def send_due() -> None:
 
 def _due() -> QuerySet[Incident]:
     untold = Q(notified_at=None) | Q(closed_at__isnull=False, closing_notified_at=None)
-    return Incident.objects.filter(untold, _unclaimed()).order_by("opened_at")
+    return Incident.objects.filter(untold, _unclaimed()).exclude(_too_many()).order_by("opened_at")
+
+
+def _too_many() -> Q:
+    """Incidents of which nobody was told, where that happened often enough a moment ago."""
+    same = Incident.objects.filter(
+        organization=OuterRef("organization"),
+        kind=OuterRef("kind"),
+        subject=OuterRef("subject"),
+        notified_at__gt=from_now(-settings.ALERT_DIGEST_S),
+    )
+    earlier = same.order_by("notified_at").values("pk")[OPENINGS - 1 : OPENINGS]
+    return Q(Exists(earlier), notified_at=None)
+
+
+def _forget_short_ones() -> None:
+    """Those that were resolved while their opening e-mail had to wait."""
+    waiting = Incident.objects.filter(_too_many(), closed_at__isnull=False)
+    waiting.update(notified_at=F("closed_at"), closing_notified_at=timezone.now())
+
+
+def _grown() -> Iterator[Incident]:
+    """Open incidents with something that no e-mail has told, whose last one was sent long enough ago."""
+    rows = Incident.objects.filter(_unclaimed(), closed_at=None, notified_at__isnull=False, kind__in=contents.DIGESTED)
+    last = Coalesce("digest_at", "notified_at")
+    rows = rows.annotate(last=last).filter(last__lt=from_now(-settings.ALERT_DIGEST_S)).order_by("last")
+    for incident in rows.select_related("connection", "organization")[:LOOKED_AT]:
+        if contents.untold(incident).keys:
+            yield incident
+        else:
+            again = timezone.now() + timedelta(seconds=LOOK_AGAIN_S - settings.ALERT_DIGEST_S)
+            _unchanged(incident).update(digest_at=again)
 
 
 def _unclaimed() -> Q:
@@ -72,19 +124,45 @@ def _by_recipients(incidents: Iterable[Incident]) -> tuple[list[Incident], list[
 
 
 def _send(incident: Incident, addresses: list[str], server: Any) -> None:
-    row = Incident.objects.filter(_unclaimed(), pk=incident.pk, notified_at=incident.notified_at)
-    if not row.update(tried_at=Now()):
+    if not _unchanged(incident).filter(_unclaimed()).update(tried_at=Now()):
         return
-    text = texts.opening(incident) if incident.notified_at is None else texts.closing(incident)
+    text, found = _text(incident)
     try:
         mail.EmailMessage(text.subject, text.body, to=addresses, connection=server).send()
     except OSError as error:  # smtplib's errors are
         logger.warning("The notice of incident %s is tried again: %s", incident.pk, tame(str(error)))
     else:
-        _told(incident)
+        _told(incident, found)
 
 
-def _told(incident: Incident) -> None:
-    """Of its beginning; the mail that tells of its end comes after that one."""
-    field = "notified_at" if incident.notified_at is None else "closing_notified_at"
-    Incident.objects.filter(pk=incident.pk, **{field: None}).update(**{field: timezone.now()}, tried_at=None)
+def _text(incident: Incident) -> tuple[Text, Contents]:
+    """The closing e-mail comes after the opening one, also if nobody got that in time."""
+    if incident.notified_at and incident.closed_at:
+        return texts.closing(incident), Contents()
+    found = contents.untold(incident)
+    write = texts.addition if incident.notified_at else texts.opening
+    return write(incident, found), found
+
+
+def _unchanged(incident: Incident) -> QuerySet[Incident]:
+    """The row, unless another worker has sent an e-mail about it since it was read."""
+    return Incident.objects.filter(
+        pk=incident.pk, notified_at=incident.notified_at, digest_at=incident.digest_at, closing_notified_at=None
+    )
+
+
+def _told(incident: Incident, found: Contents) -> None:
+    now: datetime = timezone.now()
+    if incident.notified_at is None:
+        marks = {"notified_at": now, "digest_at": now}
+    elif incident.closed_at:
+        marks = {"closing_notified_at": now}
+    else:
+        marks = {"digest_at": now}
+    if not _unchanged(incident).update(**marks, tried_at=None):
+        return
+    if "closing_notified_at" in marks:
+        IncidentItem.objects.filter(incident=incident.pk).delete()
+    else:
+        items = (IncidentItem(incident=incident, key=key) for key in found.keys)
+        IncidentItem.objects.bulk_create(items, ignore_conflicts=True, batch_size=500)

@@ -5,31 +5,50 @@ from orderflow.tenancy.models import Organization
 
 
 class Incident(models.Model):
-    """Something is wrong with a connection, from when it was seen until it was over: one e-mail each."""
+    """A problem of an organization, from when it was detected until nothing of it is left."""
 
     class Kind(models.TextChoices):
         BLOCKED = "BLOCKED", "Connection blocked"
         PAUSED = "PAUSED", "Connection paused"
-        FAILING = "FAILING", "Exports fail"
-        OVERDUE = "OVERDUE", "Answers overdue"
+        POLLING = "POLLING", "Acknowledgements cannot be read"
+        FAILING = "FAILING", "Failed exports"
+        IN_DOUBT = "IN_DOUBT", "Exports in doubt"
+        OVERDUE = "OVERDUE", "Overdue acknowledgements"
+        ACKS = "ACKS", "Acknowledgements to check"
         HELD = "HELD", "Deliveries held"
+        ARCHIVE = "ARCHIVE", "Documents not archived"
+        WEBHOOK = "WEBHOOK", "Webhook disabled"
+        TOKEN = "TOKEN", "API token expires"
+        STOPPED = "STOPPED", "Component stopped"
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, related_name="incidents")
+    # Empty where no single connection is concerned.
+    connection = models.ForeignKey(ERPConnection, on_delete=models.PROTECT, null=True, related_name="incidents")
     kind = models.CharField(max_length=8, choices=Kind)
+    # What it is about: the id of the connection, webhook or token, or the name of the component.
+    subject = models.CharField(max_length=100, blank=True, default="", db_default="")
+    # The subject's name for people, where it is no connection.
+    label = models.CharField(max_length=200, blank=True, default="", db_default="")
+    reason = models.CharField(max_length=500, blank=True, default="", db_default="")
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    # Since when nobody has to be told any more: of its beginning, of its end.
+    # Of one that a person closed.
+    resolved_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    # When the opening and the closing e-mail were sent, or were found to have no recipient.
     notified_at = models.DateTimeField(null=True)
     closing_notified_at = models.DateTimeField(null=True)
-    # When somebody last set about sending the mail that is due; empty once it is sent.
+    # When the last e-mail that lists orders or files was sent.
+    digest_at = models.DateTimeField(null=True)
+    # When a worker last began to send the e-mail that is due; empty once it is sent.
     tried_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["connection", "kind"], condition=models.Q(closed_at=None), name="one_open_incident"
+                fields=["organization", "kind", "subject"],
+                condition=models.Q(closed_at=None),
+                name="one_open_incident_of_subject",
             ),
         ]
         indexes = [
@@ -38,20 +57,46 @@ class Incident(models.Model):
                 condition=models.Q(notified_at=None) | models.Q(closing_notified_at=None),
                 name="incident_untold",
             ),
+            models.Index(fields=["organization", "-id"], name="incident_by_organization"),
+            models.Index(fields=["organization", "kind", "subject", "notified_at"], name="incident_of_subject"),
+            models.Index(
+                fields=["kind", "organization", "subject"],
+                condition=~models.Q(resolved_by=""),
+                name="incident_resolved",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.connection}"
+        return f"{self.get_kind_display()}: {self.about}" if self.about else self.get_kind_display()
+
+    @property
+    def about(self) -> str:
+        return self.connection.name if self.connection else self.label
+
+
+class IncidentItem(models.Model):
+    """An order or file that an e-mail about an open incident has listed or counted."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="items", db_index=False)
+    # The row's id without hyphens.
+    key = models.CharField(max_length=40)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["incident", "key"], name="incident_item_once")]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Recipient(models.Model):
-    """Who of an organization is told by e-mail, and of what."""
+    """An address that gets e-mails about incidents of an organization, by category."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="notice_recipients")
     email = models.EmailField("e-mail address")
-    connections = models.BooleanField("connections blocked or paused", default=True)
-    failures = models.BooleanField("exports that fail", default=True)
-    answers = models.BooleanField("answers overdue", default=True)
+    connections = models.BooleanField("connections blocked, paused or not readable", default=True)
+    failures = models.BooleanField("failed exports, exports in doubt", default=True)
+    answers = models.BooleanField("acknowledgements overdue, unreadable or contradictory", default=True)
+    parts = models.BooleanField("documents, webhooks, API tokens, workers", default=True, db_default=True)
 
     class Meta:
         verbose_name = "recipient of notices"

@@ -1,42 +1,62 @@
-"""What a notice says: what is wrong, since when, how many orders wait, what to do, and where."""
+"""The text of an e-mail about an incident: what is wrong, since when, which orders, what to do, and where."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
 
 from connectors.hostile_text import tame
 from exports import unread_acks
-from exports.models import ERPExport
+from exports.notices import contents
+from exports.notices.contents import Contents
 from exports.notices.models import Incident
-from exports.transitions import ExportStatus
 
 Kind = Incident.Kind
 
-IS = {
-    Kind.BLOCKED: "is blocked",
-    Kind.PAUSED: "is paused, because its server cannot be used",
-    Kind.FAILING: "has exports that fail",
-    Kind.OVERDUE: "has answers that are overdue",
-    Kind.HELD: "is held, as all connections are, because the database went back in time",
-}
-WAS = {
-    Kind.BLOCKED: "was blocked",
-    Kind.PAUSED: "was paused",
-    Kind.FAILING: "had exports that failed",
-    Kind.OVERDUE: "had answers that were overdue",
-    Kind.HELD: "was held, as all connections were",
+# For the subject and the first line. Those with {} take the number of orders or files.
+WHAT = {
+    Kind.BLOCKED: "connection blocked",
+    Kind.PAUSED: "connection paused, server unreachable",
+    Kind.POLLING: "acknowledgements cannot be read",
+    Kind.FAILING: "failed orders: {}",
+    Kind.IN_DOUBT: "orders in doubt: {}",
+    Kind.OVERDUE: "overdue acknowledgements: {}",
+    Kind.ACKS: "acknowledgements to check: {}",
+    Kind.HELD: "all deliveries held, the database went back in time",
+    Kind.ARCHIVE: "documents not archived: {}",
+    Kind.WEBHOOK: "webhook disabled",
+    Kind.TOKEN: "API token expires",
+    Kind.STOPPED: "component stopped",
 }
 WHAT_TO_DO = {
-    Kind.BLOCKED: "Correct the connection and test it. A test that passes lets the orders go.",
-    Kind.PAUSED: "Nothing, if its server is known to be down: it is tried again. Otherwise test the connection.",
-    Kind.FAILING: "Look at the causes on the dashboard, mend them, and retry the exports there.",
+    Kind.BLOCKED: "Correct the connection and test it. A test that passes releases its orders.",
+    Kind.PAUSED: "If the server is known to be down, nothing: it is retried. Otherwise test the connection.",
+    Kind.POLLING: "Test the connection. The orders are delivered, but nobody learns what the ERP says about them.",
+    Kind.FAILING: "Fix the cause, then retry the exports from the list.",
+    Kind.IN_DOUBT: "Check in the ERP whether each order arrived, then mark its export as delivered or not delivered.",
+    Kind.OVERDUE: "Ask the ERP's administrator whether these orders arrived, and name the files.",
+    Kind.ACKS: "Open each file: its page says what it means and what to do. Then mark it as resolved.",
     Kind.HELD: "Run `manage.py recover` on the server. Orders can be pushed, and wait until then.",
-    Kind.OVERDUE: "Ask the ERP's operator whether the orders arrived. What did not can be given up and retried.",
+    Kind.ARCHIVE: "Check STORAGE_URL and the workers' log: they say why the storage does not take the documents.",
+    Kind.WEBHOOK: "Correct the receiver or the address, then enable the webhook.",
+    Kind.TOKEN: "Make a new token, give it to the program that uses this one, then revoke this one.",
+    Kind.STOPPED: "Follow the next step above. Orders and acknowledgements may wait until then.",
+}
+NOTHING_LEFT = {
+    Kind.BLOCKED: "The connection is released.",
+    Kind.PAUSED: "A session with the server succeeded, or the pause was ended.",
+    Kind.POLLING: "The acknowledgements were read.",
+    Kind.FAILING: "No order that failed over this connection is in ERROR any more.",
+    Kind.IN_DOUBT: "No export of this connection is in doubt any more.",
+    Kind.OVERDUE: "No acknowledgement of this connection is overdue any more.",
+    Kind.ACKS: "No acknowledgement file of this connection is open any more.",
+    Kind.HELD: "Deliveries go on.",
+    Kind.ARCHIVE: "Every document is archived.",
+    Kind.WEBHOOK: "The webhook is enabled.",
+    Kind.TOKEN: "The token was revoked or deleted, or it expired without having been in use.",
+    Kind.STOPPED: "The component runs.",
 }
 
 
@@ -48,75 +68,101 @@ class Text:
     body: str
 
 
-def opening(incident: Incident) -> Text:
-    what = IS[Kind(incident.kind)]
+def opening(incident: Incident, found: Contents) -> Text:
+    what = _what(incident, found)
     return Text(
         subject=_subject(incident, what),
         body=_paragraphs(
-            f"{_name(incident)} {what}, since {_time(incident.opened_at)}.",
-            _reason(incident),
-            _orders(incident),
-            f"What to do: {_what_to_do(incident)}",
+            f"{_name(incident)}: {what}, since {_time(incident.opened_at)}.",
+            f"Reason: {tame(_reason(incident))}" if _reason(incident) else "",
+            _listed(incident, found),
+            _what_to_do(incident),
             _link(incident),
-            "You get one more message, when this is over.",
+            _next(incident),
+        ),
+    )
+
+
+def addition(incident: Incident, found: Contents) -> Text:
+    """Of what was added since the last e-mail."""
+    what = _what(incident, found)
+    subject = what if incident.kind == Kind.TOKEN else f"more {what}"
+    return Text(
+        subject=_subject(incident, subject),
+        body=_paragraphs(
+            f"{_name(incident)}: {subject}. Open since {_time(incident.opened_at)}.",
+            f"Reason: {tame(incident.reason)}" if incident.reason else "",
+            _listed(incident, found),
+            _what_to_do(incident),
+            _link(incident),
         ),
     )
 
 
 def closing(incident: Incident) -> Text:
-    what, took = WAS[Kind(incident.kind)], timesince(incident.opened_at, incident.closed_at)
+    what, took = WHAT[Kind(incident.kind)].removesuffix(": {}"), timesince(incident.opened_at, incident.closed_at)
+    by = f" by {tame(incident.resolved_by)}" if incident.resolved_by else ""
     return Text(
-        subject=_subject(incident, f"over, it {what}"),
+        subject=_subject(incident, f"resolved: {what}"),
         body=_paragraphs(
-            f"{_name(incident)} {what}, since {_time(incident.opened_at)}.",
-            f"That is over since {_time(incident.closed_at)}, after {took}.",
-            _orders(incident),
+            f"{_name(incident)}: {what}, since {_time(incident.opened_at)}.",
+            f"Resolved{by} at {_time(incident.closed_at)}, after {took}.",
+            "" if by else NOTHING_LEFT[Kind(incident.kind)],
             _link(incident),
         ),
     )
 
 
+def _what(incident: Incident, found: Contents) -> str:
+    what = WHAT[Kind(incident.kind)]
+    return what.format(found.count) if found.keys else what.removesuffix(": {}")
+
+
 def _subject(incident: Incident, what: str) -> str:
-    return tame(f"[OrderFlow] {incident.organization}, {incident.connection}: {what}")
+    about = f", {incident.about}" if incident.about else ""
+    return tame(f"[OrderFlow] {incident.organization}{about}: {what}")
 
 
 def _name(incident: Incident) -> str:
-    return tame(f"Connection {incident.connection.name!r} of {incident.organization}")
+    if incident.connection:
+        return tame(f"Connection {incident.connection.name!r} of {incident.organization}")
+    return tame(f"{incident.organization}, {incident.label}" if incident.label else str(incident.organization))
 
 
 def _reason(incident: Incident) -> str:
-    if incident.kind == Kind.BLOCKED:
-        return f"Why: {tame(incident.connection.blocked_reason)}"
-    return ""
+    """Of a block, the present one."""
+    if incident.kind == Kind.BLOCKED and incident.connection:
+        return incident.connection.blocked_reason or incident.reason
+    return incident.reason
 
 
 def _what_to_do(incident: Incident) -> str:
-    advice = unread_acks.advice(_overdue(incident)) if incident.kind == Kind.OVERDUE else ""
-    return advice or WHAT_TO_DO[Kind(incident.kind)]
+    advice = unread_acks.advice(contents.overdue(incident)) if incident.kind == Kind.OVERDUE else ""
+    return f"What to do: {advice or WHAT_TO_DO[Kind(incident.kind)]}"
 
 
-def _overdue(incident: Incident) -> QuerySet[ERPExport]:
-    rows = ERPExport.objects.filter(connection=incident.connection, status=ExportStatus.SENT)
-    return rows.filter(answer_due_at__lt=timezone.now())
+def _listed(incident: Incident, found: Contents) -> str:
+    if not found.lines:
+        return ""
+    # What comes from an ERP begins no line.
+    lines = [f"- {line}" for line in found.lines]
+    if found.left:
+        lines.append(f"and {found.left:,} more.")
+    heads = {Kind.ACKS: "Files:", Kind.PAUSED: "Waiting orders:", Kind.BLOCKED: "Waiting orders:"}
+    return "\n".join((heads.get(Kind(incident.kind), "Orders:"), *lines))
 
 
-def _orders(incident: Incident) -> str:
-    rows = ERPExport.objects.filter(connection=incident.connection)
-    waiting = rows.filter(status=ExportStatus.PENDING).count()
-    told = [f"Orders that wait to be sent: {waiting}."]
-    if incident.kind == Kind.FAILING:
-        failed = rows.filter(status=ExportStatus.FAILED, settled_at__gte=incident.opened_at)
-        told.append(f"Failed since it began: {failed.count()}.")
-    if incident.kind == Kind.OVERDUE:
-        told.append(f"Sent, and not answered in time: {_overdue(incident).count()}.")
-    return " ".join(told)
+def _next(incident: Incident) -> str:
+    minutes = max(round(settings.ALERT_DIGEST_S / 60), 1)
+    further = f"Further ones are reported every {minutes} minutes at most. " if incident.kind in _COUNTED else ""
+    return f"{further}You will be notified when this is resolved."
+
+
+_COUNTED = frozenset(contents.DIGESTED) - {Kind.TOKEN}
 
 
 def _link(incident: Incident) -> str:
-    if incident.kind == Kind.FAILING:
-        return f"{settings.PUBLIC_URL}{reverse('admin:index')}"
-    page = reverse("admin:connectors_erpconnection_change", args=[incident.connection_id])
-    return f"{settings.PUBLIC_URL}{page}"
+    return f"{settings.PUBLIC_URL}{contents.page(incident)}"
 
 
 def _time(at: datetime | None) -> str:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -7,8 +8,10 @@ from django.contrib.admin.models import LogEntry
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timeuntil
 from knox.settings import knox_settings
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -21,6 +24,9 @@ from orderflow.tenancy.number_fields import WholeNumberField
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import membership_of
 from orderflow.tenancy.scoped_admin import ORGANIZATION, actor, may_edit_members
+
+# As long before its end as the first e-mail about it.
+EXPIRES_SOON = timedelta(days=14)
 
 
 class NewTokenForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class is not generic when run
@@ -141,6 +147,9 @@ class ApiTokenAdmin(PageAdmin):
     def state(self, token: ApiToken) -> SafeString:
         if token.has_expired:
             return badge("Expired", "danger")
+        left = token.expiry - timezone.now()
+        if left < EXPIRES_SOON and token.user.is_active:
+            return badge(f"Expires in {timeuntil(token.expiry, depth=1)}", "warning")
         return badge("Valid", "success") if token.user.is_active else badge("User deactivated", "warning")
 
 

@@ -14,6 +14,8 @@ from orderflow.tenancy.scope import membership_of
 MOST_DAYS = 730
 # Until then people can see why a program is refused.
 EXPIRED_SHOWN_FOR = timedelta(days=30)
+# The name of a token that comes from a log-in through the API.
+LOG_IN = "Log-in"
 
 
 class TokenRefused(Exception):

@@ -134,8 +134,32 @@ def test_a_failing_group_is_found_and_retried_at_once(
     jobs.run(BulkJob.objects.get().pk)
     expect(page.get_by_text("3 of 3: 3 went, 0 refused, 0 left.")).to_be_visible()
     page.goto("/admin/")
-    expect(page.get_by_text("Nothing failed that waits for somebody.")).to_be_visible()
+    expect(page.get_by_text("No failed exports.")).to_be_visible()
     assert ERPExport.objects.filter(supersedes__in=exports, status=S.PENDING).count() == 3
+
+
+def test_an_unreadable_ack_is_on_the_dashboard_until_someone_resolves_it(
+    page_as: PageAs, connection: ERPConnection, folder: Path, make_order: MakeOrder, gallery: Gallery
+) -> None:
+    export = push(make_order())
+    delivery.drain(connection.pk)
+    (folder / "acks" / f"error_{export.filename}").write_text('{"status": "FAIL')
+    for _ in range(3):
+        ack_poller.poll(connection.pk)
+    watch.compare()
+    page = page_as(Role.OPS)
+    page.goto("/admin/")
+    page.get_by_role("link", name="1 unreadable acknowledgement").click()
+    page.get_by_role("link", name=f"error_{export.filename}").click()
+    gallery.look_at(page, "open-ack")
+    page.get_by_role("button", name="Mark as resolved").click()
+    expect(page.get_by_text("marked as resolved.")).to_be_visible()
+    watch.compare()
+    page.goto("/admin/notices/incident/")
+    expect(page.get_by_role("cell", name="Resolved")).to_be_visible()
+    gallery.look_at(page, "incidents")
+    page.goto("/admin/")
+    expect(page.get_by_text("unreadable acknowledgement")).to_have_count(0)
 
 
 @pytest.fixture

@@ -63,7 +63,10 @@ def retried(organization: Organization, export: ERPExport) -> BulkJob:
 
 
 def grouped() -> dict[str, int]:
-    return {found.group.title: found.count for found in failures.grouped(ERPExport.objects.all(), 10)}
+    return {
+        found.group.title: found.count
+        for found in failures.grouped(ERPExport.objects.all(), DraftOrder.objects.all(), 10)
+    }
 
 
 def successors(*exports: ERPExport) -> int:
@@ -82,8 +85,15 @@ def test_they_are_grouped_by_cause_and_the_erps_code_whatever_the_messages_name(
     }
 
 
-def test_what_is_old_pushed_again_or_taken_in_hand_is_not_among_them(organization: Organization, fail: Fail) -> None:
-    fail(ago=failures.LATELY + timedelta(minutes=1))
+def test_what_is_old_stays_among_them(organization: Organization, fail: Fail) -> None:
+    """Until it is pushed again."""
+    old = fail(ago=timedelta(days=400))
+    assert grouped() == {"Refused by the ERP: UNKNOWN_CUSTOMER": 1}
+    assert retried(organization, old).done == 1
+    assert grouped() == {}
+
+
+def test_what_was_pushed_again_or_taken_in_hand_is_not_among_them(organization: Organization, fail: Fail) -> None:
     again, edited = fail(), fail(error_code="LOCKED")
     retried(organization, again)
     assert successors(again) == 1

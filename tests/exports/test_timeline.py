@@ -54,7 +54,7 @@ def test_a_try_that_failed_says_why_and_when_the_next_one_is(push: Push, connect
     assert facts["Try"] == "1"
     assert export.next_attempt_at is not None
     assert facts["Next try at"] == f"{export.next_attempt_at:%Y-%m-%d %H:%M:%S}"
-    assert timeline.standing(export).startswith("It waits, pushed now. The next try is in")
+    assert timeline.standing(export).startswith("It waits, pushed now. The next attempt is in")
 
 
 def test_a_name_that_nobody_knows_is_shown_as_it_is(sent: ERPExport) -> None:

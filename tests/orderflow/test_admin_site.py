@@ -13,6 +13,7 @@ from django.urls import URLPattern, reverse
 
 from connectors.models import ERPConnection
 from exports.models import AckFile, BulkJob, ERPExport, WebhookEndpoint, WebhookMessage
+from exports.notices.models import Incident
 from orderflow.api.models import ApiToken
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
@@ -37,6 +38,7 @@ MAY_ADD: dict[type[Model], set[Role]] = {
     BulkJob: set(),
     WebhookEndpoint: {Role.ADMIN, Role.INTEGRATOR},
     WebhookMessage: set(),
+    Incident: set(),
 }
 # The order of a tenant is under way, so nobody may change it.
 MAY_CHANGE = MAY_ADD | {Organization: {Role.ADMIN}, DraftOrder: set()}
@@ -52,6 +54,8 @@ MAY_RUN = {
     (ERPExport, "mark_delivered"): {Role.ADMIN, Role.OPS},
     (ERPExport, "mark_not_delivered"): {Role.ADMIN, Role.OPS},
     (AckFile, "read_again"): {Role.ADMIN, Role.OPS},
+    (AckFile, "resolve"): {Role.ADMIN, Role.OPS},
+    (Incident, "resolve"): {Role.ADMIN, Role.OPS},
     (BulkJob, "stop"): {Role.ADMIN, Role.OPS},
     (ApiToken, "revoke"): {Role.ADMIN},
     (WebhookEndpoint, "test"): {Role.ADMIN, Role.INTEGRATOR},

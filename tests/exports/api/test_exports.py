@@ -27,7 +27,8 @@ def test_an_export_says_where_it_stands(api: APIClient, push: Push) -> None:
         2,
         "sftp.acme.example does not answer.",
     )
-    assert body["next_attempt_at"] is not None
+    # It is due, and goes as soon as it can.
+    assert body["next_attempt_at"] is None
     assert (body["draft_order"], body["connection"]) == (str(export.draft_order_id), str(export.connection_id))
     assert [event["kind"] for event in body["events"]] == ["REQUESTED", "RETRY"]
     assert body["events"][1]["detail"] == detail

@@ -98,7 +98,8 @@ def test_what_waits_and_what_is_late(person: User, push: Push, connection: ERPCo
 def test_nothing_at_all(person: User) -> None:
     found = figures.of(person)
     assert found.is_new
-    assert (found.ways, found.oldest_pending, found.overdue, found.to_sent, found.failures) == ((), None, 0, None, ())
+    assert (found.ways, found.oldest_pending, found.overdue, found.to_sent) == ((), None, 0, None)
+    assert found.open_work.is_nothing
     assert totals(found) == {}
 
 

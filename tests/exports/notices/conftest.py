@@ -6,9 +6,14 @@ import environ
 import pytest
 from django.utils import timezone
 
+from exports.causes import Cause
 from exports.models import ERPExport
 from exports.notices.models import Incident, Recipient
+from exports.transitions import ExportStatus
+from orderflow.orders.models import DraftOrder
+from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
+from tests.exports.conftest import Push
 from tests.servers.smtp import Mailbox, smtp_server
 
 
@@ -29,6 +34,22 @@ def recipient(organization: Organization) -> Recipient:
 
 def make_overdue(export: ERPExport) -> None:
     ERPExport.objects.filter(pk=export.pk).update(answer_due_at=timezone.now() - timedelta(minutes=1))
+
+
+def fail(push: Push, *, ago: timedelta = timedelta(), **fields: Any) -> ERPExport:
+    """An export that the ERP rejected, with its order in ERROR."""
+    export = push()
+    values = {"cause": Cause.ERP_REFUSED, "settled_at": timezone.now() - ago} | fields
+    ERPExport.objects.filter(pk=export.pk).move(ExportStatus.PENDING, ExportStatus.FAILED, **values)
+    DraftOrder.objects.filter(pk=export.draft_order_id).move(OrderStatus.PUSHING, OrderStatus.ERROR)
+    export.refresh_from_db()
+    return export
+
+
+def digest_time() -> None:
+    """As after the time that has to pass between two e-mails about an open incident."""
+    past = timezone.now() - timedelta(hours=1)
+    Incident.objects.filter(notified_at__isnull=False).update(notified_at=past, digest_at=past)
 
 
 def later() -> None:

@@ -1,25 +1,30 @@
 """When an incident begins and when it is over."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from connectors import health
-from connectors.models import ERPConnection
-from exports import giving_up
+from connectors.exceptions import ConnectorError
+from connectors.models import ConnectionEvent, ERPConnection
+from exports import ack_poller, deciding, giving_up, push_service, undecided
 from exports.causes import Cause
-from exports.models import ERPExport
-from exports.notices import watch
+from exports.models import ERPExport, Lane
+from exports.notices import troubles, watch
 from exports.notices.models import Incident
 from exports.notices.tasks import watch as watch_task
-from exports.transitions import ExportStatus
+from exports.push_service import PushRequest
+from orderflow.orders.models import DraftOrder
+from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
 from tests.exports.conftest import Push
-from tests.exports.notices.conftest import make_overdue
+from tests.exports.notices.conftest import fail, make_overdue
 
 Kind = Incident.Kind
 
@@ -27,13 +32,6 @@ Kind = Incident.Kind
 def open_kinds() -> list[str]:
     watch.compare()
     return sorted(Incident.objects.filter(closed_at=None).values_list("kind", flat=True))
-
-
-def fail(push: Push, count: int, *, ago: timedelta = timedelta(), cause: str = Cause.ERP_REFUSED) -> None:
-    for _ in range(count):
-        ERPExport.objects.filter(pk=push().pk).move(
-            ExportStatus.PENDING, ExportStatus.FAILED, settled_at=timezone.now() - ago, cause=cause
-        )
 
 
 def test_nothing_wrong_is_no_incident(sent: ERPExport) -> None:
@@ -91,24 +89,56 @@ def test_a_pause_that_becomes_a_block_is_both(connection: ERPConnection) -> None
     assert open_kinds() == [Kind.BLOCKED, Kind.PAUSED]
 
 
-def test_so_many_failures_are_an_incident_until_none_is_left(push: Push, settings: Any) -> None:
+def test_the_first_failed_order_is_an_incident_until_no_order_is_left_in_error(push: Push) -> None:
+    """However long ago it failed."""
+    first, second = fail(push, ago=timedelta(days=3)), fail(push)
+    assert open_kinds() == [Kind.FAILING]
+    assert Incident.objects.get().opened_at == ERPExport.objects.get(pk=first.pk).settled_at
+    push_service.retry(PushRequest(order=first.draft_order, actor="ops", connection=first.connection))
+    assert open_kinds() == [Kind.FAILING]
+    DraftOrder.objects.filter(pk=second.draft_order_id).move(OrderStatus.ERROR, OrderStatus.REJECTED)
+    assert open_kinds() == []
+    assert Incident.objects.count() == 1
+
+
+def test_so_many_failures_open_it_and_fewer_do_not_end_it(push: Push, settings: Any) -> None:
     settings.FAILING_EXPORTS = 3
-    fail(push, 2)
+    exports = [fail(push), fail(push)]
     assert open_kinds() == []
-    fail(push, 1)
+    fail(push)
     assert open_kinds() == [Kind.FAILING]
-    ids = ERPExport.objects.values_list("pk", flat=True)
-    old = timezone.now() - timedelta(seconds=watch.FAILING_WITHIN_S + 1)
-    ERPExport.objects.filter(pk__in=list(ids)[:2]).update(settled_at=old)
+    for export in exports:
+        DraftOrder.objects.filter(pk=export.draft_order_id).move(OrderStatus.ERROR, OrderStatus.REJECTED)
     assert open_kinds() == [Kind.FAILING]
-    ERPExport.objects.update(settled_at=old)
+
+
+def test_what_people_gave_up_is_no_incident(push: Push) -> None:
+    fail(push, cause=Cause.GIVEN_UP)
     assert open_kinds() == []
 
 
-def test_failures_of_long_ago_and_what_people_gave_up_are_none(push: Push, settings: Any) -> None:
-    settings.FAILING_EXPORTS = 1
-    fail(push, 2, ago=timedelta(seconds=watch.FAILING_WITHIN_S + 1))
-    fail(push, 2, cause=Cause.GIVEN_UP)
+def test_an_export_in_doubt_is_an_incident_until_a_person_decides(push: Push) -> None:
+    export = push()
+    undecided.mark({export.pk: "The folder is gone."}, 0)
+    assert open_kinds() == [Kind.IN_DOUBT]
+    export.refresh_from_db()
+    deciding.decide(export, delivered=True, actor="ops", reason="seen in the ERP")
+    assert open_kinds() == []
+
+
+def test_polls_that_fail_for_long_are_an_incident_until_one_works(connection: ERPConnection, folder: Path) -> None:
+    (folder / "acks").rmdir()
+    with pytest.raises(ConnectorError):
+        ack_poller.poll(connection.pk)
+    ERPConnection.objects.update(blocked_at=None, blocked_reason="")
+    assert Lane.objects.get(kind=Lane.Kind.ACKS).last_error
+    assert open_kinds() == []
+    events = ConnectionEvent.objects.filter(kind=ConnectionEvent.Kind.POLL_FAILED)
+    QuerySet.update(events, at=timezone.now() - troubles.POLLING_FAILS_FOR)
+    assert open_kinds() == [Kind.POLLING]
+    assert "acks" in Incident.objects.get().reason
+    (folder / "acks").mkdir()
+    ack_poller.poll(connection.pk)
     assert open_kinds() == []
 
 
@@ -122,7 +152,8 @@ def test_an_answer_that_is_overdue_is_an_incident_until_it_comes(sent: ERPExport
 def test_one_connection_has_one_open_incident_of_a_kind(connection: ERPConnection, organization: Organization) -> None:
     health.block(connection.pk, "The log-in was refused.")
     watch.compare()
-    twin = Incident(organization=organization, connection=connection, kind=Kind.BLOCKED, opened_at=timezone.now())
+    same = {"subject": str(connection.pk), "kind": Kind.BLOCKED, "opened_at": timezone.now()}
+    twin = Incident(organization=organization, connection=connection, **same)
     with pytest.raises(IntegrityError):
         twin.save()
 
@@ -136,8 +167,8 @@ def test_many_connections_are_compared_in_as_many_queries(
             organization=organization, name=f"More {number}", connector_type="DROPZONE_JSON_V1", config_encrypted=b""
         )
         health.block(row.pk, "The log-in was refused.")
-    # Open ones, unusable, failing, overdue; and the new ones, within a savepoint.
-    with django_assert_max_num_queries(7):
+    # Acks that resolve themselves, each kind of problem, open ones; and the new ones, within a savepoint.
+    with django_assert_max_num_queries(20):
         watch.compare()
     assert Incident.objects.count() == 21
     watch_task()

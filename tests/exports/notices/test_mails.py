@@ -41,19 +41,21 @@ def test_an_incident_is_told_once_and_once_when_it_is_over(
     settings.PUBLIC_URL, settings.DEFAULT_FROM_EMAIL = "https://orders.acme.example", "orderflow@acme.example"
     for _ in range(3):
         watch()
-    assert mailbox.subjects == ["[OrderFlow] Acme, Folder: is blocked"]
+    assert mailbox.subjects == ["[OrderFlow] Acme, Folder: connection blocked"]
     (mail,) = mailbox.mails
     assert (mail["To"], mail["From"]) == ("night@acme.example", "orderflow@acme.example")
     body = mail.get_content()
     since = f"{ERPConnection.objects.get().blocked_at:%Y-%m-%d %H:%M} UTC"
     link = f"https://orders.acme.example/admin/connectors/erpconnection/{blocked.pk}/change/"
-    for text in (since, "Why: The log-in was refused.", "Orders that wait to be sent: 1.", "What to do: Correct", link):
+    order = ERPExport.objects.get()
+    waiting = f"- Order {order.draft_order}, TOMSP Toms Spezialitäten: {order.filename}"
+    for text in (since, "Reason: The log-in was refused.", waiting, "What to do: Correct", link):
         assert text in body
     health.release(blocked.pk, actor="ops", cause="A test passed.")
     for _ in range(3):
         watch()
-    assert mailbox.subjects[1:] == ["[OrderFlow] Acme, Folder: over, it was blocked"]
-    assert "That is over since" in mailbox.mails[1].get_content()
+    assert mailbox.subjects[1:] == ["[OrderFlow] Acme, Folder: resolved: connection blocked"]
+    assert "Resolved at" in mailbox.mails[1].get_content()
 
 
 def test_each_gets_what_was_ticked_for_the_own_organization(
@@ -68,8 +70,8 @@ def test_each_gets_what_was_ticked_for_the_own_organization(
     watch()
     told = {str(mail["Subject"]): str(mail["To"]) for mail in mailbox.mails}
     assert told == {
-        "[OrderFlow] Acme, Folder: is blocked": "all@acme.example, it@acme.example",
-        "[OrderFlow] Acme, Folder: has answers that are overdue": "all@acme.example, sales@acme.example",
+        "[OrderFlow] Acme, Folder: connection blocked": "all@acme.example, it@acme.example",
+        "[OrderFlow] Acme, Folder: overdue acknowledgements: 1": "all@acme.example, sales@acme.example",
     }
 
 
@@ -114,7 +116,8 @@ def test_what_came_and_went_while_the_server_was_away_is_told_in_order(
     settings.EMAIL_PORT = mailbox.port
     for _ in range(3):
         watch()
-    assert [subject.rpartition(": ")[2] for subject in mailbox.subjects] == ["is blocked", "over, it was blocked"]
+    about = "[OrderFlow] Acme, Folder: "
+    assert mailbox.subjects == [f"{about}connection blocked", f"{about}resolved: connection blocked"]
 
 
 def test_a_worker_that_died_while_it_sent_is_followed_by_another(

@@ -10,6 +10,7 @@ from django.test import Client
 
 from connectors.models import ConnectionTest, ERPConnection
 from exports.models import AckFile, BulkJob, ERPExport, WebhookEndpoint, WebhookMessage
+from exports.notices.models import Incident
 from orderflow.api.models import ApiToken
 from orderflow.orders import approval, editing
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
@@ -30,6 +31,7 @@ CHANGES: dict[type[Model], dict[str, Any]] = {
     ApiToken: {"name": "Another"},
     WebhookEndpoint: {"url": "https://127.0.0.1/changed"},
     WebhookMessage: {"tries": 3},
+    Incident: {"reason": "changed"},
 }
 ACTIONS = sorted(
     ((model, action) for model, page in admin.site._registry.items() for action in page.actions or ()),

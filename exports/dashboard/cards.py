@@ -1,0 +1,62 @@
+"""The figures at the top of the dashboard, each with a link to what it counts."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.urls import reverse
+
+from exports import failures
+from exports.dashboard.figures import Figures
+from exports.dashboard.percentiles import Spread
+from exports.open_filters import OPEN, OVERDUE, exports_url
+from exports.transitions import ExportStatus
+from exports.words import in_words
+from orderflow.orders.transitions import OrderStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Card:
+    """One figure. `href` leads to what it counts, or is empty; `is_bad` says that somebody has to do something."""
+
+    title: str
+    value: str
+    detail: str = ""
+    href: str = ""
+    is_bad: bool = False
+
+
+def of(found: Figures) -> list[Card]:
+    oldest, overdue = found.oldest_pending, found.overdue
+    return [
+        _error_card(found.open_work.in_error),
+        Card(
+            title="Oldest pending",
+            value=in_words(found.at - oldest.oldest_pending) if oldest and oldest.oldest_pending else "None",
+            detail=f"over {oldest.connection}" if oldest else "Nothing waits to be sent.",
+            href=exports_url(status__exact=ExportStatus.PENDING, o="1") if oldest else "",
+            is_bad=bool(oldest and oldest.oldest_pending and found.at - oldest.oldest_pending > timedelta(hours=1)),
+        ),
+        Card(
+            title="Overdue answers",
+            value=f"{overdue:,}",
+            detail="Sent, and not answered in time." if overdue else "None is overdue.",
+            href=exports_url(**{OPEN: OVERDUE}) if overdue else "",
+            is_bad=overdue > 0,
+        ),
+        _spread_card("From push to sent", found.to_sent),
+        _spread_card("From push to acknowledged", found.to_acked),
+    ]
+
+
+def _error_card(count: int) -> Card:
+    """Of all orders in ERROR, whenever they failed."""
+    shown = f"{count:,}" if count < failures.COUNTED else f"{failures.COUNTED:,} or more"
+    detail = "Failed, and not fixed yet, however long ago." if count else "None is in error."
+    url = f"{reverse('admin:orders_draftorder_changelist')}?status__exact={OrderStatus.ERROR}"
+    return Card(title="Orders in error", value=shown, detail=detail, href=url if count else "", is_bad=count > 0)
+
+
+def _spread_card(title: str, spread: Spread | None) -> Card:
+    if spread is None:
+        return Card(title=title, value="None", detail="None in the last 24 hours.")
+    return Card(title=title, value=in_words(spread.median), detail=f"median; 95 of 100 within {in_words(spread.p95)}")

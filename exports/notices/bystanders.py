@@ -1,0 +1,69 @@
+"""Reports a standstill from processes that are no workers: beat and web go on when the workers have stopped, and the
+task that compares does not run then."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from celery import signals
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+logger = logging.getLogger(__name__)
+
+LOOKS_EVERY_S = 30.0
+
+_sending = threading.Lock()
+
+
+def connect() -> None:
+    signals.beat_init.connect(_beat_started)
+
+
+def report() -> None:
+    """For the web process: open incidents for what stands still; a thread sends the e-mails, because a mail server may
+    be slow."""
+    from exports.notices import watch  # noqa: PLC0415 - models can be imported from here on
+
+    if watch.report_standstills() and settings.EMAIL_URL:
+        threading.Thread(target=_in_thread, args=(_send,), name="standstill mails", daemon=True).start()
+
+
+def look() -> None:
+    """For beat: report what stands still and send the e-mails."""
+    from exports.notices import watch  # noqa: PLC0415 - as above
+
+    if watch.report_standstills():
+        _send()
+
+
+def _beat_started(**_: Any) -> None:
+    threading.Thread(target=_look_regularly, name="standstill", daemon=True).start()
+
+
+def _look_regularly() -> None:
+    pause = threading.Event()
+    while not pause.wait(LOOKS_EVERY_S):
+        _in_thread(look)
+
+
+def _in_thread(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except DatabaseError as error:
+        logger.warning("Standstills cannot be reported now: %s", error)
+    finally:
+        connection.close()
+
+
+def _send() -> None:
+    """One thread of a process at a time."""
+    from exports.notices import mails  # noqa: PLC0415 - as above
+
+    if not _sending.acquire(blocking=False):
+        return
+    try:
+        mails.send_due()
+    finally:
+        _sending.release()

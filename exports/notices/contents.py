@@ -1,0 +1,150 @@
+"""The orders and files that an open incident is about: what its e-mails list and link to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import CharField, Exists, OuterRef, QuerySet, Value
+from django.db.models.functions import Cast, Now, Replace
+from django.urls import reverse
+from django.utils import timezone
+
+from connectors.hostile_text import tame
+from exports import copies, failures, open_acks, open_filters
+from exports.causes import Cause
+from exports.models import AckFile, ERPExport
+from exports.notices import parts
+from exports.notices.models import Incident, IncidentItem
+from exports.open_filters import OPEN
+from exports.transitions import ExportStatus
+from orderflow.api.models import ApiToken
+
+Kind = Incident.Kind
+
+# In one e-mail.
+LISTED = 20
+# More are not counted, and not remembered as told.
+COUNTED = 5_000
+LINE = 300
+# What was added while these are open is told too.
+DIGESTED = (Kind.FAILING, Kind.IN_DOUBT, Kind.OVERDUE, Kind.ACKS, Kind.TOKEN)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contents:
+    """`keys` of all that no e-mail about the incident has told, `lines` about the first of them."""
+
+    keys: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> str:
+        return f"{COUNTED:,} or more" if len(self.keys) >= COUNTED else f"{len(self.keys):,}"
+
+    @property
+    def left(self) -> int:
+        return len(self.keys) - len(self.lines)
+
+
+def untold(incident: Incident) -> Contents:
+    if incident.kind == Kind.TOKEN:
+        return _stages(incident)
+    found = _rows(incident)
+    if found is None:
+        return Contents()
+    rows, line = found
+    told = IncidentItem.objects.filter(incident=incident, key=Replace(_text(OuterRef("pk")), Value("-"), Value("")))
+    new = rows.filter(~Exists(told))
+    first = list(new[:LISTED])
+    keys = dict.fromkeys(_key(pk) for pk in (*(row.pk for row in first), *new.values_list("pk", flat=True)[:COUNTED]))
+    return Contents(keys=tuple(keys)[:COUNTED], lines=tuple(line(row)[:LINE] for row in first))
+
+
+def page(incident: Incident) -> str:
+    """The path of what the e-mail links to: the list of the orders or files, or the page of what is concerned."""
+    of_connection = {"connection__id__exact": incident.connection_id}
+    pages: dict[str, Callable[[], str]] = {
+        Kind.PAUSED: lambda: open_filters.exports_url(status__exact=ExportStatus.PENDING, **of_connection),
+        Kind.FAILING: lambda: open_filters.exports_url(**{OPEN: open_filters.FAILED}, **of_connection),
+        Kind.OVERDUE: lambda: open_filters.exports_url(**{OPEN: open_filters.OVERDUE}, **of_connection),
+        Kind.IN_DOUBT: lambda: open_filters.exports_url(undecided_since__isnull=False, **of_connection),
+        Kind.ACKS: lambda: open_filters.acks_url(**{OPEN: open_filters.TO_CHECK}, **of_connection),
+        Kind.WEBHOOK: lambda: reverse("admin:exports_webhookendpoint_change", args=[incident.subject]),
+        Kind.TOKEN: lambda: reverse("admin:api_apitoken_changelist"),
+        Kind.ARCHIVE: lambda: reverse("admin:notices_incident_change", args=[incident.pk]),
+    }
+    if incident.kind in pages:
+        return pages[incident.kind]()
+    if incident.connection_id:
+        return reverse("admin:connectors_erpconnection_change", args=[incident.connection_id])
+    return reverse("admin:index")
+
+
+def _rows(incident: Incident) -> tuple[QuerySet[Any], Callable[[Any], str]] | None:
+    """The rows of the incident and how one reads; None where it has none."""
+    exports = ERPExport.objects.select_related("draft_order__customer")
+    ours = exports.filter(connection=incident.connection_id)
+    waiting = ours.filter(status=ExportStatus.PENDING).order_by("created_at"), _waiting
+    # Both columns, so that the index of open files leads to them.
+    acks = AckFile.objects.filter(organization=incident.organization_id, connection=incident.connection_id)
+    acks = acks.select_related("export__draft_order").defer("raw")
+    late = copies.missing(parts.ARCHIVE_LATE).filter(organization=incident.organization_id)
+    found: dict[str, tuple[QuerySet[Any], Callable[[Any], str]]] = {
+        Kind.BLOCKED: waiting,
+        Kind.PAUSED: waiting,
+        Kind.FAILING: (failures.alerting(ours).order_by("-settled_at"), _failed),
+        Kind.IN_DOUBT: (ours.filter(undecided_since__isnull=False).order_by("undecided_since"), _failed),
+        Kind.OVERDUE: (overdue(incident).order_by("answer_due_at"), _overdue),
+        Kind.ACKS: (open_acks.open_ones(acks).order_by("-pk"), _ack),
+        Kind.ARCHIVE: (late.select_related("draft_order__customer").order_by("sent_at"), _waiting),
+    }
+    return found.get(incident.kind)
+
+
+def overdue(incident: Incident) -> QuerySet[ERPExport]:
+    """Of the incident's connection, the sent exports whose acknowledgement is late."""
+    sent = ERPExport.objects.filter(connection=incident.connection_id, status=ExportStatus.SENT)
+    return sent.filter(answer_due_at__lt=Now()).select_related("draft_order__customer")
+
+
+def _stages(incident: Incident) -> Contents:
+    token = ApiToken.objects.filter(pk=incident.subject).first()
+    stages = parts.reached(token, timezone.now()) if token else []
+    told = set(IncidentItem.objects.filter(incident=incident).values_list("key", flat=True))
+    return Contents(keys=tuple(key for key in map(str, stages) if key not in told))
+
+
+def _order(export: ERPExport) -> str:
+    customer = export.draft_order.customer
+    return f"Order {export.draft_order}" + (f", {customer}" if customer else "")
+
+
+def _waiting(export: ERPExport) -> str:
+    return tame(f"{_order(export)}: {export.filename}")
+
+
+def _failed(export: ERPExport) -> str:
+    cause = Cause(export.cause).label if export.cause else ""
+    why = ": ".join(text for text in (cause, export.error_code, export.error_message) if text)
+    return tame(f"{_order(export)}: {why}")
+
+
+def _overdue(export: ERPExport) -> str:
+    return tame(f"{_order(export)}: {export.filename}, sent {_time(export.sent_at)}, due {_time(export.answer_due_at)}")
+
+
+def _ack(ack: AckFile) -> str:
+    order = f" (order {ack.export.draft_order})" if ack.export else ""
+    return tame(f"{ack.name}{order}: {ack.get_verdict_display()}. {ack.reason}")
+
+
+def _time(at: Any) -> str:
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M %Z}" if at else "at an unknown time"
+
+
+def _key(pk: Any) -> str:
+    return str(pk).replace("-", "")
+
+
+def _text(expression: Any) -> Cast:
+    return Cast(expression, CharField(max_length=40))

@@ -1,0 +1,79 @@
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from exports.notices import contents, parts, watch
+from exports.notices.models import Incident
+from exports.notices.texts import WHAT_TO_DO
+from exports.notices.watch import NotResolvable
+from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge
+from orderflow.tenancy.roles import Action
+from orderflow.tenancy.scope import may
+from orderflow.tenancy.scoped_admin import actor
+
+Kind = Incident.Kind
+
+
+class OpenIncidents(admin.SimpleListFilter):
+    title = "open"
+    parameter_name = "open"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Open"), ("no", "Resolved")]
+
+    def queryset(self, _request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        if self.value() not in ("yes", "no"):
+            return queryset
+        return queryset.filter(closed_at__isnull=self.value() == "yes")
+
+
+@admin.register(Incident)
+class IncidentAdmin(PageAdmin):
+    actions = ("resolve",)
+    # What is sent to whom while people look is no change of the incident.
+    seen_without = frozenset({"notified_at", "closing_notified_at", "digest_at", "tried_at"})
+    list_display = ("opened_at", "state", "kind", "what", "reason", "closed_at", "organization")
+    list_display_links = ("opened_at",)
+    list_filter = ("organization", OpenIncidents, "kind")
+    list_filter_submit = True
+    list_select_related = ("organization", "connection")
+    sortable_by = ()
+    fields = (("kind", "state"), ("what", "see"), "reason", ("opened_at", "closed_at"), "resolved_by")
+
+    def has_push_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Action.PUSH)
+
+    def notes(self, request: HttpRequest, obj: Incident) -> Iterator[Note]:
+        if obj.closed_at is None:
+            yield Note(level="warning", text=WHAT_TO_DO[Kind(obj.kind)])
+
+    def buttons(self, request: HttpRequest, obj: Incident) -> Iterator[Button]:
+        if obj.closed_at is None and obj.kind in (Kind.ACKS, *parts.RESOLVABLE):
+            yield Button(action="resolve", label="Mark as resolved", variant="primary", icon="check")
+
+    @admin.action(description="Mark as resolved", permissions=["push"])
+    def resolve(self, request: HttpRequest, rows: models.QuerySet[Incident]) -> None:
+        who = actor(request)
+        self.run_each(
+            request, rows, lambda each: watch.resolve(each, actor=who), done="resolved", refusal=NotResolvable
+        )
+
+    @admin.display(description="state")
+    def state(self, incident: Incident) -> SafeString:
+        if incident.closed_at is None:
+            return badge("Open", "danger", since=incident.opened_at)
+        return badge("Resolved", "success", since=incident.closed_at)
+
+    @admin.display(description="about")
+    def what(self, incident: Incident) -> str:
+        return incident.about or str(incident.organization)
+
+    @admin.display(description="orders or files")
+    def see(self, incident: Incident) -> SafeString:
+        style = "text-primary-600 dark:text-primary-400"
+        return format_html('<a href="{}" class="{}">Open the list or page</a>', contents.page(incident), style)

@@ -1,0 +1,139 @@
+"""What is wrong beside the orders: documents that are not archived, webhooks, API tokens, processes."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Max, Min, Q
+from django.utils import timezone
+
+from exports import copies
+from exports.database_clock import from_now
+from exports.models import WebhookEndpoint
+from exports.notices.models import Incident
+from exports.notices.troubles import Trouble, organizations
+from orderflow.api.models import ApiToken
+from orderflow.api.token_service import LOG_IN
+from orderflow.heartbeats import standstill
+from orderflow.heartbeats.models import Heartbeat
+from orderflow.heartbeats.standstill import Standstill
+
+# How long a document may lack its copy in the archive.
+ARCHIVE_LATE = timedelta(minutes=15)
+# How many days before its end a token is reported, each time with an e-mail.
+STAGES = (14, 7, 1)
+# An expired token counts as in use if a call came with it in its last days.
+IN_USE = timedelta(days=7)
+
+# The task that compares.
+WATCH = "exports.notices.tasks.watch"
+
+Kind = Incident.Kind
+# A person may end these incidents: nothing else might ever do.
+RESOLVABLE = (Kind.ARCHIVE, Kind.WEBHOOK, Kind.TOKEN)
+
+
+def troubles() -> Iterator[Trouble]:
+    resolved = _resolved()
+    yield from _archive(resolved)
+    for trouble, changed_at in (*_webhooks(), *_tokens()):
+        at = resolved.get(trouble.key)
+        if at is None or at < changed_at:
+            yield trouble
+    yield from _stopped_beside_us()
+
+
+def _resolved() -> dict[tuple[UUID, str, str], datetime]:
+    """When a person last closed an incident, by its key."""
+    closed = Incident.objects.filter(kind__in=RESOLVABLE).exclude(resolved_by="").order_by()
+    rows = closed.values_list("organization", "kind", "subject").annotate(Max("closed_at"))
+    return {(organization_id, kind, subject): at for organization_id, kind, subject, at in rows}
+
+
+def _archive(resolved: dict[tuple[UUID, str, str], datetime]) -> Iterator[Trouble]:
+    """By organization. What was late when a person closed the incident counts no more."""
+    late = copies.missing(ARCHIVE_LATE).order_by()
+    found = late.values_list("organization").annotate(Min("sent_at"), Max("sent_at"))
+    for organization_id, since, last in found:
+        trouble = Trouble(organization_id=organization_id, kind=Kind.ARCHIVE, since=since)
+        at = resolved.get(trouble.key)
+        if at is None or last + ARCHIVE_LATE > at:
+            yield trouble
+
+
+def _webhooks() -> Iterator[tuple[Trouble, datetime]]:
+    """Those that OrderFlow disabled, with when it last sent to them."""
+    rows = WebhookEndpoint.objects.filter(enabled=False).exclude(disabled_reason="").defer("secret_encrypted")
+    for row in rows:
+        ran = row.last_run_at or row.created_at
+        trouble = Trouble(
+            organization_id=row.organization_id,
+            kind=Kind.WEBHOOK,
+            since=ran,
+            subject=str(row.pk),
+            label=row.name,
+            reason=row.disabled_reason,
+        )
+        yield trouble, ran
+
+
+def _tokens() -> Iterator[tuple[Trouble, datetime]]:
+    """Those that expire soon, and those in use that have expired; with since when that is so."""
+    now = timezone.now()
+    rows = ApiToken.objects.filter(expiry__lt=now + timedelta(days=max(STAGES)), user__is_active=True)
+    # A program that logs in each time leaves many behind that nobody uses.
+    rows = rows.exclude(Q(name=LOG_IN) & (Q(last_used_at=None) | Q(last_used_at__lt=now - IN_USE)))
+    for token in rows.annotate(organization_id=F("user__membership__organization")):
+        stages = reached(token, now)
+        if stages and token.organization_id:
+            since = token.expiry - timedelta(days=stages[0])
+            yield _token(token, since), (token.expiry if stages[-1] == 0 else since)
+
+
+def _token(token: Any, since: datetime) -> Trouble:
+    end = f"{timezone.localtime(token.expiry):%Y-%m-%d %H:%M %Z}"
+    return Trouble(
+        organization_id=token.organization_id,
+        kind=Kind.TOKEN,
+        since=since,
+        subject=str(token.pk),
+        label=str(token)[:200],
+        reason=f"The token of user {token.user} is valid until {end}. After that, calls with it get 401.",
+    )
+
+
+def reached(token: ApiToken, now: datetime) -> list[int]:
+    """Which of `STAGES` the token has passed, and 0 once it has expired while it was in use. None if it has expired
+    unused. A stage as long as the token's life says nothing."""
+    left, life = token.expiry - now, token.expiry - token.created
+    stages = [days for days in STAGES if left <= timedelta(days=days) < life]
+    if left > timedelta():
+        return stages
+    return [*stages, 0] if token.last_used_at and token.last_used_at >= token.expiry - IN_USE else []
+
+
+def stopped(found: Iterable[Standstill]) -> Iterator[Trouble]:
+    """One for each organization and component. What has never run begins no incident."""
+    silent = list(found)
+    for organization_id in organizations() if silent else ():
+        for each in silent:
+            yield Trouble(
+                organization_id=organization_id,
+                kind=Kind.STOPPED,
+                since=each.since or timezone.now(),
+                subject=each.component,
+                label=each.component,
+                reason=str(each)[:500],
+                begins=each.since is not None,
+            )
+
+
+def _stopped_beside_us() -> Iterator[Trouble]:
+    """As a worker sees it. Just after a start of everything, what has yet to run is no incident."""
+    limit = standstill.limit_s(WATCH)
+    steady = Heartbeat.objects.filter(name=WATCH, running_since__lt=from_now(-limit), at__gt=from_now(-limit))
+    is_steady = steady.exists()
+    for trouble in stopped(standstill.found()):
+        yield replace(trouble, begins=trouble.begins and is_steady)

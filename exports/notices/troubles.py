@@ -1,0 +1,136 @@
+"""What is wrong with connections and their orders now, whatever incidents are open."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from connectors.health import PAUSES
+from connectors.models import ConnectionEvent, ERPConnection
+from exports import failures, open_acks
+from exports.models import AckFile, ERPExport, Lane
+from exports.notices.models import Incident
+from exports.rollback import guard
+from exports.transitions import ExportStatus
+
+# A poll that fails once and works the next time is no incident.
+POLLING_FAILS_FOR = timedelta(minutes=10)
+
+Kind = Incident.Kind
+ACTIVE = ERPConnection.Status.ACTIVE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trouble:
+    """`begins` is False for what is not enough to begin an incident, and enough for it to go on. `subject`, `label` and
+    `reason` are those of the incident."""
+
+    organization_id: UUID
+    kind: str
+    since: datetime
+    connection_id: UUID | None = None
+    subject: str = ""
+    label: str = ""
+    reason: str = ""
+    begins: bool = True
+
+    @property
+    def key(self) -> tuple[UUID, str, str]:
+        return self.organization_id, self.kind, self.subject
+
+
+def of_connections() -> Iterator[Trouble]:
+    yield from _unusable()
+    yield from _polling()
+    yield from _failing()
+    yield from _by_connection(Kind.IN_DOUBT, _in_doubt(), "undecided_since")
+    yield from _overdue()
+    yield from _by_connection(Kind.ACKS, open_acks.open_ones(AckFile.objects.all()), "seen_at")
+    yield from _held()
+
+
+def organizations() -> set[UUID]:
+    """Those that an incident of the whole installation concerns."""
+    return set(ERPConnection.objects.filter(status=ACTIVE).order_by().values_list("organization", flat=True))
+
+
+def _of_connection(connection_id: UUID, organization_id: UUID, kind: str, since: datetime, **more: Any) -> Trouble:
+    return Trouble(
+        organization_id=organization_id,
+        kind=kind,
+        since=since,
+        connection_id=connection_id,
+        subject=str(connection_id),
+        **more,
+    )
+
+
+def _unusable() -> Iterator[Trouble]:
+    """A pause lasts until a session succeeds: when its time is over, the next attempt may begin another one."""
+    rows = ERPConnection.objects.filter(status=ACTIVE)
+    rows = rows.filter(Q(blocked_at__isnull=False) | Q(failures_in_a_row__gte=min(PAUSES)))
+    paused = ConnectionEvent.objects.filter(connection=OuterRef("pk"), kind=ConnectionEvent.Kind.PAUSED).order_by("-pk")
+    rows = rows.annotate(why_paused=Subquery(paused.values("message")[:1]))
+    for row in rows.only("organization", "blocked_at", "blocked_reason", "failures_in_a_row"):
+        ids = row.pk, row.organization_id
+        if row.blocked_at:
+            yield _of_connection(*ids, Kind.BLOCKED, row.blocked_at, reason=row.blocked_reason)
+        if row.failures_in_a_row >= min(PAUSES):
+            yield _of_connection(*ids, Kind.PAUSED, timezone.now(), reason=row.why_paused or "")
+
+
+def _polling() -> Iterator[Trouble]:
+    """A connection that is blocked or paused has an incident already."""
+    failed = ConnectionEvent.objects.filter(
+        connection=OuterRef("connection"), kind=ConnectionEvent.Kind.POLL_FAILED
+    ).order_by("-pk")
+    lanes = Lane.objects.filter(kind=Lane.Kind.ACKS, connection__status=ACTIVE, connection__blocked_at=None)
+    lanes = lanes.exclude(last_error="").annotate(since=Subquery(failed.values("at")[:1])).filter(since__isnull=False)
+    for lane in lanes.select_related("connection").defer("connection__config_encrypted"):
+        since, row = lane.since, lane.connection
+        begins = timezone.now() - since > POLLING_FAILS_FOR and row.failures_in_a_row < min(PAUSES)
+        ids = row.pk, row.organization_id
+        yield _of_connection(*ids, Kind.POLLING, since, reason=lane.last_error, begins=begins)
+
+
+def _failing() -> Iterator[Trouble]:
+    """Over as soon as no order is left in ERROR, and not before."""
+    rows = failures.alerting(ERPExport.objects.all()).order_by().values_list("connection", "organization")
+    for connection_id, organization_id, count, since in rows.annotate(Count("pk"), Min("settled_at")):
+        begins = count >= settings.FAILING_EXPORTS
+        yield _of_connection(connection_id, organization_id, Kind.FAILING, since, begins=begins)
+
+
+def _in_doubt() -> QuerySet[ERPExport]:
+    return ERPExport.objects.filter(undecided_since__isnull=False)
+
+
+def _by_connection(kind: Kind, rows: QuerySet[Any], since: str) -> Iterator[Trouble]:
+    found = rows.order_by().values_list("connection", "organization").annotate(Min(since))
+    for connection_id, organization_id, first in found:
+        yield _of_connection(connection_id, organization_id, kind, first)
+
+
+def _overdue() -> Iterator[Trouble]:
+    late = ERPExport.objects.filter(
+        connection=OuterRef("pk"), status=ExportStatus.SENT, answer_due_at__lt=Now()
+    ).order_by("answer_due_at")
+    # As a value for each connection: one look into the index of those that await an ack.
+    rows = ERPConnection.objects.annotate(since=Subquery(late.values("answer_due_at")[:1])).filter(since__isnull=False)
+    for row in rows.order_by().values("organization_id", "since", connection_id=F("pk")):
+        yield _of_connection(row["connection_id"], row["organization_id"], Kind.OVERDUE, row["since"])
+
+
+def _held() -> Iterator[Trouble]:
+    held = guard.held()
+    if held is None:
+        return
+    since = held.held_since or timezone.now()
+    for organization_id in organizations():
+        yield Trouble(organization_id=organization_id, kind=Kind.HELD, since=since, reason=held.held_because[:500])

@@ -1,0 +1,232 @@
+"""Acknowledgement files that need a person: an incident at once, open until someone resolves them or they resolve
+themselves."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.utils import timezone
+
+from connectors import connection_service
+from connectors.connection_service import ConnectionChanges
+from connectors.models import ERPConnection
+from exports import ack_poller, delivery, giving_up, open_acks, push_service
+from exports.models import AckFile, ERPExport, Verdict
+from exports.notices import watch as incidents
+from exports.notices.models import Incident, Recipient
+from exports.notices.tasks import watch
+from exports.open_acks import NotOpen
+from exports.push_service import PushRequest
+from orderflow.tenancy.models import AuditEntry, Organization
+from orderflow.tenancy.roles import Role
+from tests.exports.conftest import Push
+from tests.exports.notices.conftest import digest_time
+from tests.servers.smtp import Mailbox
+from tests.tenants import list_url, log_in, page_url
+
+ABOUT = "[OrderFlow] Acme, Folder: "
+Answer = Callable[..., Path]
+
+
+@pytest.fixture
+def answer(folder: Path, connection: ERPConnection) -> Answer:
+    """Write an ack for the export as the ERP does; without `body`, a truncated one."""
+
+    def answer(export: ERPExport, *, prefix: str = "ack", **body: str) -> Path:
+        text = json.dumps({**body, "processed_at": "2026-11-23T10:01:00Z"}) if body else '{"status": "FAIL'
+        path = folder / "acks" / f"{prefix}_{export.filename}"
+        path.write_text(text)
+        return path
+
+    return answer
+
+
+def poll(connection: ERPConnection) -> None:
+    """Until what cannot be read has stayed the same."""
+    for _ in range(3):
+        ack_poller.poll(connection.pk)
+
+
+def open_files() -> list[str]:
+    return [ack.name for ack in open_acks.open_ones(AckFile.objects.order_by("name"))]
+
+
+def open_kinds() -> list[str]:
+    return list(Incident.objects.filter(closed_at=None).values_list("kind", flat=True))
+
+
+def dashboard(organization: Organization) -> str:
+    return log_in(organization, Role.OPS).get("/admin/").content.decode()
+
+
+def in_progress(push: Push, connection: ERPConnection, count: int) -> list[ERPExport]:
+    exports = [push() for _ in range(count)]
+    delivery.drain(connection.pk)
+    return exports
+
+
+@pytest.mark.usefixtures("recipient")
+def test_unreadable_acks_are_told_at_once_and_until_they_are_resolved(
+    mailbox: Mailbox, push: Push, connection: ERPConnection, answer: Answer, organization: Organization
+) -> None:
+    """A4."""
+    exports = in_progress(push, connection, 10)
+    for export in exports:
+        answer(export, prefix="error")
+    poll(connection)
+    for _ in range(3):
+        watch()
+        digest_time()
+    assert mailbox.subjects == [f"{ABOUT}acknowledgements to check: 10"]
+    text = mailbox.mails[0].get_content()
+    assert all(f"error_{export.filename} (order {export.draft_order}): Malformed." in text for export in exports)
+    page = dashboard(organization)
+    assert "10 unreadable acknowledgements" in page
+    assert "nothing else is open" not in page
+    client = log_in(organization, Role.OPS)
+    found = client.get(f"{list_url(AckFile)}?open=to_check").content.decode()
+    acks = list(AckFile.objects.all())
+    assert all(page_url(ack) in found for ack in acks)
+    chosen = {"action": "resolve", "_selected_action": [str(ack.pk) for ack in acks]}
+    assert (
+        "10 acknowledgement files marked as resolved"
+        in client.post(list_url(AckFile), chosen, follow=True).content.decode()
+    )
+    watch()
+    assert mailbox.subjects[1:] == [f"{ABOUT}resolved: acknowledgements to check"]
+    assert "unreadable acknowledgements" not in dashboard(organization)
+    assert AckFile.objects.filter(resolved_by="ops@acme").count() == 10
+    assert AuditEntry.objects.filter(action="resolve ack file", actor="ops@acme").count() == 10
+
+
+def test_a_file_that_could_not_be_read_resolves_itself_once_the_erp_writes_it_again(
+    push: Push, connection: ERPConnection, answer: Answer
+) -> None:
+    damaged, waiting = in_progress(push, connection, 2)
+    for export in (damaged, waiting):
+        answer(export)
+    poll(connection)
+    watch()
+    assert len(open_files()) == 2
+    answer(damaged, status="ACKED", erp_order_id="SO-1")
+    poll(connection)
+    watch()
+    assert open_files() == [f"ack_{waiting.filename}"]
+    assert open_kinds() == ["ACKS"]
+    # Under the other name too.
+    answer(waiting, prefix="error", status="FAILED", error_code="X", message="No.")
+    poll(connection)
+    watch()
+    assert open_files() == []
+    assert open_kinds() == ["FAILING"]
+    assert set(AckFile.objects.filter(verdict="MALFORMED").values_list("resolved_by", flat=True)) == {""}
+
+
+def test_giving_up_an_export_does_not_resolve_the_ack_that_nobody_has_read(
+    push: Push, connection: ERPConnection, answer: Answer
+) -> None:
+    """It may say that the ERP has the order."""
+    (export,) = in_progress(push, connection, 1)
+    answer(export)
+    poll(connection)
+    giving_up.give_up(ERPExport.objects.get(), actor="ops", reason="nothing came")
+    watch()
+    assert open_files() == [f"ack_{export.filename}"]
+
+
+def test_contradicting_late_and_orphaned_acks_stay_open(
+    push: Push, connection: ERPConnection, answer: Answer, folder: Path, organization: Organization
+) -> None:
+    contradicted, superseded = in_progress(push, connection, 2)
+    for export in (contradicted, superseded):
+        answer(export, prefix="error", status="FAILED", error_code="X", message="No.")
+    poll(connection)
+    superseded.refresh_from_db()
+    superseded.draft_order.refresh_from_db()
+    push_service.retry(PushRequest(order=superseded.draft_order, actor="ops", connection=connection))
+    for export in (contradicted, superseded):
+        answer(export, status="ACKED", erp_order_id="SO-1")
+    (folder / "acks" / "ack_sales_order_of_nobody.json").write_text("{}")
+    poll(connection)
+    for _ in range(3):
+        watch()
+    verdicts = set(open_acks.open_ones(AckFile.objects.all()).values_list("verdict", flat=True))
+    assert verdicts == {Verdict.CONFLICT, Verdict.LATE, Verdict.ORPHAN}
+    page = dashboard(organization)
+    for adjective in ("conflicting", "late", "orphaned"):
+        assert f"1 {adjective}" in page
+
+
+def test_an_orphan_of_another_connection_resolves_itself(
+    push: Push, connection: ERPConnection, answer: Answer, organization: Organization
+) -> None:
+    """Two connections that share a folder see each other's acks."""
+    config = {"mode": "filesystem", "export_path": "in", "ack_path": "acks"}
+    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
+    other = connection_service.save(row, ConnectionChanges(name="Other", config=config), actor="test")
+    (export,) = in_progress(push, connection, 1)
+    answer(export, status="ACKED", erp_order_id="SO-1")
+    poll(other)
+    assert AckFile.objects.get().verdict == Verdict.ORPHAN
+    watch()
+    assert (open_files(), Incident.objects.count()) == ([], 0)
+
+
+def test_the_button_of_the_incident_resolves_all_its_files(
+    mailbox: Mailbox, recipient: Recipient, push: Push, connection: ERPConnection, answer: Answer
+) -> None:
+    for export in in_progress(push, connection, 3):
+        answer(export)
+    poll(connection)
+    watch()
+    incident = Incident.objects.get()
+    client = log_in(connection.organization, Role.OPS)
+    assert "Mark as resolved" in client.get(page_url(incident)).content.decode()
+    client.post(page_url(incident, "do", "resolve"))
+    incident.refresh_from_db()
+    assert (incident.resolved_by, open_files()) == ("ops@acme", [])
+    for _ in range(2):
+        watch()
+    assert open_kinds() == []
+    assert "Resolved by ops@acme at " in mailbox.mails[1].get_content()
+    assert AuditEntry.objects.filter(action="resolve incident").count() == 1
+
+
+def test_a_file_is_resolved_once(push: Push, connection: ERPConnection, answer: Answer) -> None:
+    read, damaged = in_progress(push, connection, 2)
+    answer(read, status="ACKED", erp_order_id="SO-1")
+    answer(damaged)
+    poll(connection)
+    acks = {ack.verdict: ack for ack in AckFile.objects.all()}
+    open_acks.resolve(acks["MALFORMED"], actor="ops")
+    for ack in acks.values():
+        with pytest.raises(NotOpen):
+            open_acks.resolve(ack, actor="late")
+    assert AuditEntry.objects.filter(action="resolve ack file").count() == 1
+
+
+def test_incidents_whose_cause_must_end_are_not_resolved_by_hand(connection: ERPConnection) -> None:
+    kinds = [kind for kind in Incident.Kind if kind not in ("ACKS", "ARCHIVE", "WEBHOOK", "TOKEN")]
+    for kind in kinds:
+        incident = Incident.objects.create(
+            organization=connection.organization, connection=connection, kind=kind, opened_at=timezone.now()
+        )
+        with pytest.raises(incidents.NotResolvable):
+            incidents.resolve(incident, actor="ops")
+    assert Incident.objects.filter(closed_at=None).count() == len(kinds)
+
+
+def test_the_upgrade_leaves_recent_files_open(connection: ERPConnection) -> None:
+    for days, verdict in ((800, "MALFORMED"), (15, "ORPHAN"), (13, "CONFLICT"), (800, "MATCHED")):
+        AckFile.objects.create(
+            organization=connection.organization, connection=connection, name=f"{days}-{verdict}", size=1,
+            modified_at=0, verdict=verdict, seen_at=timezone.now() - timedelta(days=days),
+        )  # fmt: skip
+    import_module("exports.migrations.0014_acks_resolved").resolve_old(apps, None)
+    assert open_files() == ["13-CONFLICT"]
+    assert AckFile.objects.get(verdict="MATCHED").resolved_at is None
+    assert AckFile.objects.filter(resolved_by="upgrade").count() == 2
