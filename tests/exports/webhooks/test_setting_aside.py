@@ -9,13 +9,15 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.utils import timezone
 
 from exports.models import WebhookEndpoint, WebhookMessage, WebhookTry
-from exports.webhooks import endpoint_service, schedule, sender, turn
+from exports.webhooks import endpoint_service, leases, outcome, schedule, sender, turn
 from exports.webhooks.receiver import Answer
 from tests.exports.conftest import Push
 from tests.exports.webhooks.conftest import MakeMessage, fail, let_time_pass, numbers
+from tests.other_processes import until
 from tests.servers.webhooks import Heard, Scripted, judge, silence
 
 
@@ -124,6 +126,45 @@ def test_several_that_fail_in_a_row_pause_the_webhook(
     assert 26 < paused_s(endpoint) < 34
     sender.send(endpoint.pk)
     assert len(shop.heard) == 3
+
+
+def test_what_was_under_way_before_a_pause_does_not_make_it_longer(
+    endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    lease = leases.take(endpoint.pk)
+    assert lease is not None
+    for _ in range(6):
+        outcome.enter(lease, make_message(), Answer(status=500))
+    assert 26 < paused_s(endpoint) < 34
+    assert (endpoint.failures_in_a_row, endpoint.pauses_in_a_row) == (6, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_success_that_was_under_way_ends_a_pause_that_has_just_begun(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
+) -> None:
+    for _ in range(9):
+        make_message()
+    refused = threading.Semaphore(0)
+
+    def answer(handler: Any) -> None:
+        if number_of(handler.heard) in (2, 3, 4):
+            handler.give(500)
+            refused.release()
+        elif number_of(handler.heard) == 5:
+            for _ in range(3):
+                refused.acquire(timeout=10)
+            until(lambda: WebhookTry.objects.filter(http_status=500).count() == 3)
+            database.close()
+            handler.give(204)
+        else:
+            handler.give(204)
+
+    shop.answers = [answer]
+    sender.send(endpoint.pk)
+    assert sorted(numbers(shop, endpoint)) == list(range(1, 10))
+    endpoint.refresh_from_db()
+    assert endpoint.paused_until is None
 
 
 def test_a_success_in_between_begins_the_count_anew(
