@@ -192,7 +192,7 @@ WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", default=False)
 WEBHOOK_CA_FILE = env.str("WEBHOOK_CA_FILE", default="")
 # How many webhooks are sent to at once; those whose receiver failed the last time have all but one of these places.
 WEBHOOK_SENDERS = env.int("WEBHOOK_SENDERS", default=2)
-# How long a webhook's old secret signs beside a new one; 0: not at all.
+# Hours for which a webhook's old secret also signs after a new one was made; 0: not at all.
 WEBHOOK_SECRET_OVERLAP_H = env.float("WEBHOOK_SECRET_OVERLAP_H", default=24)
 
 # A worker mostly waits for servers. More than twice LANES_PER_ORGANIZATION and a connection test, and than twice

@@ -14,7 +14,7 @@ from connectors.exceptions import ConfigError
 from connectors.sealed import sealed_values
 from exports.webhooks import endpoint_service, signing
 from exports.webhooks.forms import WebhookEndpointForm
-from exports.webhooks.models import WebhookEndpoint
+from exports.webhooks.models import MessageStatus, WebhookEndpoint
 from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge, page_link
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
@@ -86,6 +86,11 @@ class WebhookEndpointAdmin(PageAdmin):
             why = failed if obj.failures_in_a_row else "the receiver asked for it"
             text = f"Paused until {local_time(obj.paused_until)}: {why}. A test that passes ends the pause."
             yield Note(level="warning", text=text)
+        if refused := obj.messages.filter(status=MessageStatus.PENDING, next_attempt_at__isnull=False).count():
+            verb = "message waits" if refused == 1 else "messages wait"
+            yield Note(
+                level="warning", text=f"{refused} {verb} to be sent again. Their pages show what the receiver answered."
+            )
         if until := _until(obj):
             yield Note(level="info", text=f"The old secret signs beside the new one until {until}.")
 

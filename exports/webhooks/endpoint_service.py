@@ -61,7 +61,7 @@ def edit(endpoint: WebhookEndpoint, changed: Sequence[str], *, actor: str) -> No
 
 @transaction.atomic
 def renew_secret(endpoint: WebhookEndpoint, *, actor: str) -> str:
-    """The new one; the old one signs beside it for as long as `WEBHOOK_SECRET_OVERLAP_H` says."""
+    """Returns the new secret; the old one also signs for `WEBHOOK_SECRET_OVERLAP_H` hours."""
     secret = fresh_secret()
     signing.keep_old(endpoint)
     endpoint.seal(secret.encode())
@@ -73,7 +73,7 @@ def renew_secret(endpoint: WebhookEndpoint, *, actor: str) -> str:
 
 @transaction.atomic
 def end_old_secrets(endpoint: WebhookEndpoint, *, actor: str) -> int:
-    """Only the current secret signs from now on. How many others did."""
+    """Let only the current secret sign; the number of old secrets that signed until now."""
     count = signing.end_old(endpoint)
     if count:
         _start_anew(endpoint)
@@ -117,8 +117,8 @@ def send_again(message: WebhookMessage, *, actor: str) -> None:
 
 
 def _start_anew(endpoint: WebhookEndpoint) -> None:
-    """Without the past, and without whoever works with the old settings. What failed goes again at once; what the
-    receiver postponed, when it asked for it."""
+    """Reset the failures, and fence off a sender with the old settings. Failed messages are due at once; those that
+    the receiver postponed keep their time."""
     rows = WebhookEndpoint.objects.filter(pk=endpoint.pk)
     rows.update(token=F("token") + 1, leased_until=None, **outcome.AS_NEW)
     failed = endpoint.messages.filter(status=MessageStatus.PENDING, failed_at__isnull=False, postponed_since=None)

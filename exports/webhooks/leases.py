@@ -74,7 +74,7 @@ def renew(lease: Lease, **fields: Any) -> None:
 
 
 def pause(lease: Lease, seconds: float) -> None:
-    """Unless it is paused already: what was under way before the pause adds nothing to it."""
+    """Has no effect while it is paused: failures of messages already in flight do not extend the pause."""
     rows = _held(lease).filter(_not_paused())
     rows.update(pauses_in_a_row=F("pauses_in_a_row") + 1, paused_until=from_now(seconds))
 

@@ -89,14 +89,14 @@ class Line:
         self._stop_watching()
 
     def _leave(self, response: HTTPResponse) -> None:
-        """A short text may have arrived by the time that the next message goes; nothing waits for it."""
+        """Leave the body unread. If it is short and has arrived by the next message, the connection is reused."""
         if response.length is not None and response.length <= READ_BYTES:
             self._unread = response
         else:
             self._drop(response)
 
     def _is_read(self) -> bool:
-        """What was left unread has arrived as a whole, and is out of the way."""
+        """Read what `_leave` left, without waiting. Whether it was complete."""
         response, self._unread = self._unread, None
         if response is None:
             return True
@@ -104,7 +104,7 @@ class Line:
         text: bytes | None = b""
         self._http.sock.settimeout(0)
         with suppress(OSError, HTTPException):
-            # Without waiting, it comes back short or as None.
+            # On a socket that does not block, an incomplete body comes back short or as None.
             text = response.read(expected)
         response.close()
         return len(text or b"") == expected
@@ -119,7 +119,7 @@ class Line:
 
 
 def _beginning(response: HTTPResponse) -> bytes:
-    """As much as came; what the status says holds, whatever becomes of the text behind it."""
+    """As much as arrived; the status is valid whatever becomes of the body."""
     text = b""
     with suppress(OSError, HTTPException):
         while piece := response.read1(READ_BYTES - len(text)):

@@ -36,7 +36,7 @@ class WebhookEndpoint(Sealed):
     disabled_reason = models.CharField(max_length=500, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    # Different messages that failed since the last success; the same message counts once.
+    # Different messages that failed since the last success; each counts once.
     failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
     failing_since = models.DateTimeField(null=True, editable=False)
     # Pauses since the last success: each is at least as long as the one before.
@@ -68,7 +68,7 @@ class WebhookEndpoint(Sealed):
 
 
 class WebhookOldSecret(Sealed):
-    """A replaced secret, which signs beside the current one until the receiver has been updated."""
+    """A replaced secret, which also signs until `signs_until`, so that the receiver can be updated."""
 
     sealed_column = "secret_encrypted"
     sealed_as = "old secret of webhook"
@@ -121,12 +121,12 @@ class WebhookMessage(models.Model):
     type = models.CharField(max_length=20, choices=Notice)
     payload = models.TextField()
     status = models.CharField(max_length=9, choices=MessageStatus, default=MessageStatus.PENDING)
-    # Without those that the receiver postponed.
+    # Without those that ended with 429.
     tries = models.PositiveIntegerField(default=0)
     # Null until it is set aside for the first time.
     next_attempt_at = models.DateTimeField(null=True)
     failed_at = models.DateTimeField(null=True)
-    # Since when its receiver has answered it with 429 and nothing else.
+    # The first of the 429 responses that it has had in a row.
     postponed_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     # When a person last had it sent again.

@@ -3,14 +3,14 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from exports.database_clock import from_now
 from exports.webhooks import leases, schedule
 from exports.webhooks.leases import Lease, LeaseLost
-from exports.webhooks.models import MessageStatus, WebhookEndpoint, WebhookMessage, WebhookTry
+from exports.webhooks.models import MessageStatus, WebhookEndpoint, WebhookMessage, WebhookMessageQuerySet, WebhookTry
 from exports.webhooks.receiver import Answer
 from orderflow.tenancy.models import record
 
@@ -51,7 +51,7 @@ def settle(message: WebhookMessage, answer: Answer) -> None:
 
 
 def rest(lease: Lease, answer: Answer) -> None:
-    """After 429 to several messages in a row. Raises `LeaseLost`."""
+    """Pause the endpoint after 429 to several messages in a row. Raises `LeaseLost`."""
     leases.renew(lease, paused_until=from_now(schedule.rest_s(answer.retry_after_s)))
 
 
@@ -64,7 +64,7 @@ def _set_aside(message: WebhookMessage, answer: Answer) -> None:
 
 
 def _postpone(message: WebhookMessage, answer: Answer) -> None:
-    """No failure; but a message that its receiver postpones for days does not wait unseen for ever."""
+    """Not a failure, but a message that is postponed for days ends as FAILED, where people see it."""
     rows = _unchanged(message).filter(status=MessageStatus.PENDING)
     if rows.filter(postponed_since__lt=from_now(-schedule.GIVEN_UP_AFTER.total_seconds())).exists():
         settle(message, answer)
@@ -74,8 +74,8 @@ def _postpone(message: WebhookMessage, answer: Answer) -> None:
     _require(rows.update(next_attempt_at=again, postponed_since=Coalesce("postponed_since", Now())))
 
 
-def _unchanged(message: WebhookMessage) -> QuerySet[WebhookMessage] | Any:
-    """Unless a person had it sent again since it was read."""
+def _unchanged(message: WebhookMessage) -> WebhookMessageQuerySet:
+    """The row, unless the message was resent after it was read."""
     return WebhookMessage.objects.filter(pk=message.pk, resent_at=message.resent_at)
 
 
@@ -96,7 +96,7 @@ def _log(message: WebhookMessage, answer: Answer) -> None:
 
 
 def _is_first_in_a_row(message: WebhookMessage) -> bool:
-    """It has not failed since the endpoint's last success."""
+    """Whether the message has not failed since the endpoint's last success."""
     before = Q(failed_at=None) | Q(endpoint__failing_since=None) | Q(failed_at__lt=F("endpoint__failing_since"))
     return WebhookMessage.objects.filter(before, pk=message.pk).exists()
 

@@ -1,4 +1,4 @@
-"""A redirect is not followed: nobody has checked where it leads. It says which URL the webhook should have."""
+"""Redirects are not followed, because their target has not been checked; the log names the URL to enter."""
 
 from urllib.parse import urljoin
 

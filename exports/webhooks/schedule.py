@@ -1,9 +1,9 @@
-"""When a message that was not delivered is sent again, and how long its receiver is left alone."""
+"""When a message that was not delivered is sent again, and how long an endpoint is paused."""
 
 import random
 from datetime import timedelta
 
-# Before a message's next try, by how many of its tries have failed.
+# Before the next attempt of a message, by how many of its attempts have failed.
 WAITS = (
     timedelta(seconds=5),
     timedelta(seconds=15),
@@ -17,10 +17,9 @@ WAITS = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-# So many different messages in a row have to fail before their receiver is left alone: fewer may be at fault
-# themselves.
+# Different messages that must fail in a row before the endpoint is paused: with fewer, the messages may be at fault.
 SEVERAL = 3
-# Between two probes of a receiver that is left alone, by how many pauses there have been in a row.
+# Between two probes of a paused endpoint, by the number of pauses in a row.
 PAUSES = (
     timedelta(seconds=30),
     timedelta(seconds=30),
@@ -30,41 +29,39 @@ PAUSES = (
     timedelta(minutes=15),
 )
 JITTER = 0.1
-# A receiver that never once answered with 2xx for so long is not asked again until a person enables it. A message that
-# is postponed for so long has failed.
+# An endpoint without a 2xx response for this long is disabled. A message that is postponed for this long is FAILED.
 GIVEN_UP_AFTER = timedelta(days=5)
-# After 429 to so many messages in a row, the receiver is left alone for as long as it asked; one may have a limit of
-# its own.
+# Messages in a row that must get a 429 before the endpoint is paused: a single one may have a limit of its own.
 LIMITED_AFTER = 2
-# What 429 means without `Retry-After`.
+# The wait after a 429 without `Retry-After`.
 POSTPONED_S = 60
-# What a receiver that asks for time gets at the least and at the most: for one message, and for all of them.
+# Bounds of what `Retry-After` may ask for: at least, at most for one message, at most for the endpoint.
 LEAST_S = 1
 POSTPONED_LIMIT_S = 24 * 3600
 REST_LIMIT_S = 3600
 
 
 def wait_s(tries: int, asked_s: float | None = None) -> float:
-    """Of a message, after so many failed tries; what the receiver asked for comes first."""
+    """Until the next attempt of a message with `tries` failed ones; `asked_s` takes precedence."""
     if asked_s is not None:
         return _within(asked_s, POSTPONED_LIMIT_S)
     return _spread(WAITS[min(tries, len(WAITS)) - 1])
 
 
 def pause_s(pauses: int, asked_s: float | None = None) -> float:
-    """Of a receiver, for the so-manieth pause in a row; what it asked for comes first."""
+    """Length of the endpoint's pause, the `pauses`-th in a row; `asked_s` takes precedence."""
     if asked_s is not None:
         return _within(asked_s, REST_LIMIT_S)
     return _spread(PAUSES[min(pauses, len(PAUSES)) - 1])
 
 
 def postponed_s(asked_s: float | None) -> float:
-    """Of a message that was answered with 429."""
+    """Until the next attempt of a message after a 429."""
     return _within(POSTPONED_S if asked_s is None else asked_s, POSTPONED_LIMIT_S)
 
 
 def rest_s(asked_s: float | None) -> float:
-    """Of a receiver that answers 429 to all."""
+    """Length of the endpoint's pause after 429 to several messages in a row."""
     return _within(POSTPONED_S if asked_s is None else asked_s, REST_LIMIT_S)
 
 
@@ -77,5 +74,5 @@ def _within(asked_s: float, limit_s: float) -> float:
 
 
 def _spread(wait: timedelta) -> float:
-    """So that receivers that failed together do not come back together."""
+    """With jitter, so that endpoints that failed together are not retried together."""
     return wait.total_seconds() * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret depends on it

@@ -1,4 +1,4 @@
-"""The secrets that sign: the current one, and for a while those that it replaced."""
+"""The secrets that sign: the current one and, during the overlap, those it replaced."""
 
 import logging
 from datetime import datetime
@@ -13,7 +13,7 @@ from exports.webhooks.models import WebhookEndpoint, WebhookOldSecret
 
 logger = logging.getLogger(__name__)
 
-# Of one webhook: a secret that was lost on its way is replaced once more, and the receiver still has the one before.
+# Old secrets of one webhook: when a new secret is lost and replaced, the receiver still has an earlier one.
 KEPT = 3
 
 
@@ -29,7 +29,7 @@ def old_sign_until(endpoint: WebhookEndpoint) -> datetime | None:
 
 
 def keep_old(endpoint: WebhookEndpoint) -> None:
-    """Let the stored secret, which is about to be replaced, sign for as long as the settings say."""
+    """Keep the stored secret, which is about to be replaced, for the overlap of the settings."""
     if settings.WEBHOOK_SECRET_OVERLAP_H <= 0:
         end_old(endpoint)
         return
@@ -47,7 +47,7 @@ def keep_old(endpoint: WebhookEndpoint) -> None:
 
 
 def end_old(endpoint: WebhookEndpoint) -> int:
-    """How many secrets sign no more."""
+    """Delete the old secrets; the number of those that still signed."""
     count = _signing(endpoint).count()
     endpoint.old_secrets.all().delete()
     return count

@@ -1,4 +1,4 @@
-"""What is sent under one lease: several messages at once while nothing fails, otherwise one after the other."""
+"""The messages sent under one lease: several in flight while the receiver accepts them, otherwise one at a time."""
 
 import logging
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ from exports.webhooks.receiver import Answer, Receiver
 
 logger = logging.getLogger(__name__)
 
-# To one receiver.
+# In flight to one receiver.
 AT_ONCE = 4
 
 
 class Turn:
-    """Its threads send; the database belongs to the caller's alone."""
+    """The threads only send; only the caller's thread uses the database."""
 
     def __init__(self, lease: Lease, secrets: Sequence[str]) -> None:
         self._lease = lease
         self._secrets = secrets
         self._sending: dict[Future[Answer], WebhookMessage] = {}
-        # The one that was used last is used next, so that few messages take few connections.
+        # Last in, first out, so that few messages need few connections.
         self._idle: list[Receiver] = []
         self._goes_on = True
         self._paused = False
@@ -33,7 +33,7 @@ class Turn:
         self._set_aside_next = False
 
     def run(self) -> None:
-        """Until nothing is due, the receiver is to be left alone, or the time slice is over. Raises `LeaseLost`."""
+        """Send until nothing is due, the endpoint is paused or disabled, or the time slice ends. Raises `LeaseLost`."""
         try:
             with ThreadPoolExecutor(AT_ONCE) as threads:
                 self._start(threads)
@@ -46,13 +46,13 @@ class Turn:
                 receiver.close()
 
     def _start(self, threads: ThreadPoolExecutor) -> None:
-        """A receiver that has not just accepted a message gets one at a time."""
+        """One at a time unless the last message was accepted."""
         room = AT_ONCE if self._last_arrived else 1
         while self._goes_on and len(self._sending) < room and (message := self._next()):
             self._sending[threads.submit(self._send, message)] = message
 
     def _enter(self, message: WebhookMessage, answer: Answer) -> None:
-        """A success ends a pause that began while it was under way."""
+        """A success ends a pause that began while it was in flight."""
         paused = not outcome.enter(self._lease, message, answer)
         self._last_arrived = answer.delivered
         self._limited_in_a_row = self._limited_in_a_row + 1 if answer.limited else 0
@@ -63,12 +63,12 @@ class Turn:
         self._goes_on = self._lease.endpoint.enabled and not self._paused and not self._lease.is_over
 
     def _next(self) -> WebhookMessage | None:
-        """The oldest, new and set aside ones by turns: neither waits for all of the other kind. Of one export, only one
-        at a time, so that its messages arrive in their order while nothing fails."""
-        under_way = self._sending.values()
-        exports = [message.export_id for message in under_way if message.export_id]
+        """The oldest due message, alternating between new and set aside, so that neither kind starves the other. One
+        per export is in flight, which keeps the order of its messages while nothing fails."""
+        in_flight = self._sending.values()
+        exports = [message.export_id for message in in_flight if message.export_id]
         due = leases.due_messages().filter(endpoint=self._lease.endpoint).exclude(export__in=exports)
-        due = due.exclude(pk__in=[message.pk for message in under_way])
+        due = due.exclude(pk__in=[message.pk for message in in_flight])
         kinds = [_new(due), _set_aside(due)]
         if self._set_aside_next:
             kinds.reverse()
@@ -76,12 +76,12 @@ class Turn:
         return kinds[0].first() or kinds[1].first()
 
     def _send(self, message: WebhookMessage) -> Answer:
-        """In a thread of its own."""
+        """Runs in a thread; never raises."""
         receiver = self._receiver()
         try:
             return receiver.post(message.webhook_id, message.payload)
         except Exception:
-            # A fault of our own must not be tried again and again without a pause.
+            # A fault of our own must not be repeated without a wait.
             logger.exception("Message %s could not be sent", message)
             return Answer(error="The message could not be sent. The worker's log has why.")
         finally:

@@ -6,6 +6,7 @@ from django.test import Client
 from django.utils import timezone
 
 from exports.models import WebhookEndpoint, WebhookMessage, WebhookTry
+from exports.webhooks import sender
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.webhooks.conftest import MakeEndpoint, MakeMessage, verified
@@ -133,6 +134,23 @@ def test_a_pause_says_why(client: Client, endpoint: WebhookEndpoint, failures: i
     page = read(client, page_url(endpoint))
     assert "Paused until" in page
     assert f": {why}. A test that passes ends the pause." in page
+
+
+def test_a_page_says_how_many_messages_were_refused(
+    client: Client, endpoint: WebhookEndpoint, make_message: MakeMessage, shop: Scripted
+) -> None:
+    shop.answers = [(307, {"Location": "https://www.shop.example/hook"}, b""), 204, 500, 204]
+    for _ in range(2):
+        make_message()
+    assert "to be sent again" not in read(client, page_url(endpoint))
+    sender.send(endpoint.pk)
+    assert "1 message waits to be sent again." in read(client, page_url(endpoint))
+    for _ in range(2):
+        make_message()
+    sender.send(endpoint.pk)
+    assert "2 messages wait to be sent again." in read(client, page_url(endpoint))
+    first = WebhookMessage.objects.earliest("id")
+    assert "redirects to https://www.shop.example/hook: enter that URL." in read(client, page_url(first))
 
 
 def test_a_viewer_reads_and_changes_nothing(

@@ -242,7 +242,7 @@ def test_one_message_does_not_disable_a_webhook(endpoint: WebhookEndpoint, make_
     assert endpoint.enabled
 
 
-def test_a_person_who_has_mended_the_receiver_waits_for_nothing(
+def test_a_person_who_has_fixed_the_receiver_waits_for_nothing(
     shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
 ) -> None:
     """A test that passes sends what failed at once, and what the receiver postponed when it asked for it."""
