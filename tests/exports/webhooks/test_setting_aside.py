@@ -168,8 +168,9 @@ def test_a_success_that_was_under_way_ends_a_pause_that_has_just_begun(
 
 
 def test_a_success_in_between_begins_the_count_anew(
-    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(turn, "AT_ONCE", 1)
     for _ in range(8):
         make_message()
     shop.answers = poison(1, 2, 4, 5, 7, 8)
