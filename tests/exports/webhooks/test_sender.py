@@ -159,8 +159,7 @@ def test_a_receiver_that_is_gone_is_asked_no_more(
     endpoint_service.edit(endpoint, ["enabled"], actor="ina")
     shop.answers = [204]
     sender.send(endpoint.pk)
-    endpoint.refresh_from_db()
-    assert (endpoint.disabled_reason, endpoint.disabled_at) == ("", None)
+    assert WebhookEndpoint.objects.filter(disabled_reason="", disabled_at=None).get() == endpoint
     assert WebhookMessage.objects.get().status == "DELIVERED"
 
 

@@ -30,19 +30,21 @@ def poison(*numbers: int, answer: Any = 500) -> list[Any]:
     return [judge(lambda heard: answer if number_of(heard) in numbers else 204)]
 
 
-def seconds_left(row: Any, name: str) -> float:
-    row.refresh_from_db()
-    at = getattr(row, name)
-    assert at is not None
-    return float(at.timestamp() - time.time())
-
-
 def paused_s(endpoint: WebhookEndpoint) -> float:
-    return seconds_left(endpoint, "paused_until")
+    """From the last attempt on, however slow the machine is."""
+    endpoint.refresh_from_db()
+    last = WebhookTry.objects.filter(message__endpoint=endpoint).last()
+    assert endpoint.paused_until is not None
+    assert last is not None
+    return (endpoint.paused_until - last.at).total_seconds()
 
 
 def waits_s(message: WebhookMessage) -> float:
-    return seconds_left(message, "next_attempt_at")
+    message.refresh_from_db()
+    last = message.log.last()
+    assert message.next_attempt_at is not None
+    assert last is not None
+    return (message.next_attempt_at - last.at).total_seconds()
 
 
 @pytest.mark.parametrize("answer", [500, 400, 401, (503, {}, b"busy"), (307, {"Location": "/x"}, b"")])
