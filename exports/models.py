@@ -15,6 +15,7 @@ from exports.rollback.models import JournalMark as JournalMark  # noqa: PLC0414 
 from exports.transitions import ALLOWED, LIVE, ExportStatus
 from exports.webhooks.models import WebhookEndpoint as WebhookEndpoint  # noqa: PLC0414 - as above
 from exports.webhooks.models import WebhookMessage as WebhookMessage  # noqa: PLC0414 - as above
+from exports.webhooks.models import WebhookOldSecret as WebhookOldSecret  # noqa: PLC0414 - as above
 from exports.webhooks.models import WebhookTry as WebhookTry  # noqa: PLC0414 - as above
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.identifier_field import IdentifierField

@@ -14,7 +14,7 @@ from exports.bulk import jobs
 from exports.models import Lane
 from exports.polling import due_for_polling
 from exports.rollback import guard
-from exports.webhooks import sender
+from exports.webhooks import sender, signing
 from exports.webhooks import wake_ups as webhook_wake_ups
 
 logger = logging.getLogger(__name__)
@@ -92,4 +92,5 @@ def send_webhooks(endpoint_id: str) -> None:
 @shared_task
 def webhooks_due() -> None:
     """Wake the endpoints that nobody is at: a message was lost, a sender died, or a pause is over."""
+    signing.forget_ended()
     webhook_wake_ups.call_next()

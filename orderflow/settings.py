@@ -192,6 +192,8 @@ WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", default=False)
 WEBHOOK_CA_FILE = env.str("WEBHOOK_CA_FILE", default="")
 # How many webhooks are sent to at once; those whose receiver failed the last time have all but one of these places.
 WEBHOOK_SENDERS = env.int("WEBHOOK_SENDERS", default=2)
+# Hours for which a webhook's old secret also signs after a new one was made; 0: not at all.
+WEBHOOK_SECRET_OVERLAP_H = env.float("WEBHOOK_SECRET_OVERLAP_H", default=24)
 
 # A worker mostly waits for servers. More than twice LANES_PER_ORGANIZATION and a connection test, and than twice
 # SUSPECT_LANES and two tests, so that neither one organization nor the servers that hang have all of one worker; and

@@ -12,9 +12,9 @@ from django.utils.safestring import SafeString
 from connectors.connection_columns import is_paused, local_time
 from connectors.exceptions import ConfigError
 from connectors.sealed import sealed_values
-from exports.webhooks import endpoint_service
+from exports.webhooks import endpoint_service, signing
 from exports.webhooks.forms import WebhookEndpointForm
-from exports.webhooks.models import WebhookEndpoint
+from exports.webhooks.models import MessageStatus, WebhookEndpoint
 from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge, page_link
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
@@ -25,11 +25,12 @@ from orderflow.tenancy.scoped_admin import actor
 class WebhookEndpointAdmin(PageAdmin):
     needed_to_add = needed_to_change = Action.EDIT_CONNECTIONS
     form = WebhookEndpointForm
-    actions = ("test", "new_secret")
+    actions = ("test", "new_secret", "end_old_secrets")
     unlocked_actions = frozenset({"test"})
     # How its receiver does, and who sends.
     seen_without = frozenset({
-        "failures_in_a_row", "failing_since", "paused_until", "token", "leased_until", "awake_since", "last_run_at",
+        "failures_in_a_row", "failing_since", "pauses_in_a_row", "paused_until", "token", "leased_until", "awake_since",
+        "last_run_at",
     })  # fmt: skip
     list_display = ("name", "organization", "url", "health", "wishes", "problem")
     list_filter = ("organization", "enabled")
@@ -73,7 +74,7 @@ class WebhookEndpointAdmin(PageAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "The webhook's secret",
-            "secrets": [(page_link(endpoint), secret) for endpoint, secret in secrets],
+            "secrets": [(page_link(endpoint), secret, _until(endpoint)) for endpoint, secret in secrets],
         }
         return TemplateResponse(request, "exports/webhook_secret.html", context)
 
@@ -81,15 +82,23 @@ class WebhookEndpointAdmin(PageAdmin):
         if obj.disabled_reason:
             yield Note(level="error", text=f"Disabled. {obj.disabled_reason} What waits is sent once it is enabled.")
         elif obj.enabled and is_paused(obj.paused_until):
+            failed = f"{obj.failures_in_a_row} messages in a row failed"
+            why = failed if obj.failures_in_a_row else "the receiver asked for it"
+            text = f"Paused until {local_time(obj.paused_until)}: {why}. A test that passes ends the pause."
+            yield Note(level="warning", text=text)
+        if refused := obj.messages.filter(status=MessageStatus.PENDING, next_attempt_at__isnull=False).count():
+            verb = "message waits" if refused == 1 else "messages wait"
             yield Note(
-                level="warning",
-                text=f"Paused until {local_time(obj.paused_until)}: {obj.failures_in_a_row} tries in a row failed. "
-                "A test that passes ends the pause.",
+                level="warning", text=f"{refused} {verb} to be sent again. Their pages show what the receiver answered."
             )
+        if until := _until(obj):
+            yield Note(level="info", text=f"The old secret signs beside the new one until {until}.")
 
     def buttons(self, request: HttpRequest, obj: WebhookEndpoint) -> Iterator[Button]:
         yield Button(action="test", label="Send a test message", variant="primary", icon="network_check")
         yield Button(action="new_secret", label="New secret", icon="key")
+        if _until(obj):
+            yield Button(action="end_old_secrets", label="End the old secret now", icon="key_off")
 
     @admin.action(description="Send a test message", permissions=["edit"])
     def test(self, request: HttpRequest, rows: models.QuerySet[WebhookEndpoint]) -> None:
@@ -110,6 +119,14 @@ class WebhookEndpointAdmin(PageAdmin):
         made = [(endpoint, endpoint_service.renew_secret(endpoint, actor=who)) for endpoint in rows]
         return self._show_secrets(request, made) if made else None
 
+    @admin.action(description="End old secrets", permissions=["edit"])
+    def end_old_secrets(self, request: HttpRequest, rows: models.QuerySet[WebhookEndpoint]) -> None:
+        for endpoint in rows:
+            if endpoint_service.end_old_secrets(endpoint, actor=actor(request)):
+                messages.success(request, f"{endpoint}: only the current secret signs from now on.")
+            else:
+                messages.info(request, f"{endpoint}: no old secret signs.")
+
     @admin.display(description="state")
     def health(self, endpoint: WebhookEndpoint) -> SafeString:
         if not endpoint.enabled:
@@ -125,3 +142,8 @@ class WebhookEndpointAdmin(PageAdmin):
     @admin.display(description="what is wrong")
     def problem(self, endpoint: WebhookEndpoint) -> SafeString:
         return format_html('<div class="sentence">{}</div>', endpoint.disabled_reason)
+
+
+def _until(endpoint: WebhookEndpoint) -> str:
+    """Until when an old secret signs; empty when none does."""
+    return local_time(signing.old_sign_until(endpoint))

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from connectors.exceptions import ConfigError
 from exports.database_clock import from_now
-from exports.webhooks import address, outcome, payload, wake_ups
+from exports.webhooks import address, outcome, payload, signing, wake_ups
 from exports.webhooks.leases import LEASE_S, LeaseLost
 from exports.webhooks.models import MessageStatus, Notice, WebhookEndpoint, WebhookMessage
 from exports.webhooks.receiver import Answer, Receiver, fresh_secret
@@ -21,8 +22,8 @@ from orderflow.tenancy.models import Organization, record
 LIMIT = 5
 
 
-class NotFailed(Exception):
-    """Only a message that failed can be sent again."""
+class StillPending(Exception):
+    """Only a message that was delivered or failed can be sent again."""
 
 
 def require_room(organization_id: UUID) -> None:
@@ -51,17 +52,18 @@ def edit(endpoint: WebhookEndpoint, changed: Sequence[str], *, actor: str) -> No
     `ConfigError`."""
     address.checked(endpoint.url)
     if endpoint.enabled:
-        endpoint.disabled_reason = ""
+        endpoint.disabled_reason, endpoint.disabled_at = "", None
     with _name_once(endpoint):
-        endpoint.save(update_fields=[*changed, "disabled_reason"])
+        endpoint.save(update_fields=[*changed, "disabled_reason", "disabled_at"])
     _start_anew(endpoint)
     record(endpoint.organization_id, actor, "edit webhook", endpoint, fields=", ".join(changed))
 
 
 @transaction.atomic
 def renew_secret(endpoint: WebhookEndpoint, *, actor: str) -> str:
-    """The new one; the old one is worth nothing from now on."""
+    """Returns the new secret; the old one also signs for `WEBHOOK_SECRET_OVERLAP_H` hours."""
     secret = fresh_secret()
+    signing.keep_old(endpoint)
     endpoint.seal(secret.encode())
     endpoint.save(update_fields=["secret_encrypted"])
     _start_anew(endpoint)
@@ -69,9 +71,19 @@ def renew_secret(endpoint: WebhookEndpoint, *, actor: str) -> str:
     return secret
 
 
+@transaction.atomic
+def end_old_secrets(endpoint: WebhookEndpoint, *, actor: str) -> int:
+    """Let only the current secret sign; the number of old secrets that signed until now."""
+    count = signing.end_old(endpoint)
+    if count:
+        _start_anew(endpoint)
+        record(endpoint.organization_id, actor, "end old webhook secrets", endpoint)
+    return count
+
+
 def test(endpoint: WebhookEndpoint, *, actor: str) -> Answer:
     """Send a test message now, whatever state the webhook is in; a success ends a pause. Raises `ConfigError`."""
-    secret = endpoint.secret()
+    secrets = signing.secrets_of(endpoint)
     message = WebhookMessage.objects.create(
         organization_id=endpoint.organization_id,
         endpoint=endpoint,
@@ -81,7 +93,7 @@ def test(endpoint: WebhookEndpoint, *, actor: str) -> Answer:
         next_attempt_at=from_now(LEASE_S),
         created_at=timezone.now(),
     )
-    with Receiver(url=endpoint.url, secret=secret) as receiver:
+    with Receiver(url=endpoint.url, secrets=secrets) as receiver:
         answer = receiver.post(message.webhook_id, message.payload)
     with suppress(LeaseLost), transaction.atomic():
         outcome.settle(message, answer)
@@ -94,18 +106,23 @@ def test(endpoint: WebhookEndpoint, *, actor: str) -> Answer:
 
 @transaction.atomic
 def send_again(message: WebhookMessage, *, actor: str) -> None:
-    """With the same id, and all its tries before it. Raises `NotFailed`."""
+    """With the same id, and all its tries before it. Raises `StillPending`."""
     rows = WebhookMessage.objects.filter(pk=message.pk)
-    if not rows.move(MessageStatus.FAILED, MessageStatus.PENDING, tries=0, next_attempt_at=None, settled_at=None):
-        raise NotFailed(f"Message {message} is {message.get_status_display()}; only a failed one is sent again.")
+    as_new = dict.fromkeys(("next_attempt_at", "failed_at", "postponed_since", "settled_at"), None)
+    settled = (MessageStatus.FAILED, MessageStatus.DELIVERED)
+    if not any(rows.move(was, MessageStatus.PENDING, tries=0, resent_at=timezone.now(), **as_new) for was in settled):
+        raise StillPending(f"Message {message} is pending: it is sent anyway.")
     record(message.organization_id, actor, "send webhook again", message)
     _wake(message.endpoint_id)
 
 
 def _start_anew(endpoint: WebhookEndpoint) -> None:
-    """Without the past, and without whoever works with the old settings."""
+    """Reset the failures, and fence off a sender with the old settings. Failed messages are due at once; those that
+    the receiver postponed keep their time."""
     rows = WebhookEndpoint.objects.filter(pk=endpoint.pk)
     rows.update(token=F("token") + 1, leased_until=None, **outcome.AS_NEW)
+    failed = endpoint.messages.filter(status=MessageStatus.PENDING, failed_at__isnull=False, postponed_since=None)
+    failed.filter(next_attempt_at__gt=Now()).update(next_attempt_at=Now())
     _wake(endpoint.pk)
 
 

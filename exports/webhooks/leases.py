@@ -48,7 +48,7 @@ def due() -> QuerySet[WebhookEndpoint]:
 
 def askable() -> QuerySet[WebhookEndpoint]:
     """Endpoints that are in use, and not paused just now."""
-    return WebhookEndpoint.objects.filter(Q(paused_until=None) | Q(paused_until__lte=Now()), enabled=True)
+    return WebhookEndpoint.objects.filter(_not_paused(), enabled=True)
 
 
 @transaction.atomic
@@ -73,8 +73,18 @@ def renew(lease: Lease, **fields: Any) -> None:
         raise LeaseLost(f"Webhook {lease.endpoint.name!r} was changed, or has another sender.")
 
 
+def pause(lease: Lease, seconds: float) -> None:
+    """Has no effect while it is paused: failures of messages already in flight do not extend the pause."""
+    rows = _held(lease).filter(_not_paused())
+    rows.update(pauses_in_a_row=F("pauses_in_a_row") + 1, paused_until=from_now(seconds))
+
+
 def give_back(lease: Lease) -> None:
     _held(lease).update(leased_until=None)
+
+
+def _not_paused() -> Q:
+    return Q(paused_until=None) | Q(paused_until__lte=Now())
 
 
 def _has_place(endpoint: WebhookEndpoint) -> bool:

@@ -17,8 +17,9 @@ from connectors.network.watchdog import Watchdog
 from exports.webhooks import address
 
 CONNECT_S = 5
-# Of an answer, no more is read.
+# Of a response, no more is read, and not for longer.
 READ_BYTES = 2048
+EXCERPT_S = 1
 
 
 @cache
@@ -36,6 +37,8 @@ class Line:
 
     def __init__(self, url: SplitResult, ends_at: float) -> None:
         """`ends_at` is a time of the monotonic clock. Raises `ConnectorError`, `OSError`."""
+        # A success whose text has not been read.
+        self._unread: HTTPResponse | None = None
         self._target = urlunsplit(("", "", url.path or "/", url.query, ""))
         sock = _dialed(url, ends_at)
         # The same connection by a second descriptor: the first one belongs to TLS from here on.
@@ -49,39 +52,81 @@ class Line:
             self._stop_watching()
             raise
 
-    @property
     def is_usable(self) -> bool:
-        """The receiver keeps it open, and has said nothing since."""
+        """The receiver keeps it open, and has sent nothing beyond its last response."""
+        if self._http.sock is None or not self._is_read():
+            return False
         look = select.poll()
         look.register(self._watched, select.POLLIN)
-        return self._http.sock is not None and not look.poll(0)
+        return not look.poll(0)
 
     def post(self, body: bytes, headers: dict[str, str], ends_at: float) -> tuple[HTTPResponse, bytes]:
-        """The answer, and the beginning of its body. Raises `OSError`, `HTTPException`."""
+        """The response, and the beginning of its body; of a success, nothing is read. Raises `OSError`,
+        `HTTPException`."""
         self._watchdog.allow_until(ends_at)
+        self._http.sock.settimeout(max(0.001, ends_at - monotonic()))
         self._http.request("POST", self._target, body, headers)
-        answer = self._http.getresponse()
+        response = self._http.getresponse()
         if self._watchdog.barked:
             # Headers that were cut off look like headers that have ended.
             raise TimeoutError
-        text = b""
-        # What the status says holds, whatever becomes of the words behind it.
-        with suppress(OSError, HTTPException):
-            text = answer.read(READ_BYTES)
-        if not answer.isclosed():
-            self._http.close()
-            answer.close()
         self._watchdog.rest()
-        return answer, text
+        if 200 <= response.status < 300:
+            self._leave(response)
+            return response, b""
+        self._watchdog.allow_until(min(ends_at, monotonic() + EXCERPT_S))
+        text = _beginning(response)
+        self._watchdog.rest()
+        if self._watchdog.barked or not response.isclosed():
+            self._drop(response)
+        return response, text
 
     def close(self) -> None:
         """Idempotent, never raises."""
+        if self._unread:
+            self._unread.close()
         self._http.close()
         self._stop_watching()
+
+    def _leave(self, response: HTTPResponse) -> None:
+        """Leave the body unread. If it is short and has arrived by the next message, the connection is reused."""
+        if response.length is not None and response.length <= READ_BYTES:
+            self._unread = response
+        else:
+            self._drop(response)
+
+    def _is_read(self) -> bool:
+        """Read what `_leave` left, without waiting. Whether it was complete."""
+        response, self._unread = self._unread, None
+        if response is None:
+            return True
+        expected = response.length
+        text: bytes | None = b""
+        self._http.sock.settimeout(0)
+        with suppress(OSError, HTTPException):
+            # On a socket that does not block, an incomplete body comes back short or as None.
+            text = response.read(expected)
+        response.close()
+        return len(text or b"") == expected
+
+    def _drop(self, response: HTTPResponse) -> None:
+        response.close()
+        self.close()
 
     def _stop_watching(self) -> None:
         self._watchdog.stop()
         self._watched.close()
+
+
+def _beginning(response: HTTPResponse) -> bytes:
+    """As much as arrived; the status is valid whatever becomes of the body."""
+    text = b""
+    with suppress(OSError, HTTPException):
+        while piece := response.read1(READ_BYTES - len(text)):
+            text += piece
+    if response.length == 0:
+        response.close()
+    return text
 
 
 def _dialed(url: SplitResult, ends_at: float) -> socket.socket:

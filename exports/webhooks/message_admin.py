@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from exports import search
 from exports.search_admin import KnownAsAdmin
 from exports.webhooks import endpoint_service
-from exports.webhooks.endpoint_service import NotFailed
+from exports.webhooks.endpoint_service import StillPending
 from exports.webhooks.models import MessageStatus, WebhookMessage, WebhookTry
 from orderflow.tenancy.admin_page import Button, PageAdmin, badge, page_link
 from orderflow.tenancy.date_span import DateSpanFilter
@@ -63,8 +63,9 @@ class WebhookMessageAdmin(KnownAsAdmin, PageAdmin):
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def buttons(self, request: HttpRequest, obj: WebhookMessage) -> Iterator[Button]:
-        if obj.status == MessageStatus.FAILED:
-            yield Button(action="send_again", label="Send again", variant="primary", icon="replay")
+        if obj.status != MessageStatus.PENDING:
+            variant = "primary" if obj.status == MessageStatus.FAILED else "default"
+            yield Button(action="send_again", label="Send again", variant=variant, icon="replay")
 
     @admin.action(description="Send again", permissions=["edit"])
     def send_again(self, request: HttpRequest, rows: models.QuerySet[WebhookMessage]) -> None:
@@ -74,7 +75,7 @@ class WebhookMessageAdmin(KnownAsAdmin, PageAdmin):
             rows,
             lambda message: endpoint_service.send_again(message, actor=who),
             done="sent again as soon as the webhook may be asked",
-            refusal=NotFailed,
+            refusal=StillPending,
         )
 
     @admin.display(description="status")

@@ -31,12 +31,16 @@ class WebhookEndpoint(Sealed):
     wants_sent = models.BooleanField("sent", default=True, help_text="The file lies where the ERP takes it from.")
     wants_acked = models.BooleanField("acknowledged", default=True, help_text="The ERP took the order in.")
     wants_failed = models.BooleanField("failed", default=True, help_text="The order did not arrive, or was refused.")
-    # Why OrderFlow disabled it; empty where a person did.
+    # When and why OrderFlow disabled it; empty where a person did.
+    disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.CharField(max_length=500, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # Different messages that failed since the last success; each counts once.
     failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
     failing_since = models.DateTimeField(null=True, editable=False)
+    # Pauses since the last success: each is at least as long as the one before.
+    pauses_in_a_row = models.PositiveIntegerField(default=0, editable=False)
     paused_until = models.DateTimeField(null=True, editable=False)
     # The fencing token: a sender whose token is no longer here has lost the endpoint, or works with an old address.
     token = models.PositiveBigIntegerField(default=0, editable=False)
@@ -63,6 +67,28 @@ class WebhookEndpoint(Sealed):
         return self.unseal().decode()
 
 
+class WebhookOldSecret(Sealed):
+    """A replaced secret, which also signs until `signs_until`, so that the receiver can be updated."""
+
+    sealed_column = "secret_encrypted"
+    sealed_as = "old secret of webhook"
+    sealed_remedy = "End the old secrets of the webhook."
+
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="old_secrets")
+    secret_encrypted = models.BinaryField(editable=False)
+    signs_until = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-signs_until"]
+
+    def __str__(self) -> str:
+        return f"old secret of {self.name}"
+
+    def secret(self) -> str:
+        """`whsec_…`. Raises `ConfigError`."""
+        return self.unseal().decode()
+
+
 class MessageStatus(models.TextChoices):
     PENDING = "PENDING", "Pending"
     DELIVERED = "DELIVERED", "Delivered"
@@ -72,8 +98,8 @@ class MessageStatus(models.TextChoices):
 class WebhookMessageQuerySet(StateQuerySet["WebhookMessage"]):
     transitions: ClassVar = {
         MessageStatus.PENDING: frozenset({MessageStatus.DELIVERED, MessageStatus.FAILED}),
-        MessageStatus.DELIVERED: frozenset(),
-        # A person may have it sent again.
+        # A person may have either sent again.
+        MessageStatus.DELIVERED: frozenset({MessageStatus.PENDING}),
         MessageStatus.FAILED: frozenset({MessageStatus.PENDING}),
     }
 
@@ -95,9 +121,16 @@ class WebhookMessage(models.Model):
     type = models.CharField(max_length=20, choices=Notice)
     payload = models.TextField()
     status = models.CharField(max_length=9, choices=MessageStatus, default=MessageStatus.PENDING)
+    # Without those that ended with 429.
     tries = models.PositiveIntegerField(default=0)
+    # Null until it is set aside for the first time.
     next_attempt_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+    # The first of the 429 responses that it has had in a row.
+    postponed_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
+    # When a person last had it sent again.
+    resent_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
 
     objects = WebhookMessageQuerySet.as_manager()
@@ -109,6 +142,11 @@ class WebhookMessage(models.Model):
                 fields=["endpoint", "id"],
                 condition=models.Q(status=MessageStatus.PENDING),
                 name="webhook_message_pending",
+            ),
+            models.Index(
+                fields=["endpoint", "next_attempt_at"],
+                condition=models.Q(status=MessageStatus.PENDING, next_attempt_at__isnull=False),
+                name="webhook_message_set_aside",
             ),
             models.Index(fields=["organization", "-id"], name="webhook_by_organization"),
             # Most are DELIVERED in the end.

@@ -3,60 +3,80 @@
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from exports.database_clock import from_now
 from exports.webhooks import leases, schedule
 from exports.webhooks.leases import Lease, LeaseLost
-from exports.webhooks.models import MessageStatus, WebhookEndpoint, WebhookMessage, WebhookTry
+from exports.webhooks.models import MessageStatus, WebhookEndpoint, WebhookMessage, WebhookMessageQuerySet, WebhookTry
 from exports.webhooks.receiver import Answer
 from orderflow.tenancy.models import record
 
 # Who an endpoint was disabled by, in the audit.
 ACTOR = "OrderFlow"
 
-AS_NEW: dict[str, Any] = {"failures_in_a_row": 0, "failing_since": None, "paused_until": None}
-
-P, D, F = MessageStatus.PENDING, MessageStatus.DELIVERED, MessageStatus.FAILED
+AS_NEW: dict[str, Any] = {"failures_in_a_row": 0, "pauses_in_a_row": 0, "failing_since": None, "paused_until": None}
 
 
 @transaction.atomic
 def enter(lease: Lease, message: WebhookMessage, answer: Answer) -> bool:
-    """Whether the receiver may be told more at once. Raises `LeaseLost`; nothing is written then, and the message goes
+    """Whether the receiver may be sent more at once. Raises `LeaseLost`; nothing is written then, and the message goes
     again."""
     if answer.delivered:
         leases.renew(lease, **AS_NEW)
-        # The next failure of this turn is the first in a row.
-        lease.endpoint.failures_in_a_row = 0
         settle(message, answer)
         return True
-    failures = lease.endpoint.failures_in_a_row + 1
-    pause = from_now(schedule.wait_s(failures, answer.retry_after_s))
-    leases.renew(lease, failures_in_a_row=failures, failing_since=Coalesce("failing_since", Now()), paused_until=pause)
+    if answer.limited:
+        leases.renew(lease)
+        _postpone(message, answer)
+        return True
+    failures = F("failures_in_a_row") + (1 if _is_first_in_a_row(message) else 0)
+    leases.renew(lease, failures_in_a_row=failures, failing_since=Coalesce("failing_since", Now()))
+    lease.endpoint.refresh_from_db(fields=["failures_in_a_row", "pauses_in_a_row"])
     if schedule.is_used_up(message.tries + 1):
         settle(message, answer)
     else:
-        _plan(message, answer)
-    _disable_if_hopeless(lease.endpoint, answer)
-    return False
+        _set_aside(message, answer)
+    return not (_paused(lease, answer) | _disabled(lease.endpoint, answer))
 
 
 def settle(message: WebhookMessage, answer: Answer) -> None:
     """In the caller's transaction. Raises `LeaseLost`."""
     _log(message, answer)
-    target = D if answer.delivered else F
-    rows = WebhookMessage.objects.filter(pk=message.pk)
-    _require(rows.move(P, target, tries=message.tries + 1, next_attempt_at=None, settled_at=Now()))
+    target = MessageStatus.DELIVERED if answer.delivered else MessageStatus.FAILED
+    settled = {"tries": message.tries + 1, "next_attempt_at": None, "postponed_since": None, "settled_at": Now()}
+    _require(_unchanged(message).move(MessageStatus.PENDING, target, **settled))
 
 
-def _plan(message: WebhookMessage, answer: Answer) -> None:
+def rest(lease: Lease, answer: Answer) -> None:
+    """Pause the endpoint after 429 to several messages in a row. Raises `LeaseLost`."""
+    leases.renew(lease, paused_until=from_now(schedule.rest_s(answer.retry_after_s)))
+
+
+def _set_aside(message: WebhookMessage, answer: Answer) -> None:
     _log(message, answer)
     tries = message.tries + 1
-    # While it has precedence, it goes as soon as its endpoint may be asked again.
-    again = from_now(schedule.wait_s(tries, answer.retry_after_s)) if schedule.is_stubborn(tries) else None
-    rows = WebhookMessage.objects.filter(pk=message.pk, status=P)
-    _require(rows.update(tries=tries, next_attempt_at=again))
+    again = from_now(schedule.wait_s(tries, answer.retry_after_s))
+    rows = _unchanged(message).filter(status=MessageStatus.PENDING)
+    _require(rows.update(tries=tries, next_attempt_at=again, failed_at=Now(), postponed_since=None))
+
+
+def _postpone(message: WebhookMessage, answer: Answer) -> None:
+    """Not a failure, but a message that is postponed for days ends as FAILED, where people see it."""
+    rows = _unchanged(message).filter(status=MessageStatus.PENDING)
+    if rows.filter(postponed_since__lt=from_now(-schedule.GIVEN_UP_AFTER.total_seconds())).exists():
+        settle(message, answer)
+        return
+    _log(message, answer)
+    again = from_now(schedule.postponed_s(answer.retry_after_s))
+    _require(rows.update(next_attempt_at=again, postponed_since=Coalesce("postponed_since", Now())))
+
+
+def _unchanged(message: WebhookMessage) -> WebhookMessageQuerySet:
+    """The row, unless the message was resent after it was read."""
+    return WebhookMessage.objects.filter(pk=message.pk, resent_at=message.resent_at)
 
 
 def _require(moved: int) -> None:
@@ -75,11 +95,29 @@ def _log(message: WebhookMessage, answer: Answer) -> None:
     )
 
 
-def _disable_if_hopeless(endpoint: WebhookEndpoint, answer: Answer) -> None:
+def _is_first_in_a_row(message: WebhookMessage) -> bool:
+    """Whether the message has not failed since the endpoint's last success."""
+    before = Q(failed_at=None) | Q(endpoint__failing_since=None) | Q(failed_at__lt=F("endpoint__failing_since"))
+    return WebhookMessage.objects.filter(before, pk=message.pk).exists()
+
+
+def _paused(lease: Lease, answer: Answer) -> bool:
+    if lease.endpoint.failures_in_a_row < schedule.SEVERAL:
+        return False
+    seconds = schedule.pause_s(lease.endpoint.pauses_in_a_row + 1, answer.retry_after_s)
+    leases.pause(lease, seconds)
+    return True
+
+
+def _disabled(endpoint: WebhookEndpoint, answer: Answer) -> bool:
     rows = WebhookEndpoint.objects.filter(pk=endpoint.pk, enabled=True)
     reason = "The receiver answered 410 Gone: it wants to hear nothing more."
     if not answer.gone:
-        rows = rows.filter(failing_since__lt=from_now(-schedule.GIVEN_UP_AFTER.total_seconds()))
+        since = from_now(-schedule.GIVEN_UP_AFTER.total_seconds())
+        rows = rows.filter(failing_since__lt=since, failures_in_a_row__gte=schedule.SEVERAL)
         reason = f"No message was accepted for {schedule.GIVEN_UP_AFTER.days} days. The last try: {answer}"
-    if rows.update(enabled=False, disabled_reason=reason[:500]):
-        record(endpoint.organization_id, ACTOR, "disable webhook", endpoint, reason=reason[:500])
+    if not rows.update(enabled=False, disabled_at=Now(), disabled_reason=reason[:500]):
+        return False
+    endpoint.enabled = False
+    record(endpoint.organization_id, ACTOR, "disable webhook", endpoint, reason=reason[:500])
+    return True

@@ -2,11 +2,10 @@
 
 import base64
 import os
-import re
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse
 from time import monotonic
 from typing import Self
@@ -15,11 +14,13 @@ from standardwebhooks import Webhook
 
 from connectors.exceptions import ConnectorError
 from connectors.hostile_text import tame
-from exports.webhooks import address
+from exports.webhooks import address, redirects, retry_after
 from exports.webhooks.line import CONNECT_S, Line
 
 # When a try is cut, whatever the receiver does.
 TRY_S = 10
+
+REDIRECTS = (301, 302, 303, 307, 308)
 
 HEADERS = {"Content-Type": "application/json", "User-Agent": "OrderFlow"}
 
@@ -38,12 +39,13 @@ def fresh_secret() -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """`status` is the HTTP status, None where `error` says why there is none. `text` is the beginning of a refusal."""
+    """`status` is the HTTP status, None where `error` says why there is none; of a redirect, `error` says what to do.
+    `text` is the beginning of a refusal, `retry_after_s` what the receiver asked for."""
 
     status: int | None = None
     error: str = ""
     text: str = ""
-    retry_after_s: float = 0
+    retry_after_s: float | None = None
     duration_ms: int = 0
 
     @property
@@ -55,17 +57,24 @@ class Answer:
         """The receiver wants to hear nothing more."""
         return self.status == 410
 
+    @property
+    def limited(self) -> bool:
+        """The receiver takes no more at the moment; the message itself is not at fault."""
+        return self.status == 429
+
     def __str__(self) -> str:
+        if self.status is None:
+            return self.error
         said = f" and said: {self.text}" if self.text else "."
-        return self.error or f"The receiver answered with HTTP status {self.status}{said}"
+        return f"The receiver answered with HTTP status {self.status}" + (f". {self.error}" if self.error else said)
 
 
 @dataclass(kw_only=True, slots=True)
 class Receiver:
-    """Keeps its connection from one message to the next; to be closed."""
+    """Signs with each of `secrets`. Keeps its connection from one message to the next; to be closed."""
 
     url: str
-    secret: str
+    secrets: Sequence[str]
     try_s: float = TRY_S
     _line: Line | None = None
 
@@ -82,10 +91,10 @@ class Receiver:
         signed = {
             "webhook-id": webhook_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Webhook(self.secret).sign(webhook_id, now, payload),
+            "webhook-signature": " ".join(Webhook(secret).sign(webhook_id, now, payload) for secret in self.secrets),
         }
         try:
-            answer, text = self._opened(started).post(payload.encode(), HEADERS | signed, started + self.try_s)
+            response, text = self._opened(started).post(payload.encode(), HEADERS | signed, started + self.try_s)
         except ConnectorError as error:
             outcome = Answer(error=str(error), duration_ms=_ms_since(started))
         except (OSError, HTTPException) as error:
@@ -94,7 +103,7 @@ class Receiver:
             words = f"The receiver did not answer within {self.try_s:g} s." if overdue else _words(error)
             outcome = Answer(error=words, duration_ms=_ms_since(started))
         else:
-            return _answer(answer, text, _ms_since(started))
+            return _answer(self.url, response, text, _ms_since(started))
         self.close()
         return outcome
 
@@ -104,32 +113,22 @@ class Receiver:
             line.close()
 
     def _opened(self, started: float) -> Line:
-        if self._line and not self._line.is_usable:
+        if self._line and not self._line.is_usable():
             self.close()
         if self._line is None:
             self._line = Line(address.checked(self.url), started + self.try_s)
         return self._line
 
 
-def _answer(answer: HTTPResponse, text: bytes, duration_ms: int) -> Answer:
-    delivered = 200 <= answer.status < 300
-    asked = answer.headers.get("Retry-After", "") if answer.status in (429, 503) else ""
+def _answer(url: str, response: HTTPResponse, text: bytes, duration_ms: int) -> Answer:
+    location = response.headers.get("Location", "") if response.status in REDIRECTS else ""
     return Answer(
-        status=answer.status,
-        text="" if delivered else tame(text),
-        retry_after_s=_seconds(asked),
+        status=response.status,
+        error=redirects.advice(url, location) if location else "",
+        text=tame(text),
+        retry_after_s=retry_after.seconds(response.headers) if response.status in (429, 503) else None,
         duration_ms=duration_ms,
     )
-
-
-def _seconds(retry_after: str) -> float:
-    """From either form that the header may have; 0 for none."""
-    if re.fullmatch(r"[0-9]{1,9}", retry_after):
-        return int(retry_after)
-    try:
-        return (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError):
-        return 0
 
 
 def _words(error: Exception) -> str:

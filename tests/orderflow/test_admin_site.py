@@ -60,6 +60,7 @@ MAY_RUN = {
     (ApiToken, "revoke"): {Role.ADMIN},
     (WebhookEndpoint, "test"): {Role.ADMIN, Role.INTEGRATOR},
     (WebhookEndpoint, "new_secret"): {Role.ADMIN, Role.INTEGRATOR},
+    (WebhookEndpoint, "end_old_secrets"): {Role.ADMIN, Role.INTEGRATOR},
     (WebhookMessage, "send_again"): {Role.ADMIN, Role.INTEGRATOR},
 }
 # What a page shows at once, because it is shown only once.

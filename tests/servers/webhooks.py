@@ -51,9 +51,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        heard = Heard(path=self.path, headers=headers, body=body, connection=self.client_address[1])
-        self.server.script.heard.append(heard)
-        answer = self.server.script.next_answer()
+        self.heard = Heard(path=self.path, headers=headers, body=body, connection=self.client_address[1])
+        self.server.script.heard.append(self.heard)
+        self.give(self.server.script.next_answer())
+
+    def give(self, answer: Any) -> None:
         if callable(answer):
             answer(self)
         else:
@@ -99,6 +101,11 @@ def receiver(context: ssl.SSLContext | None = None) -> Iterator[Scripted]:
         finally:
             server.script.end.set()
             server.shutdown()
+
+
+def judge(verdict: Callable[[Heard], Any]) -> Callable[[Any], None]:
+    """To each message the answer that `verdict` has for it."""
+    return lambda handler: handler.give(verdict(handler.heard))
 
 
 def silence(script: Scripted) -> Callable[[Any], None]:

@@ -5,11 +5,13 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from exports.models import WebhookEndpoint, WebhookMessage
-from exports.webhooks import endpoint_service
+from exports.models import WebhookEndpoint, WebhookMessage, WebhookOldSecret
+from exports.webhooks import endpoint_service, leases, outcome
+from exports.webhooks.receiver import Answer
 from orderflow.tenancy.models import Organization
 from tests.servers.webhooks import Authority, Heard, Scripted, receiver
 
@@ -84,5 +86,19 @@ def let_time_pass(**by: float) -> None:
             if at := getattr(endpoint, name):
                 WebhookEndpoint.objects.filter(pk=endpoint.pk).update(**{name: at - earlier})
     for message in WebhookMessage.objects.all():
-        if at := message.next_attempt_at:
-            WebhookMessage.objects.filter(pk=message.pk).update(next_attempt_at=at - earlier)
+        for name in ("next_attempt_at", "failed_at", "postponed_since"):
+            if at := getattr(message, name):
+                WebhookMessage.objects.filter(pk=message.pk).update(**{name: at - earlier})
+    WebhookOldSecret.objects.update(signs_until=F("signs_until") - earlier)
+
+
+def numbers(shop: Scripted, endpoint: WebhookEndpoint) -> list[int]:
+    return [verified(heard, endpoint)["number"] for heard in shop.heard]
+
+
+def fail(endpoint: WebhookEndpoint, message: WebhookMessage, answer: Answer | None = None) -> None:
+    """One more failed try of it, without a receiver."""
+    lease = leases.take(endpoint.pk)
+    assert lease is not None
+    outcome.enter(lease, WebhookMessage.objects.get(pk=message.pk), answer or Answer(status=500))
+    leases.give_back(lease)

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -5,6 +6,7 @@ from django.test import Client
 from django.utils import timezone
 
 from exports.models import WebhookEndpoint, WebhookMessage, WebhookTry
+from exports.webhooks import sender
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.webhooks.conftest import MakeEndpoint, MakeMessage, verified
@@ -113,16 +115,42 @@ def test_messages_are_filtered_by_state_and_type(client: Client, make_message: M
         assert page_url(sent) not in page
 
 
-def test_a_failed_message_is_sent_again(client: Client, make_message: MakeMessage) -> None:
-    failed, sent = make_message(status="FAILED", tries=10), make_message(status="DELIVERED")
-    assert page_url(failed, "do", "send_again") in read(client, page_url(failed))
-    assert page_url(sent, "do", "send_again") not in read(client, page_url(sent))
-    data = {"action": "send_again", "_selected_action": [failed.pk, sent.pk]}
+def test_a_settled_message_is_sent_again(client: Client, make_message: MakeMessage) -> None:
+    failed, sent, waiting = make_message(status="FAILED", tries=10), make_message(status="DELIVERED"), make_message()
+    for message in (failed, sent):
+        assert page_url(message, "do", "send_again") in read(client, page_url(message))
+    assert page_url(waiting, "do", "send_again") not in read(client, page_url(waiting))
+    data = {"action": "send_again", "_selected_action": [failed.pk, sent.pk, waiting.pk]}
     page = client.post(list_url(WebhookMessage), data, follow=True).content.decode()
-    assert "1 webhook message sent again" in page
-    assert "only a failed one is sent again" in page
-    failed.refresh_from_db()
-    assert (failed.status, failed.tries) == ("PENDING", 0)
+    assert "2 webhook messages sent again" in page
+    assert "is pending: it is sent anyway" in page
+    assert set(WebhookMessage.objects.values_list("status", "tries")) == {("PENDING", 0)}
+
+
+@pytest.mark.parametrize(("failures", "why"), [(3, "3 messages in a row failed"), (0, "the receiver asked for it")])
+def test_a_pause_says_why(client: Client, endpoint: WebhookEndpoint, failures: int, why: str) -> None:
+    until = timezone.now() + timedelta(minutes=1)
+    WebhookEndpoint.objects.update(failures_in_a_row=failures, paused_until=until)
+    page = read(client, page_url(endpoint))
+    assert "Paused until" in page
+    assert f": {why}. A test that passes ends the pause." in page
+
+
+def test_a_page_says_how_many_messages_were_refused(
+    client: Client, endpoint: WebhookEndpoint, make_message: MakeMessage, shop: Scripted
+) -> None:
+    shop.answers = [(307, {"Location": "https://www.shop.example/hook"}, b""), 204, 500, 204]
+    for _ in range(2):
+        make_message()
+    assert "to be sent again" not in read(client, page_url(endpoint))
+    sender.send(endpoint.pk)
+    assert "1 message waits to be sent again." in read(client, page_url(endpoint))
+    for _ in range(2):
+        make_message()
+    sender.send(endpoint.pk)
+    assert "2 messages wait to be sent again." in read(client, page_url(endpoint))
+    first = WebhookMessage.objects.earliest("id")
+    assert "redirects to https://www.shop.example/hook: enter that URL." in read(client, page_url(first))
 
 
 def test_a_viewer_reads_and_changes_nothing(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,13 @@ def test_the_way_to_check_works(messages: dict[str, Any], shop: Scripted, endpoi
     assert receiver["receive"]("whsec_" + "A" * 44, first.headers, first.body) == 401
 
 
-def test_the_rests_are_those_of_the_schedule() -> None:
+@pytest.mark.parametrize(("row", "times"), [("waits", schedule.WAITS), ("pauses", schedule.PAUSES)])
+def test_the_times_are_those_of_the_schedule(row: str, times: tuple[timedelta, ...]) -> None:
     units = {"s": 1, "min": 60, "h": 3600}
-    (row,) = re.findall(r"^\| rests for, within 10 % \| (.*) \|$", PAGE, re.MULTILINE)
-    told = [int(number) * units[unit] for number, unit in (cell.split() for cell in row.split(" | "))]
-    assert told == [wait.total_seconds() for wait in schedule.WAITS]
+    (cells,) = re.findall(rf"^\| {row} for, within 10 % \| (.*) \|$", PAGE, re.MULTILINE)
+    told = [int(number) * units[unit] for number, unit in (cell.split() for cell in cells.split(" | "))]
+    assert told == [time.total_seconds() for time in times]
+
+
+def test_the_page_says_how_long_an_old_secret_signs(settings: Any) -> None:
+    assert f"For {settings.WEBHOOK_SECRET_OVERLAP_H:g} hours" in PAGE

@@ -4,7 +4,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from email.utils import formatdate
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from exports.webhooks import receiver as receivers
+from exports.webhooks.line import EXCERPT_S
 from exports.webhooks.receiver import Answer, Receiver, fresh_secret
 from tests.servers.webhooks import Authority, Scripted, deaf, drip, receiver, silence
 
@@ -23,7 +24,7 @@ PAYLOAD = '{"type":"export.sent","data":{"external_order_number":"Größe 漢字
 
 
 def post(url: str, secret: str = "") -> Answer:
-    with Receiver(url=url, secret=secret or fresh_secret(), try_s=TRY_S) as to:
+    with Receiver(url=url, secrets=[secret or fresh_secret()], try_s=TRY_S) as to:
         return to.post("msg_1", PAYLOAD)
 
 
@@ -48,6 +49,20 @@ def test_a_message_is_signed_and_can_be_checked_by_the_library(shop: Scripted) -
         Webhook(fresh_secret()).verify(heard.body, heard.headers)
 
 
+def test_each_of_several_secrets_signs(shop: Scripted) -> None:
+    secrets = [fresh_secret() for _ in range(3)]
+    with Receiver(url=shop.url, secrets=secrets) as to:
+        assert to.post("msg_1", PAYLOAD).delivered
+    (heard,) = shop.heard
+    signatures = heard.headers["webhook-signature"].split(" ")
+    assert len(signatures) == 3
+    assert all(signature.startswith("v1,") for signature in signatures)
+    for secret in secrets:
+        assert Webhook(secret).verify(heard.body, heard.headers)["type"] == "export.sent"
+    with pytest.raises(Exception, match="No matching signature"):
+        Webhook(fresh_secret()).verify(heard.body, heard.headers)
+
+
 def test_secrets_are_32_random_bytes() -> None:
     secrets = {fresh_secret() for _ in range(100)}
     assert len(secrets) == 100
@@ -55,7 +70,7 @@ def test_secrets_are_32_random_bytes() -> None:
 
 
 def test_messages_of_one_turn_share_a_connection(shop: Scripted) -> None:
-    with Receiver(url=shop.url, secret=fresh_secret()) as to:
+    with Receiver(url=shop.url, secrets=[fresh_secret()]) as to:
         assert [to.post(f"msg_{n}", PAYLOAD).status for n in range(3)] == [204] * 3
     assert len({heard.connection for heard in shop.heard}) == 1
 
@@ -66,11 +81,49 @@ def test_a_connection_that_the_receiver_closed_is_not_used_again(shop: Scripted)
         handler.close_connection = True
 
     shop.answers = [close]
-    with Receiver(url=shop.url, secret=fresh_secret()) as to:
+    with Receiver(url=shop.url, secrets=[fresh_secret()]) as to:
         for number in range(3):
             assert to.post(f"msg_{number}", PAYLOAD).delivered
             time.sleep(0.1)
     assert len({heard.connection for heard in shop.heard}) == 3
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_every_redirect_tells_its_url(shop: Scripted, status: int) -> None:
+    shop.answers = [(status, {"Location": "https://www.shop.example/hook"}, b"Moved.")]
+    told = "The receiver redirects to https://www.shop.example/hook: enter that URL."
+    assert str(post(shop.url)) == f"The receiver answered with HTTP status {status}. {told}"
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://www.shop.example/hook", "redirects to https://www.shop.example/hook: enter that URL."),
+        ("//www.shop.example/hook", "redirects to https://www.shop.example/hook: enter that URL."),
+        ("/hook/", "redirects to https://localhost:PORT/hook/: enter that URL."),
+        ("http://shop.example/", "redirects to http://shop.example/, which cannot be entered. The URL is not"),
+        ("https://u:canary@shop.example/", "redirects to a URL, which cannot be entered. The URL holds a user name"),
+        ("https://shop.example/\x1b[31m", "redirects to https://shop.example/ [31m, which cannot be entered."),
+        ("https://shop.example:99999/", "redirects to https://shop.example:99999/, which cannot be entered."),
+        ("https://[::1", "redirects to https://[::1, which cannot be entered."),
+        ("https://shop.example/" + "x" * 9000, "redirects to a URL, which cannot be entered. It is too long."),
+    ],
+)
+def test_a_redirect_tells_the_url_to_enter(shop: Scripted, location: str, told: str) -> None:
+    """S16 for what the receiver chose."""
+    shop.answers = [(308, {"Location": location}, b"")]
+    answer = post(shop.url)
+    assert (answer.status, answer.delivered) == (308, False)
+    assert told.replace("PORT", shop.url.split(":")[2].split("/")[0]) in str(answer)
+    assert len(answer.error) < 500
+    assert "canary" not in str(answer)
+    assert str(answer).isprintable()
+
+
+@pytest.mark.parametrize(("status", "headers"), [(302, {}), (304, {"Location": "/x"}), (500, {"Location": "/x"})])
+def test_what_is_no_redirect_names_no_url(shop: Scripted, status: int, headers: dict[str, str]) -> None:
+    shop.answers = [(status, headers, b"")]
+    assert str(post(shop.url)) == f"The receiver answered with HTTP status {status}."
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -187,12 +240,45 @@ def test_a_receiver_that_drips_is_left_at_the_deadline(shop: Scripted, beginning
     assert answer.error == "The receiver did not answer within 1 s."
 
 
-@pytest.mark.usefixtures("timed")
-@pytest.mark.parametrize("status", [200, 500])
-def test_what_a_status_says_holds_though_its_words_drip(shop: Scripted, status: int) -> None:
-    shop.answers = [drip(shop, b"HTTP/1.1 %d X\r\nContent-Length: 9000\r\n\r\n" % status, b"x")]
-    answer = post(shop.url)
-    assert (answer.status, answer.error) == (status, "")
+@pytest.mark.parametrize("status", [200, 202, 500, 302])
+@pytest.mark.parametrize(
+    "framing", ["Content-Length: 9000", "Content-Length: 20", "Transfer-Encoding: chunked", "Connection: close"]
+)
+def test_a_body_that_drips_keeps_no_sender(shop: Scripted, status: int, framing: str) -> None:
+    """A success is complete with its headers; the text of a failure is read for a moment."""
+    drop = b"1\r\n1\r\n" if "chunked" in framing else b"1"
+    shop.answers = [drip(shop, f"HTTP/1.1 {status} X\r\n{framing}\r\n\r\n".encode(), drop), 204]
+    started = time.monotonic()
+    with Receiver(url=shop.url, secrets=[fresh_secret()], try_s=30) as to:
+        answer, next_answer = (to.post(f"msg_{number}", PAYLOAD) for number in range(2))
+        assert (answer.status, next_answer.status) == (status, 204)
+        assert answer.duration_ms < (LATE_S + EXCERPT_S) * 1000
+        assert answer.error == ""
+        assert bool(answer.text) == (status in (500, 302))
+    assert time.monotonic() - started < 2 * LATE_S + EXCERPT_S
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_success_with_a_short_text_keeps_its_connection(shop: Scripted, status: int) -> None:
+    shop.answers = [(status, {}, b"ok"), (status, {}, b""), (status, {}, b"thanks"), 204]
+    with Receiver(url=shop.url, secrets=[fresh_secret()]) as to:
+        for number in range(4):
+            assert to.post(f"msg_{number}", PAYLOAD).delivered
+            time.sleep(0.1)
+    assert len({heard.connection for heard in shop.heard}) == 1
+
+
+def test_a_short_text_that_is_late_is_not_taken_for_the_next_response(shop: Scripted) -> None:
+    def late(handler: Any) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n")
+        handler.wfile.flush()
+        shop.end.wait(0.5)
+        with suppress(OSError):
+            handler.wfile.write(b"HTTP/1.1 410 Gone\r\n\r\n   ")
+
+    shop.answers = [late, 204]
+    with Receiver(url=shop.url, secrets=[fresh_secret()]) as to:
+        assert [to.post(f"msg_{number}", PAYLOAD).status for number in range(2)] == [200, 204]
 
 
 def test_of_a_long_answer_the_beginning_is_read(shop: Scripted) -> None:
@@ -203,7 +289,7 @@ def test_of_a_long_answer_the_beginning_is_read(shop: Scripted) -> None:
 
 def test_after_a_long_answer_the_next_message_gets_its_own(shop: Scripted) -> None:
     shop.answers = [(200, {}, b"HTTP/1.1 500 No\r\n\r\n" * 500), 204]
-    with Receiver(url=shop.url, secret=fresh_secret()) as to:
+    with Receiver(url=shop.url, secrets=[fresh_secret()]) as to:
         assert [to.post(f"msg_{n}", PAYLOAD).status for n in range(2)] == [200, 204]
 
 
@@ -238,17 +324,42 @@ def test_a_port_where_nothing_listens_is_told_so() -> None:
 
 @pytest.mark.parametrize(
     ("header", "expected"),
-    [("120", 120), ("0", 0), ("-5", 0), ("soon", 0), ("", 0), ("9" * 5000, 0), ("Wed, 21 Oct 2015 07:28:00 GMT", None)],
-)
-def test_how_long_to_wait_is_read_from_what_may_be_anything(header: str, expected: int | None) -> None:
-    found = receivers._seconds(header)
-    assert found == expected if expected is not None else found < 0
+    [
+        ("120", 120), ("0", 0), ("-5", None), ("soon", None), ("", None), ("9" * 5000, None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", None), ("Wed, 21 Oct 99999 07:28:00 GMT", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("status", [429, 503])
+def test_how_long_to_wait_is_read_from_what_may_be_anything(
+    shop: Scripted, status: int, header: str, expected: int | None
+) -> None:
+    shop.answers = [(status, {"Retry-After": header}, b"")]
+    assert post(shop.url).retry_after_s == expected
+
+
+@pytest.mark.parametrize("clock_s", [0, -3600, 3600])
+def test_a_date_to_wait_for_is_read_by_the_receivers_clock(shop: Scripted, clock_s: int) -> None:
+    def ask(handler: Any) -> None:
+        now = time.time() + clock_s
+        handler.send_response_only(429)
+        handler.send_header("Date", formatdate(now, usegmt=True))
+        handler.send_header("Retry-After", formatdate(now + 90, usegmt=True))
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    shop.answers = [ask]
+    assert post(shop.url).retry_after_s == pytest.approx(90, abs=2)
+
+
+def test_other_failures_ask_for_no_time(shop: Scripted) -> None:
+    shop.answers = [(500, {"Retry-After": "90"}, b"")]
+    assert post(shop.url).retry_after_s is None
 
 
 def test_no_thread_and_no_connection_is_left_behind(shop: Scripted) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     shop.answers = [204, silence(shop), 204, (500, {}, b"x" * 9000)]
-    with Receiver(url=shop.url, secret=fresh_secret(), try_s=0.5) as to:
+    with Receiver(url=shop.url, secrets=[fresh_secret()], try_s=0.5) as to:
         for number in range(4):
             to.post(f"msg_{number}", PAYLOAD)
     assert "watchdog" not in {thread.name for thread in threading.enumerate()}

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from connectors.documents.json_acks import parse_ack
 from connectors.models import ERPConnection
 from exports.models import ERPExport
-from exports.webhooks.models import WebhookEndpoint
+from exports.webhooks.models import WebhookEndpoint, WebhookOldSecret
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.identifiers import NotAnIdentifier
@@ -175,6 +175,7 @@ def test_no_way_to_the_database_passes_the_rule(organization: Organization) -> N
         (DraftOrderLine, ["internal_sku", "uom", "currency", "customer_sku_raw"]),
         (ERPConnection, ["name"]),
         (WebhookEndpoint, ["name"]),
+        (WebhookOldSecret, ["name"]),
         (ERPExport, ["erp_order_id", "error_code"]),
     ],
 )
