@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('exports', '0013_rollback'),
+        ('exports', '0015_acks_resolved'),
         ('tenancy', '0002_searched'),
     ]
 
