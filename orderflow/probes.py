@@ -1,13 +1,35 @@
-"""For monitoring and load balancers: does the process run, can it serve requests, does the whole installation work?"""
+"""For monitoring and load balancers: does the process run, can it serve requests, does the whole installation work?
 
+A probe comes to the process's own address, without TLS and every few seconds. So it is served before any middleware:
+its Host header is not checked, it is not redirected to https, and it writes nothing to the log.
+"""
+
+from collections.abc import Callable
 from http import HTTPStatus
 
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from exports.rollback import guard
-from orderflow.heartbeats import standstill
+from orderflow.heartbeats import redis_servers, standstill
 from orderflow.heartbeats.standstill import Standstill
+
+
+class Probes:
+    """The first middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = _PROBES.get(request.path_info)
+        if probe is None:
+            return self._get_response(request)
+        response = probe(request)
+        response["Cache-Control"] = "no-store"
+        # Django would log every 503 as an error of its own.
+        response._has_been_logged = True  # type: ignore[attr-defined] # noqa: SLF001
+        return response
 
 
 def livez(_request: HttpRequest) -> JsonResponse:
@@ -21,8 +43,11 @@ def web_readyz(_request: HttpRequest) -> JsonResponse:
 
 
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """The database, beat, the workers and every periodic task."""
-    return _response(_database_down() or _standstills())
+    """The database, Redis, beat, the workers and every periodic task."""
+    return _response(_database_down() or [*redis_servers.found(), *_standstills()])
+
+
+_PROBES = {"/livez": livez, "/readyz": readyz, "/readyz/web": web_readyz}
 
 
 def _response(problems: list[Standstill]) -> JsonResponse:
