@@ -18,6 +18,8 @@ from connectors.hostile_text import tame
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READABLE = stat.S_IRGRP | stat.S_IROTH
+_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class ConfinedRoot:
@@ -64,6 +66,17 @@ def is_file(folder: int, name: str) -> bool:
 def create(folder: int, name: str) -> int:
     """A new file for writing. An old one of that name is unlinked, not emptied: it may go by a second name, under which
     it is published already."""
+    fd = _create(folder, name)
+    try:
+        _let_read(fd, folder)
+    except BaseException:
+        os.close(fd)
+        os.unlink(name, dir_fd=folder)
+        raise
+    return fd
+
+
+def _create(folder: int, name: str) -> int:
     try:
         return os.open(name, _CREATE, 0o666, dir_fd=folder)
     except FileExistsError:
@@ -71,6 +84,25 @@ def create(folder: int, name: str) -> int:
             raise RejectedError(f"{tame(name)} is there already and is not a regular file.") from None
     os.unlink(name, dir_fd=folder)
     return os.open(name, _CREATE, 0o666, dir_fd=folder)
+
+
+def _let_read(fd: int, folder: int) -> None:
+    """Let those who may read the folder read the new file: an ERP may run as another user, and the umask of a service
+    often denies everything to others."""
+    own = stat.S_IMODE(os.fstat(fd).st_mode)
+    wanted = own | stat.S_IMODE(os.fstat(folder).st_mode) & _READABLE
+    if wanted != own:
+        os.fchmod(fd, wanted)
+
+
+def share_folder(folder: int, name: str) -> None:
+    """Give a new folder its parent's permissions for the group and for others."""
+    fd = os.open(name, _FOLDER, dir_fd=folder)
+    try:
+        own, parent = (stat.S_IMODE(os.fstat(each).st_mode) for each in (fd, folder))
+        os.fchmod(fd, own & ~_FOR_OTHERS | parent & _FOR_OTHERS)
+    finally:
+        os.close(fd)
 
 
 def open_to_read(folder: int, name: str) -> int:

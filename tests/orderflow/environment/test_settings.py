@@ -218,3 +218,9 @@ def test_a_mail_server_gets_the_port_of_its_scheme_and_any_password() -> None:
         "EMAIL_USE_TLS": True,
     }
     assert {name: found.get(name) for name in wanted} == wanted
+
+
+def test_the_web_server_starts_without_a_warning(tmp_path: Path) -> None:
+    """Without a collectstatic, static files come from where the packages keep them."""
+    done = run(tmp_path, "-W", "default::UserWarning", "-m", "gunicorn", "--check-config", "orderflow.wsgi")
+    assert (done.returncode, done.stderr) == (0, "")
