@@ -51,6 +51,7 @@ UNFOLD = {
     "SITE_TITLE": "OrderFlow",
     "SITE_HEADER": "OrderFlow",
     "SITE_SYMBOL": "local_shipping",
+    "LOGIN": {"form": "orderflow.login.admin_login.LimitedLoginForm"},
     "DASHBOARD_CALLBACK": "exports.dashboard.page.context",
     "SIDEBAR": {"navigation": NAVIGATION},
     "SITE_FAVICONS": [

@@ -3,10 +3,12 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from orderflow.api import error_pages
+from orderflow.login import admin_login
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", include("exports.dashboard.urls")),
+    path("admin/login/", admin_login.login),
     path("admin/", admin.site.urls),
     path("api/v1/", include("orderflow.api.urls")),
     re_path("^api/", error_pages.no_such_call),

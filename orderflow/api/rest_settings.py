@@ -19,6 +19,7 @@ def framework(env: Environment) -> dict[str, Any]:
         "DEFAULT_METADATA_CLASS": None,
         "DEFAULT_THROTTLE_RATES": {
             "login": env.rate("RATE_LOGIN", "10/min"),
+            "login-address": env.rate("RATE_LOGIN_ADDRESS", "60/min"),
             "push": env.rate("RATE_PUSH", "1200/min"),
             "push-organization": env.rate("RATE_PUSH_ORGANIZATION", "6000/min"),
             "connection-test": env.rate("RATE_CONNECTION_TEST", "20/min"),

@@ -27,7 +27,9 @@ class RedisServer:
     @property
     def as_cache(self) -> dict[str, Any]:
         """As one of Django's CACHES."""
-        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": self.url, "OPTIONS": self.tls}
+        # A request does not wait for a server that is down.
+        options = {"socket_connect_timeout": 2, "socket_timeout": 5, **self.tls}
+        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": self.url, "OPTIONS": options}
 
 
 def is_redis(url: str) -> bool:
