@@ -18,6 +18,7 @@ from orderflow.api.bodies import entered
 from orderflow.api.models import ApiToken
 from orderflow.api.problems import Problem
 from orderflow.api.strict_input import StrictSerializer
+from orderflow.api.token_service import LOG_IN
 from orderflow.login.limits import LIMITS
 
 
@@ -69,7 +70,7 @@ class TokenViewSet(ViewSet):
                 "Username and password do not match, or the account is off. Check both.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        instance, token = ApiToken.objects.create(user, name="Log-in")
+        instance, token = ApiToken.objects.create(user, name=LOG_IN)
         user_logged_in.send(sender=type(user), request=request, user=user)
         return Response(TokenSerializer({"token": token, "expiry": instance.expiry}).data)
 
