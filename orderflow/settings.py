@@ -4,6 +4,7 @@ import os
 import warnings
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import django_stubs_ext
 from kombu import Queue
@@ -61,6 +62,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "orderflow.probes.Probes",
     "django.middleware.security.SecurityMiddleware",
+    "orderflow.content_policy.ContentPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "orderflow.api.request_id.RequestIdHeader",
@@ -97,7 +99,7 @@ STATE_DIR = env.path("STATE_DIR", DATA_DIR / "state")
 JOURNAL_KEEP_DAYS = env.integer("JOURNAL_KEEP_DAYS", 35)
 
 DATABASE_URL = env.text("DATABASE_URL")
-_sqlite = {"ENGINE": server_urls.SQLITE_ENGINE, "NAME": str(DATA_DIR / "orderflow.sqlite3")}
+_sqlite: dict[str, Any] = {"ENGINE": server_urls.SQLITE_ENGINE, "NAME": str(DATA_DIR / "orderflow.sqlite3")}
 DATABASES = {"default": server_urls.database("DATABASE_URL", DATABASE_URL) if DATABASE_URL else _sqlite}
 if DATABASES["default"]["ENGINE"] == server_urls.SQLITE_ENGINE:
     private_folder("DATA_DIR", DATA_DIR)
@@ -243,7 +245,7 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Every interval is short, so that beat has nothing to remember between two starts.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {"task": "exports.tasks.sweep", "schedule": SWEEP_INTERVAL_S},
     "store-copies": {"task": "exports.tasks.store_copies", "schedule": 60.0},
     "forget": {"task": "orderflow.api.tasks.forget", "schedule": 300.0},

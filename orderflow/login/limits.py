@@ -27,6 +27,8 @@ _OF_THIS_PROCESS = LocMemCache("logins", {})
 class _LoginThrottle(SimpleRateThrottle):
     """For requests of Django and of the API."""
 
+    duration: int
+
     def allow_request(self, request: Any, view: Any) -> bool:
         try:
             return super().allow_request(request, view)
@@ -37,7 +39,7 @@ class _LoginThrottle(SimpleRateThrottle):
 
     def wait(self) -> float:
         # By the framework None, after the rate was lowered.
-        return super().wait() or float(self.duration or 0)
+        return super().wait() or self.duration
 
 
 class LoginAddressThrottle(_LoginThrottle):

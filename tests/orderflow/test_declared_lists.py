@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from orderflow.orders.models import Customer, DraftOrder
+from orderflow.tenancy.declared_list import DeclaredListAdmin
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.orderflow.test_admin_site import BY_LABEL
@@ -46,7 +47,8 @@ def declared(model: type[Model]) -> set[str]:
     page = admin.site._registry[model]
     request: Any = log_in_superuser().get(list_url(model)).wsgi_request
     filters = page.get_changelist_instance(request).get_filters(request)[0]
-    return {name for each in filters for name in each.expected_parameters()} | page.linked_lookups  # type: ignore[attr-defined]
+    assert isinstance(page, DeclaredListAdmin)
+    return {name for each in filters for name in each.expected_parameters() if name} | page.linked_lookups
 
 
 @BY_LABEL

@@ -36,11 +36,11 @@ def user(db: None) -> User:
     return User.objects.create_superuser("Änne", password=PASSWORD)
 
 
-def in_admin(name: str, password: str, **headers: str) -> Any:
+def in_admin(name: str, password: str, **headers: Any) -> Any:
     return Client().post("/admin/login/", {"username": name, "password": password}, **headers)
 
 
-def in_api(name: str, password: str, **headers: str) -> Any:
+def in_api(name: str, password: str, **headers: Any) -> Any:
     return APIClient().post("/api/v1/token/", {"username": name, "password": password}, **headers)
 
 
