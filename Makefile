@@ -70,4 +70,4 @@ $(INSTALLED): $(LOCKED)
 
 # Keys of this installation: made once, never replaced.
 .env: | $(INSTALLED)
-	@umask 077 && $(BIN)/python -m orderflow.keys > $@
+	@ENV_FILE= $(BIN)/python -m orderflow.keys

@@ -21,7 +21,7 @@ NAMED = 20
 
 @register()
 def encryption_keys(**_kwargs: Any) -> list[CheckMessage]:
-    hint = "Print a fresh one with `python -m orderflow.keys`. A key that was in use belongs into the previous ones."
+    hint = "`python -m orderflow.keys --print` prints fresh ones. A key that was in use belongs into the previous ones."
     messages: list[CheckMessage] = []
     named = [("ENCRYPTION_MASTER_KEY", settings.ENCRYPTION_MASTER_KEY)]
     named += [("ENCRYPTION_PREVIOUS_KEYS", key) for key in settings.ENCRYPTION_PREVIOUS_KEYS]

@@ -6,11 +6,19 @@ from typing import Any
 from celery import Celery, signals
 
 from orderflow import broker, collector
+from orderflow.environment.startup import load_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orderflow.settings")
 broker.register()
 
 app = Celery("orderflow")
+
+
+@app.on_configure.connect
+def _load(**_: Any) -> None:
+    load_settings()
+
+
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -29,6 +29,8 @@ def logging_config(*, as_json: bool, level: str) -> dict[str, Any]:
     renderer: Processor = (
         structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    # As JSON, a traceback would be the name of an object.
+    foreign = [*SHARED, structlog.processors.format_exc_info] if as_json else SHARED
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -36,11 +38,15 @@ def logging_config(*, as_json: bool, level: str) -> dict[str, Any]:
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "processor": renderer,
-                "foreign_pre_chain": SHARED,
+                "foreign_pre_chain": foreign,
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
-        # Paramiko logs every refused login as an error with a traceback; the connection says it better.
-        "loggers": {"paramiko": {"level": "CRITICAL"}},
+        "loggers": {
+            # Paramiko logs every refused login as an error with a traceback; the connection says it better.
+            "paramiko": {"level": "CRITICAL"},
+            # Django gives its own logger a level and handlers.
+            "django": {"level": level, "handlers": [], "propagate": True},
+        },
     }

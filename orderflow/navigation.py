@@ -1,7 +1,8 @@
-"""The admin's sidebar: what the daily work needs comes first."""
+"""The admin's appearance, and its sidebar: what the daily work needs comes first."""
 
 from typing import Any
 
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 MAY_EDIT_MEMBERS = "orderflow.tenancy.scoped_admin.may_edit_members"
@@ -46,3 +47,16 @@ NAVIGATION: list[dict[str, Any]] = [
         ],
     },
 ]
+
+UNFOLD = {
+    "SITE_TITLE": "OrderFlow",
+    "SITE_HEADER": "OrderFlow",
+    "SITE_SYMBOL": "local_shipping",
+    "LOGIN": {"form": "orderflow.login.admin_login.LimitedLoginForm"},
+    "DASHBOARD_CALLBACK": "exports.dashboard.page.context",
+    "SIDEBAR": {"navigation": NAVIGATION},
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("tenancy/icon.svg")},
+    ],
+    "STYLES": [lambda _request: static("tenancy/admin.css")],
+}

@@ -1,17 +1,35 @@
-"""For monitoring and load balancers: does the process run, can it serve requests, does the whole installation work?"""
+"""For monitoring and load balancers: does the process run, can it serve requests, does the whole installation work?
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from exports.notices import bystanders
 from exports.rollback import guard
-from orderflow.heartbeats import standstill
+from orderflow.heartbeats import redis_servers, standstill
 from orderflow.heartbeats.standstill import Standstill
 
 logger = logging.getLogger(__name__)
+
+
+class Probes:
+    """The first middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = _PROBES.get(request.path_info)
+        if probe is None:
+            return self._get_response(request)
+        response = probe(request)
+        response["Cache-Control"] = "no-store"
+        # Django would log every 503 as an error of its own.
+        response._has_been_logged = True  # type: ignore[attr-defined] # noqa: SLF001
+        return response
 
 
 def livez(_request: HttpRequest) -> JsonResponse:
@@ -25,10 +43,10 @@ def web_readyz(_request: HttpRequest) -> JsonResponse:
 
 
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """The database, beat, the workers and every periodic task. Opens incidents for what stands still: nobody else
-    might be left to do so."""
+    """The database, Redis, beat, the workers and every periodic task. Opens incidents for what stands still: nobody
+    else might be left to do so."""
     down = _database_down()
-    problems = down or _standstills()
+    problems = down or [*redis_servers.found(), *_standstills()]
     if problems and not down:
         _report()
     return _response(problems)
@@ -40,6 +58,9 @@ def _report() -> None:
         bystanders.report()
     except DatabaseError as error:
         logger.warning("Standstills cannot be reported: %s", error)
+
+
+_PROBES = {"/livez": livez, "/readyz": readyz, "/readyz/web": web_readyz}
 
 
 def _response(problems: list[Standstill]) -> JsonResponse:

@@ -2,18 +2,16 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from orderflow import probes
 from orderflow.api import error_pages
+from orderflow.login import admin_login
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", include("exports.dashboard.urls")),
+    path("admin/login/", admin_login.login),
     path("admin/", admin.site.urls),
     path("api/v1/", include("orderflow.api.urls")),
     re_path("^api/", error_pages.no_such_call),
-    path("livez", probes.livez),
-    path("readyz", probes.readyz),
-    path("readyz/web", probes.web_readyz),
 ]
 
 handler400 = error_pages.bad_request

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from connectors.dropzones.paths import Names, split_file_path
@@ -18,6 +18,8 @@ from connectors.hostile_text import tame
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READABLE = stat.S_IRGRP | stat.S_IROTH
+_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class ConfinedRoot:
@@ -69,6 +71,17 @@ def is_file(folder: int, name: str) -> bool:
 def create(folder: int, name: str) -> int:
     """A new file for writing. An old one of that name is unlinked, not emptied: it may go by a second name, under which
     it is published already."""
+    fd = _create(folder, name)
+    try:
+        _let_read(fd, folder)
+    except BaseException:
+        os.close(fd)
+        os.unlink(name, dir_fd=folder)
+        raise
+    return fd
+
+
+def _create(folder: int, name: str) -> int:
     try:
         return os.open(name, _CREATE, 0o666, dir_fd=folder)
     except FileExistsError:
@@ -76,6 +89,30 @@ def create(folder: int, name: str) -> int:
             raise RejectedError(f"{tame(name)} is there already and is not a regular file.") from None
     os.unlink(name, dir_fd=folder)
     return os.open(name, _CREATE, 0o666, dir_fd=folder)
+
+
+def _let_read(fd: int, folder: int) -> None:
+    """Let those who may read the folder read the new file: an ERP may run as another user, and the umask of a service
+    often denies everything to others."""
+    own = stat.S_IMODE(os.fstat(fd).st_mode)
+    _set_mode(fd, own, own | stat.S_IMODE(os.fstat(folder).st_mode) & _READABLE)
+
+
+def _set_mode(fd: int, own: int, wanted: int) -> None:
+    """Mounted shares may have permissions of their own, and reject any others; the delivery does not depend on them."""
+    if wanted != own:
+        with suppress(OSError):
+            os.fchmod(fd, wanted)
+
+
+def share_folder(folder: int, name: str) -> None:
+    """Give a new folder its parent's permissions for the group and for others."""
+    fd = os.open(name, _FOLDER, dir_fd=folder)
+    try:
+        own, parent = (stat.S_IMODE(os.fstat(each).st_mode) for each in (fd, folder))
+        _set_mode(fd, own, own & ~_FOR_OTHERS | parent & _FOR_OTHERS)
+    finally:
+        os.close(fd)
 
 
 def open_to_read(folder: int, name: str) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
-from connectors.dropzones.confined import ConfinedRoot, create, failure, is_file, open_to_read
+from connectors.dropzones.confined import ConfinedRoot, create, failure, is_file, open_to_read, share_folder
 from connectors.dropzones.durable import Disk
 from connectors.dropzones.no_replace import Place, rename_without_replacing
 from connectors.dropzones.paths import split_path
@@ -76,6 +76,7 @@ class LocalDropzone(Dropzone):
     def _make_directory(self, folder: int, name: str) -> None:
         try:
             os.mkdir(name, dir_fd=folder)
+            share_folder(folder, name)
             self._disk.sync(folder)
         except FileExistsError:
             if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):

@@ -1,30 +1,15 @@
 """Where a caller can do harm by asking often. The rates are in the settings."""
 
-import hashlib
 import logging
 
 from redis.exceptions import RedisError
 from rest_framework.request import Request
-from rest_framework.throttling import AnonRateThrottle, SimpleRateThrottle
+from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from orderflow.tenancy.scope import membership_of
 
 logger = logging.getLogger(__name__)
-
-
-class LoginAddressThrottle(AnonRateThrottle):
-    scope = "login"
-
-
-class LoginNameThrottle(SimpleRateThrottle):
-    """Guesses at one account, from however many addresses."""
-
-    scope = "login"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:  # noqa: ARG002
-        name = str(request.data.get("username", "")) if isinstance(request.data, dict) else ""
-        return f"throttle-login-name-{hashlib.sha256(name.encode()).hexdigest()}"
 
 
 class OrganizationThrottle(SimpleRateThrottle):

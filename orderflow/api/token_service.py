@@ -1,5 +1,6 @@
 """Tokens that people hand out and take back."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -12,10 +13,10 @@ from orderflow.tenancy.models import record
 from orderflow.tenancy.scope import membership_of
 
 MOST_DAYS = 730
+# The name of a token that a login with a password made.
+LOG_IN = "Log-in"
 # Until then people can see why a program is refused.
 EXPIRED_SHOWN_FOR = timedelta(days=30)
-# The name of a token that comes from a log-in through the API.
-LOG_IN = "Log-in"
 
 
 class TokenRefused(Exception):
@@ -52,6 +53,13 @@ def revoke(token: ApiToken, *, actor: str, reason: str = "") -> None:
         if membership:
             who = token.user.get_username()
             record(membership.organization_id, actor, "revoke API token", token, name=token.name, user=who, why=reason)
+
+
+def end_logins(user: User) -> None:
+    """Revoke the tokens that logins with the user's former password made. Those that were made for programs stay."""
+    for token in ApiToken.objects.filter(user=user, name=LOG_IN):
+        with suppress(TokenRefused):
+            revoke(token, actor=user.get_username(), reason="The password was changed.")
 
 
 def forget_expired() -> None:

@@ -18,8 +18,8 @@ from orderflow.api.bodies import entered
 from orderflow.api.models import ApiToken
 from orderflow.api.problems import Problem
 from orderflow.api.strict_input import StrictSerializer
-from orderflow.api.throttles import LoginAddressThrottle, LoginNameThrottle
 from orderflow.api.token_service import LOG_IN
+from orderflow.login.limits import LIMITS
 
 
 @extend_schema_serializer(
@@ -58,7 +58,7 @@ class TokenViewSet(ViewSet):
         return [AllowAny() if self._logs_in() else IsAuthenticated()]
 
     def get_throttles(self) -> list[BaseThrottle]:
-        return [LoginAddressThrottle(), LoginNameThrottle()] if self._logs_in() else []
+        return [limit() for limit in LIMITS] if self._logs_in() else []
 
     @extend_schema(request=CredentialsSerializer, responses=TokenSerializer, auth=[])
     def create(self, request: Request) -> Response:

@@ -9,7 +9,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 # A demo must never reach what the real installation works with, nor trip over how that one is run.
 LEFT_OUT = (
-    "ALLOWED_HOSTS CELERY_BROKER_URL CSRF_TRUSTED_ORIGINS DATABASE_URL DEBUG DROPZONE_ROOT ENCRYPTION_PREVIOUS_KEYS "
+    "ALLOWED_HOSTS CELERY_BROKER_URL CSRF_TRUSTED_ORIGINS DATABASE_URL DEBUG ENCRYPTION_PREVIOUS_KEYS REDIS_CA_FILE "
     "BEHIND_TLS_PROXY DEFAULT_FROM_EMAIL EMAIL_URL PUBLIC_URL REDIS_URL REQUIRE_TLS S3_ENDPOINT_URL STATE_DIR "
     "STORAGE_URL WEBHOOK_ALLOW_HTTP WEBHOOK_CA_FILE WEBHOOK_PRIVATE_NETWORKS"
 ).split()
@@ -47,6 +47,7 @@ def _values(folder: Path) -> dict[str, str]:
         **fresh_keys(),
         "ENV_FILE": str(_env_file(folder)),
         "DATA_DIR": str(folder),
+        "DROPZONE_ROOT": str(folder / "dropzones"),
         # The stand-in ERP is on this machine, and quick to answer.
         "DROPZONE_ALLOWED_NETWORKS": "127.0.0.0/8",
         "ACK_POLL_INTERVAL_S": "1",

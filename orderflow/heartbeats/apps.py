@@ -6,6 +6,6 @@ class HeartbeatsConfig(AppConfig):
     verbose_name = "Heartbeats"
 
     def ready(self) -> None:
-        from orderflow.heartbeats import signals  # noqa: PLC0415 - models can be imported from here on
+        from orderflow.heartbeats import redis_servers, signals  # noqa: F401, PLC0415 - models can be imported from here on
 
         signals.connect()

@@ -1,20 +1,25 @@
 from functools import partial
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from django.utils import timezone
+from unfold.forms import AdminPasswordChangeForm
 
 from orderflow.tenancy.date_span import DateSpanFilter
+from orderflow.tenancy.member_forms import MemberForm, NewMemberForm
 from orderflow.tenancy.models import VALUES, AuditEntry, Membership, Organization
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scoped_admin import ORGANIZATION, ScopedModelAdmin, ScopedTabularInline, may_edit_members
 from orderflow.tenancy.seen import Seen
+
+# Of many tokens, the first few.
+NAMED = 20
 
 # Roles decide what a person may do, so Django's groups have no say.
 admin.site.unregister([User, Group])
@@ -56,8 +61,8 @@ class MemberAdmin(UserAdmin, ScopedModelAdmin):  # type: ignore[type-arg, misc] 
 
     organization_path = "membership__organization"
     needed_to_add = needed_to_change = Action.EDIT_MEMBERS
-    form = UserChangeForm
-    add_form = UserCreationForm
+    form = MemberForm
+    add_form = NewMemberForm
     change_password_form = AdminPasswordChangeForm
     change_user_password_template = "tenancy/change_password.html"  # noqa: S105 - a file's name
     inlines = (MembershipInline,)
@@ -92,7 +97,16 @@ class MemberAdmin(UserAdmin, ScopedModelAdmin):  # type: ignore[type-arg, misc] 
         if request.method != "POST":
             return self._with_version(super().user_change_password(request, id, form_url), seen)
         page = self.run_as_seen(request, row, partial(super().user_change_password, request, id, form_url))
+        if isinstance(page, HttpResponseRedirect):
+            self._tell_of_tokens(request, row)
         return self._with_version(page, seen) if page else HttpResponseRedirect(request.get_full_path())
+
+    def _tell_of_tokens(self, request: HttpRequest, user: Any) -> None:
+        """Programs go on calling with theirs: a new password does not stop them, and people may not expect that."""
+        names = list(user.auth_token_set.filter(expiry__gt=timezone.now()).values_list("name", flat=True)[:NAMED])
+        if names:
+            text = f"API tokens of {user} still work: {', '.join(names)}. Revoke those that somebody else may know."
+            messages.warning(request, text)
 
     def _with_version(self, page: HttpResponse, seen: Seen | None) -> HttpResponse:
         if isinstance(page, TemplateResponse):

@@ -12,6 +12,7 @@ from unfold.admin import TabularInline
 from unfold.paginator import InfinitePaginator
 
 from orderflow.tenancy.admin_fields import ADMIN_FIELDS
+from orderflow.tenancy.declared_list import DeclaredListAdmin
 from orderflow.tenancy.models import record
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, organization_of, scoped
@@ -72,7 +73,7 @@ class OwnRowsFilter(RelatedFieldListFilter):
         return [(row.pk, str(row)) for row in rows]
 
 
-class ScopedModelAdmin(ScopedAdmin, SeenActions):
+class ScopedModelAdmin(ScopedAdmin, DeclaredListAdmin, SeenActions):
     # Counting a million rows takes longer than showing a hundred.
     paginator = InfinitePaginator
     show_full_result_count = False

@@ -31,5 +31,5 @@ def _postmaster() -> int:
 
 
 def _redis() -> int:
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
+    with redis.Redis.from_url(settings.CELERY_BROKER_URL) as client:
         return int(client.info("server")["process_id"])

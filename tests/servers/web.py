@@ -18,7 +18,7 @@ from tests.other_processes import until
 from tests.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-RATES = ("LOGIN", "PUSH", "PUSH_ORGANIZATION", "CONNECTION_TEST", "CONNECTION_TEST_ORGANIZATION")
+RATES = ("LOGIN", "LOGIN_ADDRESS", "PUSH", "PUSH_ORGANIZATION", "CONNECTION_TEST", "CONNECTION_TEST_ORGANIZATION")
 STARTS_WITHIN_S = 120
 RESPONDS_WITHIN_S = 60
 

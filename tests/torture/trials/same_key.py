@@ -28,9 +28,9 @@ from connectors.models import ERPConnection
 from exports import delivery
 from exports.models import ERPExport
 from orderflow.api.models import ApiToken
+from orderflow.environment import server_urls
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
-from orderflow.settings import env
 from orderflow.tenancy.models import Membership, Organization
 from orderflow.tenancy.roles import Role
 from tests.bench.bench import ROOT, until
@@ -92,7 +92,7 @@ def _other_database(url: str) -> Iterator[None]:
     """For this process and for those that it starts."""
     before = connections.settings["default"]
     connections["default"].close()
-    connections.settings |= connections.configure_settings({"default": env.db_url_config(url)})
+    connections.settings |= connections.configure_settings({"default": server_urls.database("DATABASE_URL", url)})
     del connections["default"]
     os.environ["DATABASE_URL"] = url
     try:

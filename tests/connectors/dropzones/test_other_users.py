@@ -1,0 +1,96 @@
+"""A14: an ERP on the same machine that runs as another user than OrderFlow."""
+
+import os
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.dropzones.base import Move, OutgoingFile
+from connectors.dropzones.local import LocalDropzone
+from tests.orderflow.environment.product import run
+
+NOBODY = 65534
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="Only root can start a process as another user.")
+
+
+@pytest.fixture(params=[0o022, 0o077], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Unlike pytest's own folders, one that others can enter."""
+    with tempfile.TemporaryDirectory(prefix="orderflow-dropzone-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def delivered(root: Path) -> Path:
+    """A file that was staged and published in `in`, and a folder `processed` beside it."""
+    zone = LocalDropzone(root)
+    try:
+        assert zone.write([OutgoingFile(path="in/a.tmp", content=b"order")]) == [None]
+        assert zone.rename([Move(source="in/a.tmp", target="in/a.json")]) == [None]
+        zone.make_directory("in/processed")
+    finally:
+        zone.close()
+    return root / "in" / "a.json"
+
+
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize(
+    ("folder", "file"), [(0o755, 0o644), (0o2775, 0o644), (0o2770, 0o640), (0o700, 0o600), (0o733, 0o600)], ids=oct
+)
+def test_the_folder_decides_who_may_read_a_file(place: Path, folder: int, file: int) -> None:
+    (place / "in").mkdir()
+    (place / "in").chmod(folder)
+    found = delivered(place)
+    assert mode(found) & file == file
+    # A umask may give more, but nobody else may write or execute.
+    assert mode(found) & 0o133 == 0
+    assert mode(place / "in" / "processed") & 0o2077 == folder & 0o2077
+
+
+@needs_root
+@pytest.mark.usefixtures("umask")
+def test_an_erp_that_runs_as_another_user_takes_the_file(place: Path) -> None:
+    (place / "in").mkdir()
+    (place / "in").chmod(0o2770)
+    os.chown(place / "in", 0, NOBODY)
+    found = delivered(place)
+    target = place / "in" / "processed" / "a.json"
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'cat "$1" && mv "$1" "$2"', "erp", str(found), str(target)],
+        user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, text=True, check=False, cwd="/",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "order"), done.stderr
+    assert target.read_bytes() == b"order"
+
+
+def test_the_default_dropzone_is_outside_the_private_folder(tmp_path: Path) -> None:
+    script = (
+        "import os; os.environ.pop('DATA_DIR'); from orderflow import settings as s; "
+        "print(s.DROPZONE_ROOT.is_relative_to(s.DATA_DIR), s.DROPZONE_ROOT.relative_to(s.BASE_DIR))"
+    )
+    done = run(tmp_path, "-c", script, DATABASE_URL="postgres://u@h/db")
+    assert done.stdout == "False dropzones\n", done.stderr
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o000], ids=oct)
+def test_nobody_else_enters_the_folder_with_database_and_copies(tmp_path: Path, mask: int) -> None:
+    script = f"import os; os.umask({mask}); from orderflow import settings as s; print(s.DATA_DIR)"
+    done = run(tmp_path, "-c", script)
+    assert done.returncode == 0, done.stderr
+    assert mode(tmp_path / "data") == 0o700
