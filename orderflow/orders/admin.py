@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.safestring import SafeString
 
 from orderflow.orders import approval
-from orderflow.orders.approval import NotPossible
+from orderflow.orders.approval import DuplicateOrderNumber, NotPossible
 from orderflow.orders.forms import DraftOrderForm
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.ready_check import blocking_reasons, remarks
@@ -88,7 +88,7 @@ class DraftOrderAdmin(PageAdmin):
     form = DraftOrderForm
     seen_related = ("customer",)
     inlines = (DraftOrderLineInline,)
-    actions: ClassVar[tuple[str, ...]] = ("approve", "reject")
+    actions: ClassVar[tuple[str, ...]] = ("approve", "reject", "reopen")
     autocomplete_fields = ("customer",)
     list_display = (
         "number", "organization", "customer", "state", "order_date", "currency", "created_at", "erp_order_id", "error",
@@ -154,6 +154,8 @@ class DraftOrderAdmin(PageAdmin):
             yield Button(action="approve", label="Approve", variant="primary", icon="check")
         if obj.status in EDITABLE:
             yield Button(action="reject", label="Reject", icon="block")
+        if obj.status == OrderStatus.REJECTED:
+            yield Button(action="reopen", label="Reopen", icon="undo")
 
     @admin.action(description="Approve", permissions=["approve"])
     def approve(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> None:
@@ -165,6 +167,12 @@ class DraftOrderAdmin(PageAdmin):
     def reject(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> None:
         who = actor(request)
         self.run_each(request, rows, lambda order: approval.reject(order, who), done="rejected", refusal=NotPossible)
+
+    @admin.action(description="Reopen", permissions=["approve"])
+    def reopen(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> None:
+        who, refusal = actor(request), (NotPossible, DuplicateOrderNumber)
+        orders = rows.select_related("customer").prefetch_related("lines")
+        self.run_each(request, orders, lambda order: approval.reopen(order, who), done="reopened", refusal=refusal)
 
     @admin.display(description="number")
     def number(self, order: DraftOrder) -> str:

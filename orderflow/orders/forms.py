@@ -3,6 +3,7 @@ from typing import Any
 from django import forms
 
 from orderflow.orders.models import Customer, DraftOrder
+from orderflow.orders.transitions import OrderStatus
 
 
 class DraftOrderForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class is not generic when run
@@ -17,4 +18,5 @@ class DraftOrderForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
 
     def _number_is_taken(self, customer: Customer, number: str | None) -> bool:
         orders = DraftOrder.objects.filter(customer=customer, external_order_number=number)
-        return bool(number) and orders.exclude(pk=self.instance.pk).exists()
+        others = orders.exclude(pk=self.instance.pk).exclude(status=OrderStatus.REJECTED)
+        return bool(number) and others.exists()

@@ -117,7 +117,7 @@ class PageAdmin(ScopedModelAdmin):
         work: Callable[[Any], object],
         *,
         done: str,
-        refusal: type[Exception],
+        refusal: type[Exception] | tuple[type[Exception], ...],
         what: str = "",
     ) -> None:
         """Do `work` on each row; then say how many are `done` and why the others were refused. `what` the rows are, if

@@ -43,6 +43,7 @@ MAY_CHANGE = MAY_ADD | {Organization: {Role.ADMIN}, DraftOrder: set()}
 MAY_RUN = {
     (DraftOrder, "approve"): {Role.ADMIN, Role.OPS},
     (DraftOrder, "reject"): {Role.ADMIN, Role.OPS},
+    (DraftOrder, "reopen"): {Role.ADMIN, Role.OPS},
     (DraftOrder, "push"): {Role.ADMIN, Role.OPS},
     (DraftOrder, "retry"): {Role.ADMIN, Role.OPS},
     (ERPConnection, "test"): {Role.ADMIN, Role.INTEGRATOR},

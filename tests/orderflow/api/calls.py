@@ -17,6 +17,7 @@ NEEDS: dict[Call, Action] = {
     ("get", "draft-orders/<uuid:pk>/"): Action.READ,
     ("patch", "draft-orders/<uuid:pk>/"): Action.EDIT_ORDERS,
     ("post", "draft-orders/<uuid:pk>/approve/"): Action.APPROVE,
+    ("post", "draft-orders/<uuid:pk>/reopen/"): Action.APPROVE,
     ("post", "draft-orders/<uuid:pk>/push/"): Action.PUSH,
     ("post", "draft-orders/<uuid:pk>/retry-push/"): Action.PUSH,
     ("post", "draft-orders/push/"): Action.PUSH,

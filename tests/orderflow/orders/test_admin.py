@@ -228,3 +228,32 @@ def test_a_search_finds_by_number_and_customer(client: Client, ready: DraftOrder
     assert page_url(ready) in page
     assert "OTHER" not in page
     assert page_url(ready) in client.get(list_url(DraftOrder), {"q": "customer of acme"}).content.decode()
+
+
+def test_a_rejected_order_is_reopened_by_its_button(client: Client, acme: Organization) -> None:
+    """B49."""
+    order = make_order(acme, "PO-1", OrderStatus.REJECTED)
+    assert page_url(order, "do", "reopen") in client.get(page_url(order)).content.decode()
+    page = client.post(page_url(order, "do", "reopen"), follow=True).content.decode()
+    order.refresh_from_db()
+    assert order.status == OrderStatus.READY
+    assert "1 draft order reopened." in page
+    assert page_url(order, "do", "reopen") not in page
+    assert page_url(order, "do", "approve") in page
+
+
+def test_an_order_whose_number_was_taken_stays_rejected_and_the_page_says_why(
+    client: Client, acme: Organization
+) -> None:
+    """B49. The form and the list as well."""
+    rejected = make_order(acme, "PO-1", OrderStatus.REJECTED)
+    other = make_order(acme, "PO-2", OrderStatus.READY)
+    save(client, other, external_order_number="PO-1")
+    assert other.external_order_number == "PO-1"
+    text = "has another order with this number now. Continue with that one, or reject it and then reopen this one."
+    assert text in client.post(page_url(rejected, "do", "reopen"), follow=True).content.decode()
+    assert text in run(client, "reopen", rejected)
+    rejected.refresh_from_db()
+    assert rejected.status == OrderStatus.REJECTED
+    third = make_order(acme, "PO-3", OrderStatus.READY)
+    assert "has an order with this number already" in save(client, third, external_order_number="PO-1")
