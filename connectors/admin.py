@@ -71,7 +71,7 @@ class ERPConnectionAdmin(TestingAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: ERPConnection | None = None) -> Any:
         # Who may test it sees how the last test went above.
-        state = STATE_FIELDS[:1] if self.has_edit_permission(request) else STATE_FIELDS
+        state = STATE_FIELDS[:1] if self.has_test_permission(request) else STATE_FIELDS
         own = ("Connection", {"fields": (*OWN_FIELDS, *state) if obj else OWN_FIELDS})
         form = self._form_class(request, obj)
         config = [name for name in form.declared_fields if name.startswith((CONFIG, CLEAR))]
@@ -129,7 +129,7 @@ class ERPConnectionAdmin(TestingAdmin):
         if is_paused(obj.paused_until) and not obj.blocked_at:
             yield Button(action="resume", label="Resume now", icon="play_arrow")
 
-    @admin.action(description="Resume now", permissions=["edit"])
+    @admin.action(description="Resume now", permissions=["test"])
     def resume(self, request: HttpRequest, rows: models.QuerySet[ERPConnection]) -> None:
         who = actor(request)
         self.run_each(

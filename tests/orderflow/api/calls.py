@@ -32,7 +32,7 @@ NEEDS: dict[Call, Action] = {
     ("post", "erp-connections/"): Action.EDIT_CONNECTIONS,
     ("get", "erp-connections/<uuid:pk>/"): Action.READ,
     ("patch", "erp-connections/<uuid:pk>/"): Action.EDIT_CONNECTIONS,
-    ("post", "erp-connections/<uuid:pk>/test/"): Action.EDIT_CONNECTIONS,
+    ("post", "erp-connections/<uuid:pk>/test/"): Action.TEST_CONNECTIONS,
     ("get", "connector-types/"): Action.READ,
 }
 # They show or change nothing of any organization.
