@@ -102,6 +102,8 @@ class ERPConnectionAdmin(TestingAdmin):
     ) -> HttpResponse:
         if SAVE_AND_TEST not in request.POST:
             messages.success(request, f"{obj} is saved. Test it now.")
+        if obj.is_default:
+            messages.info(request, f"{obj} is the default connection of {obj.organization}: orders are pushed over it.")
         return HttpResponseRedirect(self.page_url(obj))
 
     def render_change_form(

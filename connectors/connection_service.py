@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -14,6 +14,7 @@ from django.utils import timezone
 from connectors import health
 from connectors.base_connector import BaseConnector
 from connectors.changes_told import changes_told
+from connectors.default_connection import is_first
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.models import ERPConnection
 from connectors.ports import TestResult, TestStep
@@ -27,7 +28,7 @@ from orderflow.tenancy.models import VALUES, record
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionChanges:
     """What to set; None leaves a value as it is. In `config` a secret that is missing or empty keeps the stored one,
-    and None removes it."""
+    and None removes it. An organization's first connection becomes its default, unless `is_default` is False."""
 
     name: str | None = None
     status: str | None = None
@@ -87,6 +88,8 @@ def _require_types(connector: BaseConnector, changes: Mapping[str, Any]) -> None
 def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -> ERPConnection:
     """Create or change a connection; an edit releases a block. Raises `ConfigError`, nothing is saved then."""
     before = _brought_up_to_date(connection)
+    if connection._state.adding and changes.is_default is None:
+        changes = replace(changes, is_default=is_first(connection.organization_id) or None)
     for name in ("name", "status", "is_default"):
         value = getattr(changes, name)
         if value is not None:

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from exports import export_page, giving_up, search
+from exports import export_page, giving_up, push_choice, search
 from exports.bulk.models import SOURCES, BulkJob
 from exports.decision_admin import DecisionAdmin
 from exports.models import ERPExport
@@ -96,7 +96,8 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
 
     def buttons(self, request: HttpRequest, obj: ERPExport) -> Iterator[Button]:
         if obj.status == ExportStatus.FAILED and not hasattr(obj, "superseded_by"):
-            yield Button(action="retry", label="Retry", variant="primary", icon="replay")
+            choice = push_choice.choice(obj.draft_order)
+            yield Button(action="retry", label="Retry", variant="primary", icon="replay", choice=choice)
         if obj.status == ExportStatus.SENT:
             yield Button(action="give_up", label="Give up", icon="cancel", ask="Why no answer will come")
         yield from self.decision_buttons(obj)

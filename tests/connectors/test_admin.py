@@ -31,7 +31,7 @@ def client(organization: Organization) -> Client:
 def sftp(organization: Organization) -> ERPConnection:
     config = {"mode": "sftp", "host": "sftp.acme.example", "username": "erp", "export_path": "/in", **CANARIES}
     row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
-    return connection_service.save(row, ConnectionChanges(name="SFTP", config=config), actor="test")
+    return connection_service.save(row, ConnectionChanges(name="SFTP", config=config, is_default=False), actor="test")
 
 
 def config_form(**changes: Any) -> dict[str, Any]:
@@ -100,6 +100,17 @@ def test_the_type_is_asked_first_and_then_its_own_fields(client: Client) -> None
     assert 'name="config_host"' in page
     assert "Name or address of the SFTP server." in page
     assert "config_encrypted" not in page
+
+
+def test_the_first_connection_is_the_default_and_the_page_says_so(client: Client, organization: Organization) -> None:
+    """A8. The box was not ticked; the second one takes nothing away."""
+    add = f"{ADD}?connector_type=DROPZONE_JSON_V1"
+    assert "The first connection of an organization becomes its default." in client.get(add).content.decode()
+    page = client.post(add, config_form(), follow=True).content.decode()
+    assert "ERP is the default connection of Acme: orders are pushed over it." in page
+    page = client.post(add, config_form(name="Other"), follow=True).content.decode()
+    assert "is the default connection" not in page
+    assert ERPConnection.objects.get(is_default=True).name == "ERP"
 
 
 def test_a_connection_is_added(client: Client, organization: Organization) -> None:

@@ -55,7 +55,7 @@ def test_a_connection_comes_back_without_its_secrets(api: APIClient) -> None:
         "timeout_s": 30,
         "ack_timeout_h": 24,
     }
-    assert (body["status"], body["is_default"], body["config_error"]) == ("ACTIVE", False, None)
+    assert (body["status"], body["is_default"], body["config_error"]) == ("ACTIVE", True, None)
     assert api.get(f"{CONNECTIONS}{body['id']}/").json() == {**body, "events": []}
     assert ERPConnection.objects.get().stored_config()["password"] == SFTP["password"]
 
