@@ -19,6 +19,7 @@ from connectors.public_config import public_config
 from connectors.registry import registry
 from connectors.start_form import ConnectionStartForm
 from connectors.testing_admin import SAVE_AND_TEST, TestingAdmin
+from orderflow.tenancy import first_organization
 from orderflow.tenancy.admin_page import Button, Note
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scoped_admin import actor
@@ -43,6 +44,8 @@ class ERPConnectionAdmin(TestingAdmin):
         """The connector type comes first: what else there is to ask depends on it."""
         if not self.has_add_permission(request):
             raise PermissionDenied
+        if away := first_organization.detour(request):
+            return away
         try:
             registry.connector_class(request.GET.get("connector_type", ""))
         except ConfigError as error:

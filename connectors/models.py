@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils.timezone import localtime
 
 from connectors.encryption import EncryptionError
 from connectors.exceptions import ConfigError
@@ -103,7 +104,7 @@ class ConnectionEvent(AppendOnly):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.get_kind_display()} {localtime(self.at):%Y-%m-%d %H:%M:%S}"
 
 
 class ConnectionTest(models.Model):
@@ -152,7 +153,7 @@ class ConnectionTest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_state_display()} {self.asked_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.get_state_display()} {localtime(self.asked_at):%Y-%m-%d %H:%M:%S}"
 
     @property
     def _row(self) -> bytes:

@@ -5,13 +5,16 @@ from typing import Any
 from django.urls import reverse_lazy
 
 MAY_EDIT_MEMBERS = "orderflow.tenancy.scoped_admin.may_edit_members"
+MAY_READ = "orderflow.tenancy.scoped_admin.may_read"
 
 
-def _item(title: str, icon: str, model: str, **more: str) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist"), **more}
+def _item(title: str, icon: str, model: str, *, permission: str = MAY_READ) -> dict[str, Any]:
+    """Shown only to people who may open it."""
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist"), "permission": permission}
 
 
 NAVIGATION: list[dict[str, Any]] = [
+    {"items": [{"title": "Dashboard", "icon": "dashboard", "link": reverse_lazy("admin:index")}]},
     {
         "title": "Orders",
         "items": [

@@ -84,6 +84,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "orderflow.urls"
+CSRF_FAILURE_VIEW = "orderflow.error_pages.csrf_failure"
 LOGIN_REDIRECT_URL = "admin:index"
 WSGI_APPLICATION = "orderflow.wsgi.application"
 TEMPLATES = [
@@ -332,12 +333,15 @@ UNFOLD = {
     "SITE_TITLE": "OrderFlow",
     "SITE_HEADER": "OrderFlow",
     "SITE_SYMBOL": "local_shipping",
+    # There is no other site to go back to.
+    "SITE_URL": None,
     "DASHBOARD_CALLBACK": "exports.dashboard.page.context",
     "SIDEBAR": {"navigation": NAVIGATION},
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("tenancy/icon.svg")},
     ],
     "STYLES": [lambda _request: static("tenancy/admin.css")],
+    "SCRIPTS": [lambda _request: static("tenancy/dates.js")],
 }
 
 LOGGING = logging_config(as_json=env.bool("LOG_JSON", default=not DEBUG), level=env.str("LOG_LEVEL", default="INFO"))

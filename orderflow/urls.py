@@ -2,20 +2,21 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from orderflow import probes
-from orderflow.api import error_pages
+from orderflow import error_pages, probes
+from orderflow.api.error_pages import no_such_call
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", include("exports.dashboard.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("orderflow.api.urls")),
-    re_path("^api/", error_pages.no_such_call),
+    re_path("^api/", no_such_call),
     path("livez", probes.livez),
     path("readyz", probes.readyz),
     path("readyz/web", probes.web_readyz),
 ]
 
 handler400 = error_pages.bad_request
+handler403 = error_pages.permission_denied
 handler404 = error_pages.not_found
 handler500 = error_pages.server_error

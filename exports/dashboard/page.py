@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from connectors.connection_columns import ConnectionColumns, is_paused
 from connectors.models import ERPConnection
-from exports.dashboard import figures
+from exports.dashboard import figures, first_steps
 from exports.dashboard.figures import Figures, Way
 from exports.dashboard.percentiles import Spread
 from exports.failures import LATELY, FailureGroup
@@ -85,9 +85,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "standstills": standstill.found(),
         "incidents": [(incident, incident_url(incident)) for incident in found.incidents],
         "may_retry": may(request.user, Action.PUSH),
-        "may_connect": may(request.user, Action.EDIT_CONNECTIONS),
-        "may_edit_orders": may(request.user, Action.EDIT_ORDERS),
-        "is_tested": any(way.connection.last_test_success for way in found.ways),
+        "first_steps": first_steps.steps(request, found) if found.is_new else [],
         "is_one_of_many": membership_of(request.user) is None,
         "mails_are_off": not settings.EMAIL_URL,
     }

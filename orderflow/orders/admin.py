@@ -5,6 +5,7 @@ from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from orderflow.orders import approval
 from orderflow.orders.approval import DuplicateOrderNumber, NotPossible
@@ -184,7 +185,8 @@ class DraftOrderAdmin(PageAdmin):
 
     @admin.display(description="approved")
     def approved(self, order: DraftOrder) -> str:
-        return f"{order.approved_at:%Y-%m-%d %H:%M} by {order.approved_by}" if order.approved_at else ""
+        at = order.approved_at
+        return f"{localtime(at):%Y-%m-%d %H:%M} by {order.approved_by}" if at else ""
 
     @admin.display(description="error")
     def error(self, order: DraftOrder) -> str:
