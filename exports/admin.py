@@ -12,8 +12,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from connectors.models import ERPConnection
 from exports import export_page, giving_up, push_choice, search
 from exports.bulk.models import SOURCES, BulkJob
+from exports.connection_admin import DeliveringConnectionAdmin
 from exports.decision_admin import DecisionAdmin
 from exports.models import ERPExport
 from exports.order_admin import PushableOrderAdmin, status_badge
@@ -26,8 +28,9 @@ from orderflow.tenancy.date_span import DateSpanFilter
 from orderflow.tenancy.scope import User
 from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
 
-admin.site.unregister(DraftOrder)
+admin.site.unregister([DraftOrder, ERPConnection])
 admin.site.register(DraftOrder, PushableOrderAdmin)
+admin.site.register(ERPConnection, DeliveringConnectionAdmin)
 
 
 @admin.register(ERPExport)

@@ -48,6 +48,7 @@ MAY_RUN = {
     (DraftOrder, "retry"): {Role.ADMIN, Role.OPS},
     (ERPConnection, "test"): EDITORS,
     (ERPConnection, "resume"): EDITORS,
+    (ERPConnection, "make_folders"): {Role.ADMIN, Role.INTEGRATOR},
     (ERPExport, "retry"): {Role.ADMIN, Role.OPS},
     (ERPExport, "give_up"): {Role.ADMIN, Role.OPS},
     (ERPExport, "mark_delivered"): {Role.ADMIN, Role.OPS},
