@@ -10,6 +10,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from orderflow.tenancy.models import Organization
 
 NEXT = "next"
+# In the address of the way back, stands for the key of the row that was added.
+ROW = "ROW"
 
 
 def detour(request: HttpRequest) -> HttpResponse | None:

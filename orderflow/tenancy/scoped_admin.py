@@ -14,6 +14,7 @@ from unfold.paginator import InfinitePaginator
 
 from orderflow.tenancy import first_organization
 from orderflow.tenancy.admin_fields import ADMIN_FIELDS
+from orderflow.tenancy.first_organization import ROW
 from orderflow.tenancy.history_admin import HistoryAdmin
 from orderflow.tenancy.models import record
 from orderflow.tenancy.roles import Action
@@ -96,7 +97,7 @@ class ScopedModelAdmin(ScopedAdmin, HistoryAdmin):
         page: HttpResponse = super().response_add(request, obj, post_url_continue)
         back = first_organization.way_back(request)
         stays = {"_continue", "_addanother", IS_POPUP_VAR} & set(request.POST)
-        return HttpResponseRedirect(back) if back and not stays else page
+        return HttpResponseRedirect(back.replace(ROW, str(obj.pk))) if back and not stays else page
 
     def formfield_for_foreignkey(
         self, db_field: models.ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any

@@ -8,6 +8,7 @@ from django.test import Client
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
+from exports.models import ERPExport
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.conftest import Push
@@ -66,7 +67,7 @@ def test_after_the_first_push_a_missing_folder_is_nobodys_to_create(
     (folder / "in").rmdir()
     page = client.get(page_url(connection)).content.decode()
     assert BUTTON not in page
-    assert f"{list_url(type(push()))}?connection__id__exact={connection.pk}" in page
+    assert f"{list_url(ERPExport)}?connection__id__exact={connection.pk}" in page
     assert "may be a share that is not mounted" in press(client, connection)
     assert not (folder / "in").exists()
 
