@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 from copy import copy
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
@@ -31,7 +31,7 @@ STATE_FIELDS = ("health", "last_test")
 @admin.register(ERPConnection)
 class ERPConnectionAdmin(TestingAdmin):
     needed_to_add = needed_to_change = Action.EDIT_CONNECTIONS
-    actions = ("test", "resume")
+    actions: ClassVar[tuple[str, ...]] = ("test", "resume")
     change_form_outer_before_template = "connectors/above_the_form.html"
     change_form_outer_after_template = "connectors/events.html"
     readonly_fields = ("connector", "health", "last_test")

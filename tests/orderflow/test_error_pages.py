@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import path, reverse
 
@@ -19,7 +20,7 @@ DASHBOARD = 'href="/admin/"'
 SIDEBAR = 'id="nav-sidebar'
 
 
-def broken(_request: Any) -> None:
+def broken(_request: Any) -> HttpResponse:
     raise RuntimeError("canary-of-the-cause")
 
 

@@ -59,14 +59,16 @@ def test_columns_are_compared_with_each_other_and_nothing_is_no_text(named: Draf
 @pytest.mark.parametrize("model", [DraftOrder, Customer, ERPConnection, Organization, User])
 def test_every_list_finds_it(model: type[Model], typed: str, named: DraftOrder, organization: Organization) -> None:
     """A10."""
-    row = named if model is DraftOrder else model._default_manager.order_by("pk").first()
-    if model is Customer:
-        row = Customer.objects.get(name=NAME)
-    elif model is User:
-        row = User.objects.get(username="backer")
+    rows: dict[type[Model], Model] = {
+        DraftOrder: named,
+        Customer: Customer.objects.get(name=NAME),
+        User: User.objects.get(username="backer"),
+        ERPConnection: ERPConnection.objects.get(),
+        Organization: organization,
+    }
     client: Client = log_in_superuser() if model in (Organization, User) else log_in(organization, Role.OPS)
     page = client.get(list_url(model), {"q": typed}).content.decode()
-    assert page_url(row) in page
+    assert page_url(rows[model]) in page
     assert "Boller" not in page
 
 
