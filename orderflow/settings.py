@@ -337,6 +337,7 @@ UNFOLD = {
     "SITE_URL": None,
     "DASHBOARD_CALLBACK": "exports.dashboard.page.context",
     "SIDEBAR": {"navigation": NAVIGATION},
+    "COMMAND": {"search_callback": "exports.palette.found"},
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("tenancy/icon.svg")},
     ],
