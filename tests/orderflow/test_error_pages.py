@@ -111,7 +111,7 @@ def test_a_user_without_an_organization_is_told_what_to_do_and_offered_nothing_e
         page = text_of(response)
         assert response.status_code == status
         assert "Your account belongs to no organization yet" in page
-        assert "Ask an administrator to open your account under Users and to add a role" in page
+        assert "Ask a superuser of this installation to open your account under Users" in page
         assert reverse("admin:logout") in page
         for model in admin.site._registry:
             assert f'href="{list_url(model)}"' not in page, model
