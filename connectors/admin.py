@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 from copy import copy
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
@@ -19,6 +19,7 @@ from connectors.public_config import public_config
 from connectors.registry import registry
 from connectors.start_form import ConnectionStartForm
 from connectors.testing_admin import SAVE_AND_TEST, TestingAdmin
+from orderflow.tenancy import first_organization
 from orderflow.tenancy.admin_page import Button, Note
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scoped_admin import actor
@@ -30,7 +31,7 @@ STATE_FIELDS = ("health", "last_test")
 @admin.register(ERPConnection)
 class ERPConnectionAdmin(TestingAdmin):
     needed_to_add = needed_to_change = Action.EDIT_CONNECTIONS
-    actions = ("test", "resume")
+    actions: ClassVar[tuple[str, ...]] = ("test", "resume")
     change_form_outer_before_template = "connectors/above_the_form.html"
     change_form_outer_after_template = "connectors/events.html"
     readonly_fields = ("connector", "health", "last_test")
@@ -43,6 +44,8 @@ class ERPConnectionAdmin(TestingAdmin):
         """The connector type comes first: what else there is to ask depends on it."""
         if not self.has_add_permission(request):
             raise PermissionDenied
+        if away := first_organization.detour(request):
+            return away
         try:
             registry.connector_class(request.GET.get("connector_type", ""))
         except ConfigError as error:
@@ -71,7 +74,7 @@ class ERPConnectionAdmin(TestingAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: ERPConnection | None = None) -> Any:
         # Who may test it sees how the last test went above.
-        state = STATE_FIELDS[:1] if self.has_edit_permission(request) else STATE_FIELDS
+        state = STATE_FIELDS[:1] if self.has_test_permission(request) else STATE_FIELDS
         own = ("Connection", {"fields": (*OWN_FIELDS, *state) if obj else OWN_FIELDS})
         form = self._form_class(request, obj)
         config = [name for name in form.declared_fields if name.startswith((CONFIG, CLEAR))]
@@ -102,6 +105,8 @@ class ERPConnectionAdmin(TestingAdmin):
     ) -> HttpResponse:
         if SAVE_AND_TEST not in request.POST:
             messages.success(request, f"{obj} is saved. Test it now.")
+        if obj.is_default:
+            messages.info(request, f"{obj} is the default connection of {obj.organization}: orders are pushed over it.")
         return HttpResponseRedirect(self.page_url(obj))
 
     def render_change_form(
@@ -129,7 +134,7 @@ class ERPConnectionAdmin(TestingAdmin):
         if is_paused(obj.paused_until) and not obj.blocked_at:
             yield Button(action="resume", label="Resume now", icon="play_arrow")
 
-    @admin.action(description="Resume now", permissions=["edit"])
+    @admin.action(description="Resume now", permissions=["test"])
     def resume(self, request: HttpRequest, rows: models.QuerySet[ERPConnection]) -> None:
         who = actor(request)
         self.run_each(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from connectors import health
 from connectors.changes_told import changes_told
+from connectors.default_connection import is_first
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.merged_config import merged_config
 from connectors.models import ERPConnection
@@ -25,7 +26,7 @@ from orderflow.tenancy.models import VALUES, record
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionChanges:
     """What to set; None leaves a value as it is. In `config` a secret that is missing or empty keeps the stored one,
-    and None removes it."""
+    and None removes it. An organization's first connection becomes its default, unless `is_default` is False."""
 
     name: str | None = None
     status: str | None = None
@@ -37,6 +38,8 @@ class ConnectionChanges:
 def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -> ERPConnection:
     """Create or change a connection; an edit releases a block. Raises `ConfigError`, nothing is saved then."""
     before = _brought_up_to_date(connection)
+    if connection._state.adding and changes.is_default is None:
+        changes = replace(changes, is_default=is_first(connection.organization_id) or None)
     for name in ("name", "status", "is_default"):
         value = getattr(changes, name)
         if value is not None:

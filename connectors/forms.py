@@ -23,6 +23,7 @@ from connectors.third_party import configuring
 
 CONFIG = "config_"
 CLEAR = "clear_"
+FIRST_IS_DEFAULT = " The first connection of an organization becomes its default."
 
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class is not generic when run
@@ -40,6 +41,8 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
         super().__init__(*args, **kwargs)
         if self.connector_type:
             self.instance.connector_type = self.connector_type
+        if self.instance._state.adding and "is_default" in self.fields:
+            self.fields["is_default"].help_text += FIRST_IS_DEFAULT
         # What is new, or what nobody can read any more, is entered whole; else the edits are laid over the stored.
         self.whole = not _known_config(self.instance).values
 
@@ -103,6 +106,9 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
         """What the person changed; for a new connection, everything."""
         new = self.instance._state.adding
         own = {name: self.cleaned_data[name] for name in ("name", "status", "is_default")}
+        if new:
+            # A box that is not ticked leaves it open, so that the first connection becomes the default.
+            own["is_default"] = own["is_default"] or None
         return ConnectionChanges(
             config=self.config_changes() or None,
             **{name: value for name, value in own.items() if new or name in self.changed_data},

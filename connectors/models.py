@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, models
 from django.db.models.functions import Now
+from django.utils.timezone import localtime
 
 from connectors.encryption import EncryptionError
 from connectors.exceptions import ConfigError
@@ -124,7 +125,7 @@ class ConnectionEvent(AppendOnly):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.get_kind_display()} {localtime(self.at):%Y-%m-%d %H:%M:%S}"
 
 
 class ConnectionTest(models.Model):
@@ -173,7 +174,7 @@ class ConnectionTest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_state_display()} {self.asked_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.get_state_display()} {localtime(self.asked_at):%Y-%m-%d %H:%M:%S}"
 
     @property
     def _row(self) -> bytes:

@@ -54,6 +54,9 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
     def has_edit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return may(request.user, Action.EDIT_CONNECTIONS)
 
+    def has_test_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return may(request.user, Action.TEST_CONNECTIONS)
+
     @admin.action(description="Save and test", permissions=["edit"])
     def save_and_test(self, request: HttpRequest, obj: ERPConnection) -> None:
         self._ask(request, obj)
@@ -66,8 +69,8 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         # Unfold would have it for what exists already only.
         context["actions_submit_line"] = self.get_actions_submit_line(request, None)
         if obj is not None:
-            context |= self._report(obj, str(context.get("seen", "")))
-            context["test_button"] = self._test_button(obj) if self.has_edit_permission(request) else {}
+            context |= self._report(request, obj, str(context.get("seen", "")))
+            context["test_button"] = self._test_button(obj) if self.has_test_permission(request) else {}
         page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
         return page
 
@@ -77,7 +80,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         page: HttpResponse = super().response_change(request, obj)
         return page
 
-    @admin.action(description="Test connection", permissions=["edit"])
+    @admin.action(description="Test connection", permissions=["test"])
     def test(self, request: HttpRequest, rows: "models.QuerySet[ERPConnection]") -> None:
         self.run_each(
             request,
@@ -88,13 +91,13 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         )
 
     def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """How the newest test stands; after a POST it is one of what stands in the form."""
+        """How the newest test stands; a POST starts one of what stands in the form, where the person may edit it."""
         connection = self.get_object(request, unquote(object_id))
-        if not self.has_edit_permission(request):
+        if not self.has_test_permission(request):
             raise PermissionDenied
         if request.method == "POST":
             return self._test_form(request, connection)
-        context = self._report(connection, request.GET.get("page", ""))
+        context = self._report(request, connection, request.GET.get("page", ""))
         report = context["report"]
         if report and report.version == request.GET.get("seen"):
             return HttpResponse(status=204)
@@ -105,6 +108,10 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         return response
 
     def _test_form(self, request: HttpRequest, connection: ERPConnection) -> HttpResponse:
+        if not self.has_edit_permission(request):
+            self._ask(request, connection)
+            context = self._report(request, connection, request.POST.get(SEEN, ""))
+            return TemplateResponse(request, "connectors/test_report.html", context)
         form: ConnectionForm = self.get_form(request, connection, change=True)(request.POST, instance=connection)
         if not self.is_seen(request, connection, lock=False):
             changes = self.seen_changes(request, connection, parse(request.POST.get(SEEN, "")))
@@ -112,7 +119,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
             context = {"original": connection, "form_errors": [error]}
         elif form.is_valid():
             self._ask(request, connection, form.config_changes())
-            context = self._report(connection, request.POST.get(SEEN, ""))
+            context = self._report(request, connection, request.POST.get(SEEN, ""))
         else:
             context = {"original": connection, "form_errors": _told(form)}
         return TemplateResponse(request, "connectors/test_report.html", context)
@@ -122,13 +129,14 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         with suppress(TestUnderWay):
             background_tests.ask(connection, actor=actor(request), unsaved=unsaved)
 
-    def _report(self, connection: ERPConnection, seen: str) -> dict[str, Any]:
+    def _report(self, request: HttpRequest, connection: ERPConnection, seen: str) -> dict[str, Any]:
         """`seen` is the version of the connection that the page shows, in which the report stands."""
         return {
             "original": connection,
             "seen": seen,
             "report": trial_report.latest(connection),
             "last_test": self.last_test(connection) if connection.last_test_at else "",
+            "may_edit": self.has_edit_permission(request),
             "unusable": bool(connection.blocked_at or is_paused(connection.paused_until)),
         }
 

@@ -12,8 +12,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from exports import export_page, giving_up, next_attempt, search, unread_acks
+from connectors.models import ERPConnection
+from exports import export_page, giving_up, next_attempt, push_choice, search, unread_acks
 from exports.bulk.models import SOURCES, BulkJob
+from exports.connection_admin import DeliveringConnectionAdmin
 from exports.decision_admin import DecisionAdmin
 from exports.models import ERPExport, Installation
 from exports.open_filters import OpenExports
@@ -29,8 +31,9 @@ from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
 
 WHY_GIVE_UP = "Why no answer will come"
 
-admin.site.unregister(DraftOrder)
+admin.site.unregister([DraftOrder, ERPConnection])
 admin.site.register(DraftOrder, PushableOrderAdmin)
+admin.site.register(ERPConnection, DeliveringConnectionAdmin)
 
 
 @admin.register(ERPExport)
@@ -111,7 +114,8 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
 
     def buttons(self, request: HttpRequest, obj: ERPExport) -> Iterator[Button]:
         if obj.status == ExportStatus.FAILED and not hasattr(obj, "superseded_by"):
-            yield Button(action="retry", label="Retry", variant="primary", icon="replay")
+            choice = push_choice.choice(obj.draft_order)
+            yield Button(action="retry", label="Retry", variant="primary", icon="replay", choice=choice)
         if obj.status == ExportStatus.SENT:
             unread = unread_acks.named(unread_acks.waiting_for(ERPExport.objects.filter(pk=obj.pk)))
             asked = f"{unread} is about this order and unread. Why it does not count" if unread else WHY_GIVE_UP

@@ -1,18 +1,29 @@
-"""A connection's page, with what the last poll found in its ack folder besides acknowledgements."""
+"""A connection's page with what depends on its exports and acks: the way to them, what else lies in its ack folder, and
+folders that may still be created."""
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db import models
 from django.http import HttpRequest
+from django.urls import reverse
 
 from connectors.admin import ERPConnectionAdmin
 from connectors.connection_columns import local_time
+from connectors.dropzone_connector import DropzoneConnector
+from connectors.dropzones import local_folders
+from connectors.dropzones.config import DropzoneSettings
+from connectors.exceptions import ConfigError, ConnectorError
 from connectors.models import ERPConnection
+from connectors.registry import registry
 from exports.folder_account import Counted
-from exports.models import Lane
-from orderflow.tenancy.admin_page import Note
+from exports.models import ERPExport, Lane
+from orderflow.tenancy.admin_page import Button, Note
+from orderflow.tenancy.models import record
+from orderflow.tenancy.scoped_admin import actor
 
 WORDS = {
     Counted.UNREAD: "not read though they name an order (see the acknowledgement files)",
@@ -21,18 +32,40 @@ WORDS = {
     Counted.IRREGULAR: "that are folders or links",
 }
 
-admin.site.unregister(ERPConnection)
 
+class DeliveringConnectionAdmin(ERPConnectionAdmin):
+    actions: ClassVar[tuple[str, ...]] = (*ERPConnectionAdmin.actions, "make_folders")
 
-@admin.register(ERPConnection)
-class CountingConnectionAdmin(ERPConnectionAdmin):
     def notes(self, request: HttpRequest, obj: ERPConnection) -> Iterator[Note]:
         yield from super().notes(request, obj)
+        if was_used(obj):
+            exports = f"{reverse('admin:exports_erpexport_changelist')}?{urlencode({'connection__id__exact': obj.pk})}"
+            yield Note(
+                level="info", text="Orders were pushed over this connection.", href=exports, link="See its exports"
+            )
+        elif paths := missing_folders(obj):
+            text = f"The server has no folder {' and no folder '.join(paths)} of {obj.organization} yet."
+            yield Note(level="warning", text=f"{text} The ERP may create them, or OrderFlow does it for you.")
         lane = Lane.objects.filter(connection=obj, kind=Lane.Kind.ACKS).only("folder").first()
         if lane and lane.folder and lane.folder["counts"]:
-            yield Note(
-                level="warning" if Counted.UNREAD in lane.folder["counts"] else "info", text=counted(lane.folder)
-            )
+            level = "warning" if Counted.UNREAD in lane.folder["counts"] else "info"
+            yield Note(level=level, text=counted(lane.folder))
+
+    def buttons(self, request: HttpRequest, obj: ERPConnection) -> Iterator[Button]:
+        yield from super().buttons(request, obj)
+        if not was_used(obj) and missing_folders(obj):
+            yield Button(action="make_folders", label="Create the folders", icon="create_new_folder")
+
+    @admin.action(description="Create missing folders", permissions=["edit"])
+    def make_folders(self, request: HttpRequest, rows: models.QuerySet[ERPConnection]) -> None:
+        for connection in rows.select_related("organization"):
+            try:
+                paths = _make_folders(connection, actor(request))
+            except ConnectorError as error:
+                messages.error(request, f"{connection}: {error}")
+            else:
+                done = f"created {', '.join(paths)}. Test the connection now." if paths else "no folder is missing."
+                messages.success(request, f"{connection}: {done}")
 
 
 def counted(folder: dict[str, Any]) -> str:
@@ -40,3 +73,42 @@ def counted(folder: dict[str, Any]) -> str:
     told = [f"{folder['counts'][kind]:,} {words}" for kind, words in WORDS.items() if kind in folder["counts"]]
     at = local_time(datetime.fromisoformat(folder["at"]))
     return f"Besides acknowledgements, the ack folder held at {at}: {', '.join(told)}."
+
+
+def was_used(connection: ERPConnection) -> bool:
+    return ERPExport.objects.filter(connection=connection).exists()
+
+
+def missing_folders(connection: ERPConnection) -> list[str]:
+    """None after a test that passed: the worker that ran it has them, even where this process sees none."""
+    if connection.last_test_success:
+        return []
+    try:
+        settings = _settings(connection)
+        return local_folders.missing(settings) if settings else []
+    except ConnectorError:
+        return []
+
+
+def _make_folders(connection: ERPConnection, who: str) -> list[str]:
+    """Raises `ConnectorError`."""
+    settings = _settings(connection)
+    if settings is None or settings.target is not None:
+        raise ConfigError("It leads to a server. Create its folders there.")
+    if was_used(connection):
+        raise ConfigError(
+            "Orders were pushed over it, so a missing folder may be a share that is not mounted. Mount it, or create "
+            "the folder on the server after you have made sure."
+        )
+    paths = local_folders.make(settings)
+    if paths:
+        record(connection.organization_id, who, "create folders", connection, folders=", ".join(paths))
+    return paths
+
+
+def _settings(connection: ERPConnection) -> DropzoneSettings | None:
+    """None for a connector without folders. Raises `ConnectorError`."""
+    connector = registry.create(connection.connector_type)
+    if not isinstance(connector, DropzoneConnector):
+        return None
+    return connector.settings(connection.runtime_config())

@@ -2,6 +2,7 @@ import uuid
 from collections.abc import Iterable
 
 from django.db import models
+from django.utils.timezone import localtime
 
 from connectors.models import ERPConnection
 from exports.ack_file import AckFile as AckFile  # noqa: PLC0414 - it is one of the models
@@ -145,4 +146,4 @@ class ExportEvent(AppendOnly):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.get_kind_display()} {localtime(self.at):%Y-%m-%d %H:%M:%S}"

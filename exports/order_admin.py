@@ -7,9 +7,10 @@ from uuid import UUID
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from exports import search
+from exports import push_choice, search
 from exports.bulk.list_admin import BulkListAdmin
 from exports.bulk.models import SOURCES, BulkJob
 from exports.models import ERPExport
@@ -18,8 +19,9 @@ from exports.transitions import ExportStatus
 from orderflow.orders.admin import DraftOrderAdmin
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
-from orderflow.tenancy.admin_page import Button, badge
-from orderflow.tenancy.scope import User
+from orderflow.tenancy.admin_page import Button, Note, badge
+from orderflow.tenancy.roles import Action
+from orderflow.tenancy.scope import User, may
 
 BADGES = {
     ExportStatus.PENDING: "info",
@@ -63,11 +65,26 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
             context["exports_of_order"] = [(export, status_badge(export)) for export in exports]
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
+    def notes(self, request: HttpRequest, obj: DraftOrder) -> Iterator[Note]:
+        yield from super().notes(request, obj)
+        if obj.status not in SOURCES.values() or not self.has_push_permission(request):
+            return
+        choice = push_choice.choice(obj)
+        if choice is None:
+            text = f"{obj.organization} has no active connection, so the order cannot be pushed."
+            yield Note(level="warning", text=text, **_to_connections(request))
+        elif not choice.chosen:
+            yield Note(
+                level="info", text=f"{obj.organization} has no default connection. Choose one beside the button."
+            )
+
     def buttons(self, request: HttpRequest, obj: DraftOrder) -> Iterator[Button]:
         if obj.status == OrderStatus.APPROVED:
-            yield Button(action="push", label="Push", variant="primary", icon="send")
+            yield Button(action="push", label="Push", variant="primary", icon="send", choice=push_choice.choice(obj))
         if obj.status == OrderStatus.ERROR:
-            yield Button(action="retry", label="Retry", variant="primary", icon="replay")
+            yield Button(
+                action="retry", label="Retry", variant="primary", icon="replay", choice=push_choice.choice(obj)
+            )
         yield from super().buttons(request, obj)
 
     @admin.action(description="Push over the default connection", permissions=["push"])
@@ -77,3 +94,10 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
     @admin.action(description="Retry over the same connection", permissions=["push"])
     def retry(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> HttpResponse | None:
         return self.push_or_ask(request, rows, BulkJob.Kind.RETRY)
+
+
+def _to_connections(request: HttpRequest) -> dict[str, str]:
+    """As a `Note` takes the next step."""
+    if may(request.user, Action.EDIT_CONNECTIONS):
+        return {"href": reverse("admin:connectors_erpconnection_add"), "link": "Add a connection"}
+    return {"href": reverse("admin:connectors_erpconnection_changelist"), "link": "See the connections"}

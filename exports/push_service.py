@@ -175,7 +175,8 @@ def default_connection(organization: Organization) -> ERPConnection:
     connection = ERPConnection.objects.filter(organization=organization, is_default=True).first()
     if connection is None:
         raise PushRefused(
-            "no_connection", f"{organization} has no default ERP connection. Name one, or make one the default."
+            "no_connection",
+            f"{organization} has no default ERP connection. Choose one for the push, or make one the default.",
         )
     return connection
 

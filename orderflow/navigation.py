@@ -6,13 +6,16 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 MAY_EDIT_MEMBERS = "orderflow.tenancy.scoped_admin.may_edit_members"
+MAY_READ = "orderflow.tenancy.scoped_admin.may_read"
 
 
-def _item(title: str, icon: str, model: str, **more: str) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist"), **more}
+def _item(title: str, icon: str, model: str, *, permission: str = MAY_READ) -> dict[str, Any]:
+    """Shown only to people who may open it."""
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist"), "permission": permission}
 
 
 NAVIGATION: list[dict[str, Any]] = [
+    {"items": [{"title": "Dashboard", "icon": "dashboard", "link": reverse_lazy("admin:index")}]},
     {
         "title": "Orders",
         "items": [
@@ -54,9 +57,13 @@ UNFOLD = {
     "SITE_SYMBOL": "local_shipping",
     "LOGIN": {"form": "orderflow.login.admin_login.LimitedLoginForm"},
     "DASHBOARD_CALLBACK": "exports.dashboard.page.context",
+    # There is no other site to go back to.
+    "SITE_URL": None,
     "SIDEBAR": {"navigation": NAVIGATION},
+    "COMMAND": {"search_callback": "exports.palette.found"},
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("tenancy/icon.svg")},
     ],
     "STYLES": [lambda _request: static("tenancy/admin.css")],
+    "SCRIPTS": [lambda _request: static("tenancy/dates.js")],
 }

@@ -1,5 +1,9 @@
 """For monitoring and load balancers: does the process run, can it serve requests, does the whole installation work?
 
+A probe comes to the process's own address, without TLS and every few seconds. So it is served before any middleware:
+its Host header is not checked, it is not redirected to https, and it writes nothing to the log.
+"""
+
 import logging
 from collections.abc import Callable
 from http import HTTPStatus

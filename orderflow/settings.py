@@ -76,6 +76,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "orderflow.urls"
+CSRF_FAILURE_VIEW = "orderflow.error_pages.csrf_failure"
 LOGIN_REDIRECT_URL = "admin:index"
 WSGI_APPLICATION = "orderflow.wsgi.application"
 TEMPLATES = [

@@ -2,7 +2,8 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from orderflow.api import error_pages
+from orderflow import error_pages
+from orderflow.api.error_pages import no_such_call
 from orderflow.login import admin_login
 
 urlpatterns = [
@@ -11,9 +12,10 @@ urlpatterns = [
     path("admin/login/", admin_login.login),
     path("admin/", admin.site.urls),
     path("api/v1/", include("orderflow.api.urls")),
-    re_path("^api/", error_pages.no_such_call),
+    re_path("^api/", no_such_call),
 ]
 
 handler400 = error_pages.bad_request
+handler403 = error_pages.permission_denied
 handler404 = error_pages.not_found
 handler500 = error_pages.server_error

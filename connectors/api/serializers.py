@@ -107,7 +107,8 @@ class ConnectionChangesSerializer(StrictSerializer):
 
 @extend_schema_serializer(examples=examples.ENTERED)
 class NewConnectionSerializer(ConnectionChangesSerializer):
-    """`connector-types/` tells which types there are, and which config each one takes."""
+    """`connector-types/` tells which types there are, and which config each one takes. An organization's first
+    connection becomes its default unless `is_default` is false."""
 
     name = Identifier(max_length=120)
     connector_type = serializers.CharField(max_length=60)

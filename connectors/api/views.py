@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,7 +34,7 @@ from orderflow.api.pagination import NEWEST_FIRST
 from orderflow.api.scope import require_organization
 from orderflow.api.throttles import ConnectionTestThrottle
 from orderflow.tenancy.roles import Action
-from orderflow.tenancy.scope import scoped
+from orderflow.tenancy.scope import may, scoped
 
 
 @extend_schema_view(
@@ -51,7 +52,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
         "retrieve": Action.READ,
         "create": Action.EDIT_CONNECTIONS,
         "partial_update": Action.EDIT_CONNECTIONS,
-        "test": Action.EDIT_CONNECTIONS,
+        "test": Action.TEST_CONNECTIONS,
     }
     problems = {
         "create": ["body_required", "no_organization", "connector_unusable"],
@@ -108,9 +109,12 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     @extend_schema(request=UnsavedConfigSerializer, responses=TestResultSerializer)
     @action(detail=True, methods=["post"])
     def test(self, request: Request, **_: Any) -> Response:
-        """Tries the connection step by step. A failed test is an answer too: 200, with `success` false."""
+        """Tries the connection step by step. A failed test is an answer too: 200, with `success` false. A `config` may
+        be named only by who may edit the connection."""
         connection = self.get_object()
         unsaved = entered(request, UnsavedConfigSerializer, optional=True).validated_data.get("config")
+        if unsaved and not may(request.user, Action.EDIT_CONNECTIONS):
+            raise PermissionDenied("Your role may not edit connections. Leave config out to test what is stored.")
         result = connection_service.test(connection, actor=request.user.get_username(), unsaved=unsaved)
         return Response(asdict(result))
 

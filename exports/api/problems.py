@@ -50,8 +50,8 @@ declare(
 declare(
     "no_connection",
     HTTPStatus.CONFLICT,
-    "The organization has no default connection. Name one, or make one the default.",
-    example="Acme has no default ERP connection. Name one, or make one the default.",
+    "The organization has no default connection. Name one in `connection`, or make one the default.",
+    example="Acme has no default ERP connection. Choose one for the push, or make one the default.",
 )
 declare(
     "connection_disabled",

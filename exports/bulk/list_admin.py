@@ -15,11 +15,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from connectors.models import ERPConnection
+from exports import push_choice
 from exports.bulk import jobs, refusals, ways
 from exports.bulk.changed import orders_changed_since
 from exports.bulk.models import SOURCES, BulkJob
 from exports.bulk.plan import Plan, plan
 from exports.bulk.refusals import Grouped
+from exports.push_service import PushRefused
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.admin_page import PageAdmin
 from orderflow.tenancy.roles import Action
@@ -70,7 +73,10 @@ class BulkListAdmin(PageAdmin):
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         orders = self.orders_of(rows).select_related("organization").order_by("created_at", "id")
         if not chosen:
-            self._push_now(request, orders, kind)
+            try:
+                self._push_now(request, orders, kind, over=push_choice.posted(request))
+            except PushRefused as refusal:
+                messages.error(request, f"Nothing was done. {refusal}")
             return None
         made = plan(orders, SOURCES[kind])
         if "confirmed" in request.POST and request.POST.get(SEEN_WAYS, made.seen_ways) == made.seen_ways:
@@ -85,14 +91,21 @@ class BulkListAdmin(PageAdmin):
         return self._confirmation(request, made, kind, hidden=hidden)
 
     @transaction.atomic
-    def _push_now(self, request: HttpRequest, orders: models.QuerySet[DraftOrder], kind: Kind) -> None:
+    def _push_now(
+        self,
+        request: HttpRequest,
+        orders: models.QuerySet[DraftOrder],
+        kind: Kind,
+        *,
+        over: ERPConnection | None = None,
+    ) -> None:
         by_organization: dict[Any, list[Any]] = {}
         for order in orders:
             by_organization.setdefault(order.organization, []).append(order.pk)
         outcomes = [
             outcome
             for organization, ids in by_organization.items()
-            for outcome in ways.push_each(organization, SOURCES[kind], ids, actor=actor(request))
+            for outcome in ways.push_each(organization, SOURCES[kind], ids, actor=actor(request), over=over)
         ]
         self._tell(request, outcomes, "retried" if kind == Kind.RETRY else "pushed")
 
@@ -149,6 +162,7 @@ class BulkListAdmin(PageAdmin):
             "plan": made,
             "hidden": hidden,
             "more": more,
+            "no_way": not {"no_connection", "connection_disabled"}.isdisjoint(made.refusals),
             "most": jobs.MOST,
             "back": reverse(f"admin:{self._url_name('changelist')}") + self._filter_of(request),
         }

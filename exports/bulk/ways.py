@@ -26,11 +26,18 @@ def ways(organization: Organization, source: OrderStatus, order_ids: Sequence[UU
 
 
 def push_each(
-    organization: Organization, source: OrderStatus, order_ids: Sequence[UUID], *, actor: str
+    organization: Organization,
+    source: OrderStatus,
+    order_ids: Sequence[UUID],
+    *,
+    actor: str,
+    over: ERPConnection | None = None,
 ) -> list[Outcome]:
-    """In the caller's transaction; each over its way. A way that takes none refuses its own orders only."""
+    """In the caller's transaction; each over its way, or all `over` one connection. A way that takes none refuses its
+    own orders only."""
     outcomes: list[Outcome] = []
-    for connection, ids in ways(organization, source, order_ids).items():
+    taken: Ways = {over: order_ids} if over else ways(organization, source, order_ids)
+    for connection, ids in taken.items():
         try:
             usable = connection or push_service.default_connection(organization)
             bulk = BulkPush(organization=organization, actor=actor, source=source, connection=usable)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from connectors.connection_columns import ConnectionColumns, is_paused
 from connectors.models import ERPConnection
-from exports.dashboard import cards, figures, open_work
+from exports.dashboard import cards, figures, first_steps, open_work
 from exports.dashboard.figures import Figures, Way
 from exports.dashboard.open_work import OpenWork
 from exports.failures import FailureGroup
@@ -82,9 +82,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "incidents_left": max(len(work.incidents) - INCIDENTS_SHOWN, 0),
         "incidents_counted": open_work.INCIDENTS_COUNTED - INCIDENTS_SHOWN,
         "may_retry": may(request.user, Action.PUSH),
-        "may_connect": may(request.user, Action.EDIT_CONNECTIONS),
-        "may_edit_orders": may(request.user, Action.EDIT_ORDERS),
-        "is_tested": any(way.connection.last_test_success for way in found.ways),
+        "first_steps": first_steps.steps(request, found) if found.is_new else [],
         "is_one_of_many": membership_of(request.user) is None,
         "mails_are_off": not settings.EMAIL_URL,
     }

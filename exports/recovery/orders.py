@@ -84,13 +84,26 @@ def set_pushing(order: DraftOrder) -> None:
     order.status = OrderStatus.PUSHING
 
 
+def require_number(order: DraftOrder) -> None:
+    """Raises `CannotRestore` where another order has taken the number of a rejected one."""
+    others = DraftOrder.objects.exclude(pk=order.pk).exclude(status=OrderStatus.REJECTED)
+    number = order.external_order_number
+    if number and order.customer_id and others.filter(customer=order.customer_id, external_order_number=number):
+        raise CannotRestore(f"Another order {number!r} of the same customer was entered. Do not send that one.")
+
+
 def stop(order_id: UUID, why: str) -> None:
     """It was sent, and nothing can be restored of that: only a person may push it again."""
     text = f"{why} Ask the ERP's operator whether it has the order."[:500]
     pending = ERPExport.objects.filter(draft_order=order_id, status=ExportStatus.PENDING, staged_path="")
     if not pending.update(**undecided.columns(text)):
         rows = DraftOrder.objects.filter(pk=order_id).exclude(status__in=[OrderStatus.PUSHING, OrderStatus.PUSHED])
-        rows.update(status=OrderStatus.ERROR, error_message=text, updated_at=timezone.now())
+        try:
+            with transaction.atomic():
+                rows.update(status=OrderStatus.ERROR, error_message=text, updated_at=timezone.now())
+        except IntegrityError:
+            # It was rejected, and another order has its number now.
+            rows.update(error_message=text, updated_at=timezone.now())
 
 
 def _written(found: SalesOrder, organization: Organization) -> DraftOrder:

@@ -93,6 +93,7 @@ class Restoring:
             self._stop_order(line)
             raise CannotRestore(f"It went over a connection that is lost, {line.connection_id}. Enter the order again.")
         if order := self._order_as_sent(line):
+            orders.require_number(order)
             return order, ""
         if content is not None:
             order = orders.write(orders.read(connection, content), connection.organization)
@@ -101,6 +102,7 @@ class Restoring:
         known = DraftOrder.objects.filter(pk=line.order_id).first()
         if known is None:
             raise CannotRestore(f"Order {line.order_id} is lost, and no copy of its document is left.")
+        orders.require_number(known)
         return known, CHANGED
 
     def _stop_order(self, line: Line) -> None:

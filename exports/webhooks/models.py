@@ -1,6 +1,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils.timezone import localtime
 
 from connectors.sealed import Sealed
 from orderflow.tenancy.models import AppendOnly, Organization
@@ -184,4 +185,4 @@ class WebhookTry(AppendOnly):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.http_status or self.error} {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.http_status or self.error} {localtime(self.at):%Y-%m-%d %H:%M:%S}"

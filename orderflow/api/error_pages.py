@@ -1,7 +1,6 @@
-"""Django's own error pages, and problem+json instead of them below /api/."""
+"""problem+json where Django would answer with an HTML page."""
 
 from django.http import HttpRequest, HttpResponse
-from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
 from orderflow.api import problems
@@ -19,17 +18,17 @@ def no_such_call(request: HttpRequest) -> HttpResponse:
     return rendered(Problem("not_found", text))
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if not is_for_api(request):
-        return defaults.bad_request(request, exception)
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
     return rendered(problems.unreadable())
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if not is_for_api(request):
-        return defaults.page_not_found(request, exception)
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - as above
+    return rendered(Problem("permission_denied", "You may not do this."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - as above
     return rendered(problems.not_found())
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
-    return rendered(internal_error()) if is_for_api(request) else defaults.server_error(request)
+def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - as above
+    return rendered(internal_error())

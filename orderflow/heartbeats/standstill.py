@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from orderflow.heartbeats.models import Heartbeat
 
@@ -86,4 +87,4 @@ def _silent_tasks(rows: Mapping[str, _Row], sweep: _Row) -> Iterator[Standstill]
 
 
 def _told(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S %Z}"

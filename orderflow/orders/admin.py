@@ -5,19 +5,20 @@ from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from orderflow.orders import approval
-from orderflow.orders.approval import NotPossible
-from orderflow.orders.forms import DraftOrderForm
-from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
+from orderflow.orders.approval import DuplicateOrderNumber, NotPossible
+from orderflow.orders.forms import DraftOrderForm, customer_hint
+from orderflow.orders.line_admin import DraftOrderLineInline, editable_by
+from orderflow.orders.models import Customer, DraftOrder
 from orderflow.orders.ready_check import blocking_reasons, remarks
 from orderflow.orders.transitions import EDITABLE, OrderStatus
 from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge
 from orderflow.tenancy.date_span import DateSpanFilter
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
-from orderflow.tenancy.scoped_admin import ScopedModelAdmin, ScopedTabularInline, actor
-from orderflow.tenancy.written_numbers import as_written
+from orderflow.tenancy.scoped_admin import ScopedModelAdmin, actor
 
 BADGES = {
     OrderStatus.NEEDS_REVIEW: "warning",
@@ -39,56 +40,13 @@ class CustomerAdmin(ScopedModelAdmin):
     search_fields = ("erp_customer_number", "name")
 
 
-class DraftOrderLineInline(ScopedTabularInline):
-    model = DraftOrderLine
-    organization_path = "order__organization"
-    fields = ("line_no", "internal_sku", "description", "qty", "uom", "unit_price", "currency", "customer_sku_raw")
-    shown_instead: ClassVar = {"qty": "quantity", "unit_price": "price"}
-    readonly_fields = tuple(shown_instead.values())
-    verbose_name = "line"
-    verbose_name_plural = "lines"
-    # More would pass the number of fields that a request may have.
-    per_page = 50
-    hide_title = True
-    known_by = "line_no"
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Where nothing can be edited, numbers are shown as the inputs show them: 40.000 may be read as 40000."""
-        instead = {} if editable_by(request, obj) else self.shown_instead
-        return [instead.get(name, name) for name in self.fields]
-
-    @admin.display(description="quantity")
-    def quantity(self, line: DraftOrderLine) -> str:
-        return as_written(line.qty)
-
-    @admin.display(description="unit price")
-    def price(self, line: DraftOrderLine) -> str:
-        return as_written(line.unit_price)
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """A cell has its column's head for a label, which is not read out for it."""
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if field:
-            field.widget.attrs.setdefault("aria-label", str(db_field.verbose_name))
-        return field
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return editable_by(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return editable_by(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return editable_by(request, obj)
-
-
 @admin.register(DraftOrder)
 class DraftOrderAdmin(PageAdmin):
     needed_to_add = Action.EDIT_ORDERS
     form = DraftOrderForm
     seen_related = ("customer",)
     inlines = (DraftOrderLineInline,)
-    actions: ClassVar[tuple[str, ...]] = ("approve", "reject")
+    actions: ClassVar[tuple[str, ...]] = ("approve", "reject", "reopen")
     autocomplete_fields = ("customer",)
     list_display = (
         "number", "organization", "customer", "state", "order_date", "currency", "created_at", "erp_order_id", "error",
@@ -113,6 +71,10 @@ class DraftOrderAdmin(PageAdmin):
         if obj is None:
             return ((None, {"fields": self.order_fields}), source)
         return (("State", {"fields": self.state_fields}), ("Order", {"fields": self.order_fields}), source)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        hints = {} if obj else {"help_texts": {"customer": customer_hint()}}
+        return super().get_form(request, obj, change, **{**hints, **kwargs})
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return editable_by(request, obj)
@@ -154,6 +116,8 @@ class DraftOrderAdmin(PageAdmin):
             yield Button(action="approve", label="Approve", variant="primary", icon="check")
         if obj.status in EDITABLE:
             yield Button(action="reject", label="Reject", icon="block")
+        if obj.status == OrderStatus.REJECTED:
+            yield Button(action="reopen", label="Reopen", icon="undo")
 
     @admin.action(description="Approve", permissions=["approve"])
     def approve(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> None:
@@ -166,6 +130,12 @@ class DraftOrderAdmin(PageAdmin):
         who = actor(request)
         self.run_each(request, rows, lambda order: approval.reject(order, who), done="rejected", refusal=NotPossible)
 
+    @admin.action(description="Reopen", permissions=["approve"])
+    def reopen(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> None:
+        who, refusal = actor(request), (NotPossible, DuplicateOrderNumber)
+        orders = rows.select_related("customer").prefetch_related("lines")
+        self.run_each(request, orders, lambda order: approval.reopen(order, who), done="reopened", refusal=refusal)
+
     @admin.display(description="number")
     def number(self, order: DraftOrder) -> str:
         return str(order)
@@ -176,12 +146,9 @@ class DraftOrderAdmin(PageAdmin):
 
     @admin.display(description="approved")
     def approved(self, order: DraftOrder) -> str:
-        return f"{order.approved_at:%Y-%m-%d %H:%M} by {order.approved_by}" if order.approved_at else ""
+        at = order.approved_at
+        return f"{localtime(at):%Y-%m-%d %H:%M} by {order.approved_by}" if at else ""
 
     @admin.display(description="error")
     def error(self, order: DraftOrder) -> str:
         return order.error_message[:80]
-
-
-def editable_by(request: HttpRequest, order: DraftOrder | None) -> bool:
-    return may(request.user, Action.EDIT_ORDERS) and (order is None or order.status in EDITABLE)

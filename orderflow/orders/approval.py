@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.ready_check import BlockingReason, blocking_reasons
 from orderflow.orders.transitions import EDITABLE, OrderStatus
 from orderflow.tenancy.models import record
+
+# Of an order that somebody has to approve anew.
+NO_APPROVAL: dict[str, Any] = {"approved_at": None, "approved_by": "", "error_message": ""}
 
 
 class NotPossible(Exception):
@@ -17,6 +20,10 @@ class NotPossible(Exception):
     def __init__(self, message: str, reasons: list[BlockingReason] | None = None) -> None:
         super().__init__(message)
         self.reasons = reasons or []
+
+
+class DuplicateOrderNumber(Exception):
+    """The customer has an order of this number already."""
 
 
 @transaction.atomic
@@ -35,7 +42,7 @@ def approve(order: DraftOrder, actor: str) -> DraftOrder:
 
 @transaction.atomic
 def reject(order: DraftOrder, actor: str) -> DraftOrder:
-    """Take the order out of the way for good, unless somebody reopens it. Raises `NotPossible`."""
+    """Any editable state -> REJECTED, until the order is reopened. Raises `NotPossible`."""
     if order.status not in EDITABLE or not _move(order, order.status, OrderStatus.REJECTED):
         raise NotPossible(f"Order {order} is {order.status} and cannot be rejected.")
     record(order.organization_id, actor, "reject", order)
@@ -43,11 +50,31 @@ def reject(order: DraftOrder, actor: str) -> DraftOrder:
     return order
 
 
+@transaction.atomic
+def reopen(order: DraftOrder, actor: str) -> DraftOrder:
+    """REJECTED -> READY or NEEDS_REVIEW, by the ready check. Raises `NotPossible`, and `DuplicateOrderNumber` when
+    another order has the number now."""
+    try:
+        # A savepoint: the caller's transaction goes on after a refusal.
+        with transaction.atomic():
+            moved = _move(order, OrderStatus.REJECTED, OrderStatus.NEEDS_REVIEW, **NO_APPROVAL)
+    except IntegrityError as error:
+        raise DuplicateOrderNumber(
+            f"Order {order} cannot be reopened: customer {order.customer} has another order with this number now. "
+            "Continue with that one, or reject it and then reopen this one."
+        ) from error
+    if not moved:
+        order.refresh_from_db(fields=["status"])
+        raise NotPossible(f"Order {order} is {order.status}; only a REJECTED order can be reopened.")
+    record(order.organization_id, actor, "reopen", order)
+    order.refresh_from_db()
+    return recheck(order)
+
+
 def recheck(order: DraftOrder) -> DraftOrder:
     """After an edit: READY or NEEDS_REVIEW by the ready check. An approval does not outlive what it approved."""
     target = OrderStatus.NEEDS_REVIEW if blocking_reasons(order) else OrderStatus.READY
-    cleared = {"approved_at": None, "approved_by": "", "error_message": ""}
-    if order.status != target and not _move(order, order.status, target, **cleared):
+    if order.status != target and not _move(order, order.status, target, **NO_APPROVAL):
         raise NotPossible(f"Order {order} was changed meanwhile. Load it again.")
     order.refresh_from_db()
     return order
@@ -59,4 +86,5 @@ def _move(order: DraftOrder, source: str, target: str, **fields: Any) -> bool:
 
 def require_editable(order: DraftOrder) -> None:
     if order.status not in EDITABLE:
-        raise NotPossible(f"Order {order} is {order.status} and can no longer be edited.")
+        next_step = " Reopen it first." if order.status == OrderStatus.REJECTED else ""
+        raise NotPossible(f"Order {order} is {order.status} and can no longer be edited.{next_step}")

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from orderflow.orders import approval
+from orderflow.orders.approval import DuplicateOrderNumber
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.tenancy.models import Organization, record
 
@@ -27,10 +28,6 @@ class UnknownCustomer(Exception):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
-
-
-class DuplicateOrderNumber(Exception):
-    """The customer has an order of this number already."""
 
 
 def create(organization: Organization, values: Mapping[str, Any], *, actor: str) -> DraftOrder:

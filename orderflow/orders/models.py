@@ -63,9 +63,10 @@ class DraftOrder(models.Model):
     class Meta:
         ordering = ["-created_at", "id"]
         constraints = [
+            # A rejected order frees its number: the order can be entered again.
             models.UniqueConstraint(
                 fields=["customer", "external_order_number"],
-                condition=~models.Q(external_order_number=""),
+                condition=~models.Q(external_order_number="") & ~models.Q(status=OrderStatus.REJECTED),
                 name="order_number_once_per_customer",
             ),
         ]

@@ -12,14 +12,16 @@ from django.utils import timezone
 from unfold.forms import AdminPasswordChangeForm
 
 from orderflow.tenancy.date_span import DateSpanFilter
+from orderflow.tenancy.history_admin import told
 from orderflow.tenancy.member_forms import MemberForm, NewMemberForm
-from orderflow.tenancy.models import VALUES, AuditEntry, Membership, Organization
+from orderflow.tenancy.models import AuditEntry, Membership, Organization
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scoped_admin import ORGANIZATION, ScopedModelAdmin, ScopedTabularInline, may_edit_members
 from orderflow.tenancy.seen import Seen
 
 # Of many tokens, the first few.
 NAMED = 20
+ADD_ROLE = "Add a role at the end of this page and save it again."
 
 # Roles decide what a person may do, so Django's groups have no say.
 admin.site.unregister([User, Group])
@@ -32,6 +34,17 @@ class OrganizationAdmin(ScopedModelAdmin):
     fields = ("name", "slug", "created_at")
     list_display = ("name", "slug", "created_at")
     search_fields = ("name", "slug")
+    help_texts: ClassVar = {
+        "slug": "Lower-case letters, digits and hyphens. It names the organization's folder below DROPZONE_ROOT and "
+        "stands in every document, so it cannot be changed later.",
+    }
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **{"help_texts": self.help_texts, **kwargs})
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
+        """The slug follows the name until a person edits it."""
+        return {} if obj else {"slug": ("name",)}
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return getattr(request.user, "is_superuser", False)
@@ -113,6 +126,12 @@ class MemberAdmin(UserAdmin, ScopedModelAdmin):  # type: ignore[type-arg, misc] 
             page.context_data = {**(page.context_data or {}), "seen": seen}
         return page
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        user = form.instance
+        if not user.is_superuser and not Membership.objects.filter(user=user).exists():
+            messages.warning(request, f"{user} has no role in an organization and cannot see anything yet. {ADD_ROLE}")
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"is_staff": True, **super().get_changeform_initial_data(request)}
 
@@ -144,7 +163,8 @@ class AuditEntryAdmin(ScopedModelAdmin):
     # Exact: the letters' case is not looked past, or no index would help.
     search_fields = ("actor__exact", "subject_id__exact")
     search_help_text = "User name or id of the row"
+    has_history = False
 
     @admin.display(description="details")
     def details(self, entry: AuditEntry) -> str:
-        return "; ".join(f"{name}: {value}" for name, value in entry.detail.items() if value and name != VALUES)
+        return told(entry)

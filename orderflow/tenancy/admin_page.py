@@ -1,6 +1,6 @@
 """What the admin's pages say and offer beside their fields: notes, buttons that POST, badges, counted actions."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -17,6 +17,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+from unfold.widgets import SELECT_CLASSES
 
 from orderflow.tenancy.models import AuditEntry
 from orderflow.tenancy.scope import scoped
@@ -29,21 +30,36 @@ REFUSALS_TOLD = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Note:
-    """`level` names one of unfold's message boxes: info, success, warning, error."""
+    """`level` names one of unfold's message boxes: info, success, warning, error. `href` leads to the next step, and
+    `link` names it."""
 
     level: str
     text: str
+    href: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """One of `options`, which are values with their labels. Without `chosen`, the person has to pick one."""
+
+    name: str
+    label: str
+    options: Sequence[tuple[str, str]]
+    chosen: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Button:
-    """Runs the list action `action` on the page's row. `ask` is the label of a text that goes with it, or empty."""
+    """Runs the list action `action` on the page's row. `ask` is the label of a text that goes with it, or empty;
+    `choice` goes with it too."""
 
     action: str
     label: str
     variant: str = "default"
     icon: str = ""
     ask: str = ""
+    choice: Choice | None = None
 
 
 class PageAdmin(ScopedModelAdmin):
@@ -101,6 +117,7 @@ class PageAdmin(ScopedModelAdmin):
         if obj is not None and "conflict" not in context:
             context["page_notes"] = list(self.notes(request, obj))
             context["page_buttons"] = list(self._allowed_buttons(request, obj))
+            context["select_classes"] = " ".join(SELECT_CLASSES)
         page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
         return page
 
@@ -117,7 +134,7 @@ class PageAdmin(ScopedModelAdmin):
         work: Callable[[Any], object],
         *,
         done: str,
-        refusal: type[Exception],
+        refusal: type[Exception] | tuple[type[Exception], ...],
         what: str = "",
     ) -> None:
         """Do `work` on each row; then say how many are `done` and why the others were refused. `what` the rows are, if

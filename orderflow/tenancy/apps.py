@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.db.models import Field
 
+from orderflow.tenancy import folded_lookups
 from orderflow.tenancy.any_of import AnyOf
 
 
@@ -10,3 +11,4 @@ class TenancyConfig(AppConfig):
 
     def ready(self) -> None:
         Field.register_lookup(AnyOf)
+        folded_lookups.register()

@@ -17,14 +17,17 @@ class Action(StrEnum):
     EDIT_ORDERS = "edit orders"
     APPROVE = "approve orders"
     PUSH = "push and retry orders"
-    EDIT_CONNECTIONS = "edit and test connections"
+    EDIT_CONNECTIONS = "edit connections"
+    TEST_CONNECTIONS = "test and resume connections"
     IMPORT = "import orders"
     EDIT_MEMBERS = "edit the organization and its members"
 
 
 ALLOWED: dict[Role, frozenset[Action]] = {
     Role.ADMIN: frozenset(Action),
-    Role.INTEGRATOR: frozenset({Action.READ, Action.EDIT_CONNECTIONS, Action.IMPORT, Action.EDIT_ORDERS}),
-    Role.OPS: frozenset({Action.READ, Action.EDIT_ORDERS, Action.APPROVE, Action.PUSH}),
+    Role.INTEGRATOR: frozenset(
+        {Action.READ, Action.EDIT_CONNECTIONS, Action.TEST_CONNECTIONS, Action.IMPORT, Action.EDIT_ORDERS}
+    ),
+    Role.OPS: frozenset({Action.READ, Action.EDIT_ORDERS, Action.APPROVE, Action.PUSH, Action.TEST_CONNECTIONS}),
     Role.VIEWER: frozenset({Action.READ}),
 }

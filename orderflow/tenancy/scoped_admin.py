@@ -6,17 +6,20 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib.admin import RelatedFieldListFilter
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import IS_POPUP_VAR
 from django.db import models
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import TabularInline
 from unfold.paginator import InfinitePaginator
 
+from orderflow.tenancy import first_organization
 from orderflow.tenancy.admin_fields import ADMIN_FIELDS
 from orderflow.tenancy.declared_list import DeclaredListAdmin
+from orderflow.tenancy.first_organization import ROW
+from orderflow.tenancy.history_admin import HistoryAdmin
 from orderflow.tenancy.models import record
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, organization_of, scoped
-from orderflow.tenancy.seen_actions import SeenActions
 
 ORGANIZATION = "organization"
 
@@ -73,7 +76,7 @@ class OwnRowsFilter(RelatedFieldListFilter):
         return [(row.pk, str(row)) for row in rows]
 
 
-class ScopedModelAdmin(ScopedAdmin, DeclaredListAdmin, SeenActions):
+class ScopedModelAdmin(ScopedAdmin, DeclaredListAdmin, HistoryAdmin):
     # Counting a million rows takes longer than showing a hundred.
     paginator = InfinitePaginator
     show_full_result_count = False
@@ -83,6 +86,30 @@ class ScopedModelAdmin(ScopedAdmin, DeclaredListAdmin, SeenActions):
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """By way of the first organization, where the row would belong to one and there is none."""
+        away = first_organization.detour(request) if self._has_organization() else None
+        page: HttpResponse = away or super().add_view(request, form_url, extra_context)
+        return page
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        """Back to where the form was opened from, where its address says so."""
+        page: HttpResponse = super().response_add(request, obj, post_url_continue)
+        back = first_organization.way_back(request)
+        stays = {"_continue", "_addanother", IS_POPUP_VAR} & set(request.POST)
+        return HttpResponseRedirect(back.replace(ROW, str(obj.pk))) if back and not stays else page
+
+    def formfield_for_foreignkey(
+        self, db_field: models.ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == ORGANIZATION and field and field.initial is None:
+            field.initial = first_organization.only_organization()
+        return field
+
+    def _has_organization(self) -> bool:
+        return any(field.name == ORGANIZATION for field in self.opts.fields)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Another organization's row does not exist, before anybody asks for permissions."""
@@ -137,6 +164,10 @@ class ScopedTabularInline(ScopedAdmin, TabularInline):  # type: ignore[misc] # u
 
 def may_edit_members(request: HttpRequest) -> bool:
     return may(request.user, Action.EDIT_MEMBERS)
+
+
+def may_read(request: HttpRequest) -> bool:
+    return may(request.user, Action.READ)
 
 
 def actor(request: HttpRequest) -> str:

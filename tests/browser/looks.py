@@ -48,6 +48,17 @@ def overflow(page: Page) -> int:
     return wider
 
 
+def cut_off(page: Page) -> list[str]:
+    """What of a list's cells lies beside the part of the screen that the list has."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("#result_list :is(td, th) *")]
+            .filter(each => each.getClientRects().length && each.textContent.trim())
+            .filter(each => each.getBoundingClientRect().right > document.documentElement.clientWidth)
+            .map(each => each.textContent.trim())"""
+    )
+    return found
+
+
 @dataclass(kw_only=True)
 class Gallery:
     """Looks at pages in every look, and keeps the pictures in `folder`; `for_documents` has those that documents show,

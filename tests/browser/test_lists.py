@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from connectors.models import ERPConnection
@@ -16,7 +17,7 @@ from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.roles import Role
 from tests.browser.conftest import PageAs
-from tests.browser.looks import Gallery
+from tests.browser.looks import HEIGHT, NARROW, Gallery, cut_off
 from tests.conftest import MakeOrder
 from tests.tenants import list_url, page_url
 
@@ -120,3 +121,20 @@ def test_the_picture_of_the_orders(page_as: PageAs, failed: list[ERPExport], gal
     page.goto(list_url(DraftOrder))
     expect(page.get_by_role("link", name="Push all approved of this list")).to_be_visible()
     gallery.show(page, "orders")
+
+
+def test_nothing_of_a_list_is_cut_off_on_a_phone(
+    page_as: PageAs, connection: ERPConnection, make_order: MakeOrder
+) -> None:
+    """A16. Of answers and exports, whose file names are the longest texts."""
+    export = push_service.push(PushRequest(order=make_order(), actor="ops@acme"))
+    AckFile.objects.create(
+        organization=export.organization, connection=connection, export=export, name=f"ack_{export.filename}", size=2,
+        modified_at=0, raw="{}", verdict=Verdict.MATCHED, seen_at=timezone.now(), reason="x" * 200,
+    )  # fmt: skip
+    page = page_as(Role.OPS)
+    page.set_viewport_size({"width": NARROW, "height": HEIGHT})
+    for model in (AckFile, ERPExport, DraftOrder, ERPConnection):
+        page.goto(list_url(model))
+        expect(page.locator("#result_list tbody tr").first).to_be_visible()
+        assert cut_off(page) == [], model

@@ -39,7 +39,7 @@ class Visit:
             self.troubles.append(message.text)
 
 
-def visit(browser: Browser, url: str, person: User, *, locale: str = "en-US") -> Visit:
+def visit(browser: Browser, url: str, person: User, *, locale: str = "en-US", timezone_id: str | None = None) -> Visit:
     """Logged in, wide and light."""
     client = Client()
     client.force_login(person)
@@ -49,6 +49,7 @@ def visit(browser: Browser, url: str, person: User, *, locale: str = "en-US") ->
         color_scheme="light",
         reduced_motion="reduce",
         locale=locale,
+        timezone_id=timezone_id,
     )
     context.add_cookies([{"name": name, "value": cookie.value, "url": url} for name, cookie in client.cookies.items()])
     visited = Visit(page=context.new_page(), host=urlsplit(url).netloc)

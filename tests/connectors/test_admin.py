@@ -36,7 +36,7 @@ def client(organization: Organization) -> Client:
 def sftp(organization: Organization) -> ERPConnection:
     config = {"mode": "sftp", "host": "sftp.acme.example", "username": "erp", "export_path": "/in", **CANARIES}
     row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
-    return connection_service.save(row, ConnectionChanges(name="SFTP", config=config), actor="test")
+    return connection_service.save(row, ConnectionChanges(name="SFTP", config=config, is_default=False), actor="test")
 
 
 def config_form(**changes: Any) -> dict[str, Any]:
@@ -105,6 +105,17 @@ def test_the_type_is_asked_first_and_then_its_own_fields(client: Client) -> None
     assert 'name="config_host"' in page
     assert "Name or address of the SFTP server." in page
     assert "config_encrypted" not in page
+
+
+def test_the_first_connection_is_the_default_and_the_page_says_so(client: Client, organization: Organization) -> None:
+    """A8. The box was not ticked; the second one takes nothing away."""
+    add = f"{ADD}?connector_type=DROPZONE_JSON_V1"
+    assert "The first connection of an organization becomes its default." in client.get(add).content.decode()
+    page = client.post(add, config_form(), follow=True).content.decode()
+    assert "ERP is the default connection of Acme: orders are pushed over it." in page
+    page = client.post(add, config_form(name="Other"), follow=True).content.decode()
+    assert "is the default connection" not in page
+    assert ERPConnection.objects.get(is_default=True).name == "ERP"
 
 
 def test_a_connection_is_added(client: Client, organization: Organization) -> None:
@@ -362,14 +373,50 @@ def test_a_passed_test_of_a_blocked_connection_reloads_the_page(
     assert "HX-Refresh" not in client.get(try_url(connection))
 
 
-def test_a_test_is_asked_for_and_watched_by_who_may_edit(sftp: ERPConnection, organization: Organization) -> None:
+def test_a_viewer_neither_asks_for_a_test_nor_watches_one(sftp: ERPConnection, organization: Organization) -> None:
     """S8, S14."""
-    for role in (Role.OPS, Role.VIEWER):
-        client = log_in(organization, role)
-        assert client.post(try_url(sftp), sftp_form()).status_code == 403
-        assert client.get(try_url(sftp)).status_code == 403
-        assert 'id="test-connection"' not in client.get(page_url(sftp)).content.decode()
+    client = log_in(organization, Role.VIEWER)
+    assert client.post(try_url(sftp), sftp_form()).status_code == 403
+    assert client.get(try_url(sftp)).status_code == 403
+    assert 'id="test-connection"' not in client.get(page_url(sftp)).content.decode()
     assert not ConnectionTest.objects.exists()
+
+
+def test_an_operator_tests_what_is_stored_and_edits_nothing(
+    connection: ERPConnection, folder: Path, organization: Organization
+) -> None:
+    """S14. What the form would send is not tried, and no host key is offered."""
+    health.block(connection.pk, "The folder was not mounted.")
+    client = log_in(organization, Role.OPS)
+    page = client.get(page_url(connection)).content.decode()
+    assert 'id="test-connection"' in page
+    assert "Tries the stored connection:" in page
+    assert 'name="config_export_path"' not in page
+    assert client.post(page_url(connection), config_form(config_export_path="other")).status_code == 403
+    asked = client.post(try_url(connection), config_form(config_export_path="nowhere"))
+    assert asked.status_code == 200
+    test = ConnectionTest.objects.get()
+    assert (test.has_edits, test.asked_by) == (False, "ops@acme")
+    run_tests()
+    assert client.get(try_url(connection), {"unusable": "1"})["HX-Refresh"] == "true"
+    connection.refresh_from_db()
+    assert (connection.blocked_at, connection.last_test_success) == (None, True)
+    ConnectionTest.objects.update(host_key="ssh-ed25519 AAAA")
+    page = client.get(page_url(connection)).content.decode()
+    assert "An administrator or integrator of your organization can accept it." in page
+    assert "Accept this host key" not in page
+    assert client.post(f"/admin/connectors/erpconnection/{connection.pk}/host-key/").status_code == 403
+
+
+def test_an_operator_resumes_a_paused_connection(connection: ERPConnection, organization: Organization) -> None:
+    """S14."""
+    client = log_in(organization, Role.OPS)
+    ERPConnection.objects.update(paused_until=timezone.now() + timedelta(minutes=5), failures_in_a_row=3)
+    assert "Resume now" in client.get(page_url(connection)).content.decode()
+    client.post(page_url(connection, "do", "resume"))
+    connection.refresh_from_db()
+    assert connection.paused_until is None
+    assert AuditEntry.objects.get(action="resume connection").actor == "ops@acme"
 
 
 def test_saving_and_testing_is_one_click(client: Client, folder: Path, connection: ERPConnection) -> None:

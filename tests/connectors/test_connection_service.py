@@ -1,4 +1,5 @@
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -10,6 +11,7 @@ from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from orderflow.tenancy.models import AuditEntry, Organization
 from tests.canary_key import canary_key
+from tests.threads import at_once
 
 SFTP = {"mode": "sftp", "host": "sftp.acme.example", "username": "erp", "password": "canary-7361", "export_path": "in"}
 
@@ -143,6 +145,36 @@ def test_an_organization_has_one_default_connection(organization: Organization) 
     assert list(ERPConnection.objects.filter(is_default=True)) == [first]
 
 
+def test_the_first_connection_becomes_the_default(organization: Organization) -> None:
+    """A8. Each organization's own first one, unless it is said not to; a later one leaves it."""
+    globex = Organization.objects.create(name="Globex", slug="globex")
+    made = [
+        connection_service.save(
+            ERPConnection(organization=tenant, connector_type="DROPZONE_JSON_V1"),
+            ConnectionChanges(name=name, config={"mode": "filesystem", "export_path": "in"}, is_default=chosen),
+            actor="test",
+        ).is_default
+        for tenant, name, chosen in (
+            (organization, "First", None), (organization, "Second", None), (globex, "First", False),
+            (globex, "Second", None),
+        )
+    ]  # fmt: skip
+    assert made == [True, False, False, False]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_first_connections_that_are_saved_at_once_one_becomes_the_default(organization: Organization) -> None:
+    """A8."""
+
+    def save() -> None:
+        row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
+        config = {"mode": "filesystem", "export_path": "in"}
+        connection_service.save(row, ConnectionChanges(name=uuid4().hex, config=config), actor="test")
+
+    at_once(save, 4)
+    assert sorted(ERPConnection.objects.values_list("is_default", flat=True)) == [False, False, False, True]
+
+
 def test_a_name_that_is_taken_is_refused_and_changes_nothing(organization: Organization) -> None:
     default = new(organization, is_default=True)
     with pytest.raises(ConfigError, match="named 'SFTP' already"):
@@ -160,7 +192,7 @@ def test_an_edit_counts_and_releases_a_block(organization: Organization) -> None
 
 def test_the_audit_names_secrets_and_tells_what_else_was_changed(organization: Organization) -> None:
     """S4."""
-    row = new(organization)
+    row = new(organization, is_default=False)
     connection_service.save(row, ConnectionChanges(config={"password": "canary-9"}), actor="ina")
     entries = list(AuditEntry.objects.order_by("id").values_list("action", "actor", "detail"))
     assert [(action, actor) for action, actor, _ in entries] == [

@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 from orderflow.api.problem_codes import declare
 from orderflow.api.problems import FieldError, Problem, as_problem, invalid
-from orderflow.orders.approval import NotPossible
-from orderflow.orders.editing import DuplicateOrderNumber, UnknownCustomer
+from orderflow.orders.approval import DuplicateOrderNumber, NotPossible
+from orderflow.orders.editing import UnknownCustomer
 
 
 @as_problem.register
@@ -40,6 +40,6 @@ declare(
 declare(
     "duplicate_order_number",
     HTTPStatus.CONFLICT,
-    "The customer has an order of this number already.",
+    "The customer has an order of this number already. The number of a REJECTED order can be used again.",
     example="Customer ERNSH Ernst Handel has an order 'PO-10258' already.",
 )

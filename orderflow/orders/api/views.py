@@ -44,12 +44,14 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
         "create": Action.EDIT_ORDERS,
         "partial_update": Action.EDIT_ORDERS,
         "approve": Action.APPROVE,
+        "reopen": Action.APPROVE,
     }
     problems = {
         "retrieve": ["changed_meanwhile"],
         "create": [*OF_KEYS, "body_required", "no_organization", "duplicate_order_number"],
         "partial_update": ["body_required", "changed_meanwhile", "wrong_status", "duplicate_order_number"],
         "approve": [*WITH_A_BODY, "changed_meanwhile", "not_ready", "wrong_status"],
+        "reopen": [*WITH_A_BODY, "changed_meanwhile", "wrong_status", "duplicate_order_number"],
     }
 
     def get_queryset(self) -> QuerySet[DraftOrder]:
@@ -95,6 +97,16 @@ class DraftOrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Draft
             order = approval.approve(order, request.user.get_username())
         etag = etag_of(self.get_serializer(order).data)
         return Response(ApprovalSerializer(order).data, headers={"ETag": etag})
+
+    @extend_schema(request=None, responses=DraftOrderSerializer, parameters=[ETAG, IF_MATCH])
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, **_: Any) -> Response:
+        """REJECTED becomes READY when nothing blocks the order, else NEEDS_REVIEW. It has to be approved again."""
+        order = self.get_object()
+        entered(request, StrictSerializer, optional=True)
+        with as_seen(request, order):
+            order = approval.reopen(order, request.user.get_username())
+        return self._shown(order)
 
     def _shown(
         self, order: DraftOrder, *, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None

@@ -45,7 +45,9 @@ def _stored(given: Sequence[Given], *, lock: bool) -> Mapping[tuple[UUID | None,
     rows = DraftOrder.objects.filter(customer__in=set(customers), external_order_number__in=set(numbers))
     if lock:
         rows = rows.select_for_update(of=("self",)).order_by("pk")
-    return {(row.customer_id, row.external_order_number): row for row in rows.prefetch_related("lines")}
+    # A rejected one counts only where it is the last of its number.
+    found = sorted(rows.prefetch_related("lines"), key=lambda row: row.status != OrderStatus.REJECTED)
+    return {(row.customer_id, row.external_order_number): row for row in found}
 
 
 def _met(

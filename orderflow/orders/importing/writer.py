@@ -56,6 +56,7 @@ def write_batch(
     new = set(stored.values_list("pk", flat=True))
     DraftOrderLine.objects.bulk_create(line for each in given if each.order.pk in new for line in each.lines)
     ready, noted = _check(new)
+    noted += _rejected_before([each.order for each in given if each.order.pk in new])
     repeated = meet_stored([each for each in given if each.order.pk not in new], actor, update=update)
     return Written(
         imported=len(new),
@@ -126,6 +127,21 @@ def _line(order: DraftOrder, number: int, line: ParsedLine) -> DraftOrderLine:
         customer_sku_raw=line.customer_sku_raw or "",
         description=line.description or "",
     )
+
+
+def _rejected_before(new: Sequence[DraftOrder]) -> list[str]:
+    """A file that is imported again would bring back what a person rejected: they are told."""
+    rejected = DraftOrder.objects.filter(
+        customer__in={order.customer_id for order in new},
+        external_order_number__in={order.external_order_number for order in new},
+        status=OrderStatus.REJECTED,
+    )
+    identities = set(rejected.values_list("customer_id", "external_order_number"))
+    return [
+        f"Order {order}: an order with this number was rejected before. This is a new order."
+        for order in new
+        if (order.customer_id, order.external_order_number) in identities
+    ]
 
 
 def _check(new: Iterable[UUID]) -> tuple[int, list[str]]:

@@ -10,7 +10,9 @@ from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from orderflow.api.throttles import ConnectionTestThrottle
 from orderflow.tenancy.models import AuditEntry, Organization
+from orderflow.tenancy.roles import Role
 from tests.canary_key import canary_key
+from tests.conftest import ApiAs
 from tests.orderflow.api.test_problems import problem
 from tests.threads import another, at_once
 
@@ -54,7 +56,7 @@ def test_a_connection_comes_back_without_its_secrets(api: APIClient) -> None:
         "timeout_s": 30,
         "ack_timeout_h": 24,
     }
-    assert (body["status"], body["is_default"], body["config_error"]) == ("ACTIVE", False, None)
+    assert (body["status"], body["is_default"], body["config_error"]) == ("ACTIVE", True, None)
     assert api.get(f"{CONNECTIONS}{body['id']}/").json() == {**body, "events": []}
     assert ERPConnection.objects.get().stored_config()["password"] == SFTP["password"]
 
@@ -227,6 +229,15 @@ def test_a_test_tries_edits_before_they_are_saved(api: APIClient, connection: ER
     assert "nowhere" in body["error_message"]
     shown = api.get(f"{CONNECTIONS}{connection.pk}/").json()
     assert (shown["last_test_at"], shown["config"]["export_path"]) == (None, "in")
+
+
+def test_an_operator_tests_what_is_stored_only(api_as: ApiAs, connection: ERPConnection) -> None:
+    """S14."""
+    ops = api_as(Role.OPS)
+    assert ops.post(f"{CONNECTIONS}{connection.pk}/test/", {}).json()["success"] is True
+    edits = {"config": {"export_path": "nowhere"}}
+    refused = problem(ops.post(f"{CONNECTIONS}{connection.pk}/test/", edits), 403, "permission_denied")
+    assert refused["detail"] == "Your role may not edit connections. Leave config out to test what is stored."
 
 
 @pytest.mark.parametrize("body", [{"config": 1}, {"configuration": {}}, []], ids=str)

@@ -1,4 +1,6 @@
+import re
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection as database
@@ -17,8 +19,9 @@ from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
+from tests.conftest import MakeOrder
 from tests.exports.conftest import Push
-from tests.tenants import log_in, log_in_superuser, make_tenant, page_url
+from tests.tenants import list_url, log_in, log_in_superuser, make_tenant, page_url
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -46,19 +49,65 @@ def links(page: str, to: str) -> list[str]:
     return [part.partition('"')[0].replace("&amp;", "&") for part in page.split('href="')[1:] if part.startswith(to)]
 
 
+def steps(client: Client) -> dict[str, tuple[bool, str, str]]:
+    """By the title: whether the step is done, the address of its link and the link's label."""
+    listed = dashboard(client).partition("The steps to the first order")[2].partition("</ol>")[0]
+    found = {}
+    for step in listed.split("<li>")[1:]:
+        title = step.partition('text-important">')[2].partition("<")[0].strip()
+        link = step.partition('<a href="')[2]
+        label = re.sub("<[^>]*>|[a-z_]+(?=</span>)", "", link.partition(">")[2].partition("</a>")[0])
+        found[title] = ("Done" in step, link.partition('"')[0], label.strip())
+    return found
+
+
+def test_an_empty_installation_begins_with_the_organization(db: None) -> None:
+    """A8."""
+    found = steps(log_in_superuser())
+    assert not any(done for done, _, _ in found.values())
+    address = f"{list_url(Organization, 'add')}?{urlencode({'next': reverse('admin:index')})}"
+    assert found["1. Create the organization"] == (False, address, "Create the organization")
+    assert all(link for _, link, _ in found.values())
+
+
 def test_a_new_installation_is_told_what_to_do_first(organization: Organization) -> None:
-    page = dashboard(log_in(organization, Role.ADMIN))
-    for text in ("1. Connect an ERP", "2. Bring an order in", "3. Approve it and push it", "Add a connection"):
-        assert text in page
+    found = steps(log_in(organization, Role.ADMIN))
+    assert [(title, done) for title, (done, _, _) in found.items()] == [
+        ("1. Create the organization", True),
+        ("2. Connect an ERP", False),
+        ("3. Bring an order in", False),
+        ("4. Approve the order", False),
+        ("5. Push the order", False),
+    ]
+    assert found["2. Connect an ERP"][1] == list_url(ERPConnection, "add")
+    assert found["3. Bring an order in"][1] == list_url(DraftOrder, "add")
+    page = dashboard(log_in(organization, Role.VIEWER))
+    assert "An administrator or integrator" in page
+    assert "An administrator or operator" in page
+    assert list_url(DraftOrder, "add") not in page
     assert "chart-of-hours" not in page
-    assert "An administrator or integrator" in dashboard(log_in(organization, Role.VIEWER))
 
 
-def test_the_next_step_is_the_test_of_the_connection(organization: Organization, connection: ERPConnection) -> None:
-    page = dashboard(log_in(organization, Role.ADMIN))
-    assert "It is not tested yet." in page
-    assert page_url(connection) in page
-    assert "Add a connection" not in page
+def test_each_step_leads_to_what_is_to_be_done_next(
+    organization: Organization, connection: ERPConnection, make_order: MakeOrder
+) -> None:
+    """A8. The connection's test, the newest order to approve, the newest to push."""
+    client = log_in(organization, Role.ADMIN)
+    assert steps(client)["2. Connect an ERP"][:2] == (False, page_url(connection))
+    assert "It is not tested yet." in dashboard(client)
+    assert "Add a connection" not in dashboard(client)
+    assert steps(client)["4. Approve the order"][:2] == (False, list_url(DraftOrder))
+    ERPConnection.objects.update(last_test_success=True)
+    review, ready = make_order(status="NEEDS_REVIEW"), make_order(status="READY")
+    found = steps(client)
+    assert found["2. Connect an ERP"][0]
+    assert found["3. Bring an order in"][0]
+    assert found["4. Approve the order"][:2] == (False, page_url(ready))
+    assert found["5. Push the order"][1] == list_url(DraftOrder)
+    DraftOrder.objects.filter(pk=ready.pk).move(OrderStatus.READY, OrderStatus.APPROVED)
+    found = steps(client)
+    assert found["4. Approve the order"][:2] == (True, page_url(review))
+    assert found["5. Push the order"][:2] == (False, page_url(ready))
 
 
 def test_after_the_first_push_the_figures_are_there(client: Client, push: Push) -> None:

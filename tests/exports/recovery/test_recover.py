@@ -6,6 +6,7 @@ from connectors.dropzones.local import LocalDropzone
 from connectors.fencing import LeaseLost
 from exports import tasks
 from exports.models import ERPExport
+from orderflow.orders import approval
 from orderflow.orders.models import DraftOrder
 from tests.exports.recovery.scene import Scene, status_of
 
@@ -239,3 +240,22 @@ def test_a_forgotten_removal_of_a_damaged_file_is_not_taken_for_a_delivery(
 
 def _died(*_: object) -> None:
     raise LeaseLost("The worker died.")
+
+
+@pytest.mark.parametrize("archive", ["kept", "lost"])
+def test_a_reopened_order_whose_number_was_taken_after_the_restore_is_named(archive: str, scene: Scene) -> None:
+    """B49. The database forgot that it was reopened and sent."""
+    order = scene.make_order(external_order_number="PO-X", status="REJECTED")
+    scene.backup.save()
+    approval.approve(approval.reopen(order, "ops"), "ops")
+    export = scene.push(order)
+    scene.work()
+    scene.restore()
+    if archive == "lost":
+        scene.lose_archive()
+    other = scene.make_order(external_order_number="PO-X")
+    scene.work()
+    scene.recover()
+    assert export.filename in scene.named("unknown")
+    assert status_of(order) == ("REJECTED", [])
+    assert status_of(other) == ("APPROVED", [])

@@ -17,6 +17,7 @@ NEEDS: dict[Call, Action] = {
     ("get", "draft-orders/<uuid:pk>/"): Action.READ,
     ("patch", "draft-orders/<uuid:pk>/"): Action.EDIT_ORDERS,
     ("post", "draft-orders/<uuid:pk>/approve/"): Action.APPROVE,
+    ("post", "draft-orders/<uuid:pk>/reopen/"): Action.APPROVE,
     ("post", "draft-orders/<uuid:pk>/push/"): Action.PUSH,
     ("post", "draft-orders/<uuid:pk>/retry-push/"): Action.PUSH,
     ("post", "draft-orders/push/"): Action.PUSH,
@@ -31,7 +32,7 @@ NEEDS: dict[Call, Action] = {
     ("post", "erp-connections/"): Action.EDIT_CONNECTIONS,
     ("get", "erp-connections/<uuid:pk>/"): Action.READ,
     ("patch", "erp-connections/<uuid:pk>/"): Action.EDIT_CONNECTIONS,
-    ("post", "erp-connections/<uuid:pk>/test/"): Action.EDIT_CONNECTIONS,
+    ("post", "erp-connections/<uuid:pk>/test/"): Action.TEST_CONNECTIONS,
     ("get", "connector-types/"): Action.READ,
 }
 # They show or change nothing of any organization.

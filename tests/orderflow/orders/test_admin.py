@@ -1,3 +1,4 @@
+import html
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from orderflow.tenancy.written_numbers import as_written
+from tests.admin_forms import form_at
 from tests.tenants import list_url, log_in, log_in_superuser, make_order, page_url
 
 
@@ -228,3 +230,68 @@ def test_a_search_finds_by_number_and_customer(client: Client, ready: DraftOrder
     assert page_url(ready) in page
     assert "OTHER" not in page
     assert page_url(ready) in client.get(list_url(DraftOrder), {"q": "customer of acme"}).content.decode()
+
+
+def test_a_rejected_order_is_reopened_by_its_button(client: Client, acme: Organization) -> None:
+    """B49."""
+    order = make_order(acme, "PO-1", OrderStatus.REJECTED)
+    assert page_url(order, "do", "reopen") in client.get(page_url(order)).content.decode()
+    page = client.post(page_url(order, "do", "reopen"), follow=True).content.decode()
+    order.refresh_from_db()
+    assert order.status == OrderStatus.READY
+    assert "1 draft order reopened." in page
+    assert page_url(order, "do", "reopen") not in page
+    assert page_url(order, "do", "approve") in page
+
+
+def test_an_order_whose_number_was_taken_stays_rejected_and_the_page_says_why(
+    client: Client, acme: Organization
+) -> None:
+    """B49. The form and the list as well."""
+    rejected = make_order(acme, "PO-1", OrderStatus.REJECTED)
+    other = make_order(acme, "PO-2", OrderStatus.READY)
+    save(client, other, external_order_number="PO-1")
+    assert other.external_order_number == "PO-1"
+    text = "has another order with this number now. Continue with that one, or reject it and then reopen this one."
+    assert text in client.post(page_url(rejected, "do", "reopen"), follow=True).content.decode()
+    assert text in run(client, "reopen", rejected)
+    rejected.refresh_from_db()
+    assert rejected.status == OrderStatus.REJECTED
+    third = make_order(acme, "PO-3", OrderStatus.READY)
+    assert "has an order with this number already" in save(client, third, external_order_number="PO-1")
+
+
+def test_lines_without_a_number_are_numbered(client: Client, acme: Organization) -> None:
+    """A8. Around the numbers that are given; a number that is given twice is still refused."""
+    page = client.get(list_url(DraftOrder, "add")).content.decode()
+    assert 'name="lines-0-line_no"' in page
+    numbers = ("", "1", "", "4", "")
+    data: dict[str, Any] = {"currency": "EUR", "lines-TOTAL_FORMS": len(numbers) + 1, "lines-INITIAL_FORMS": 0}
+    for place, number in enumerate(numbers):
+        line = {"line_no": number, "internal_sku": f"S{place}", "qty": "1", "uom": "ST", "unit_price": "1"}
+        data |= {f"lines-{place}-{name}": value for name, value in line.items()}
+    # The last one as the browser sends a line that nobody filled in.
+    empty = form_at(client, list_url(DraftOrder, "add"), id="draftorder_form")
+    data |= {name.replace("-0-", "-5-"): value for name, value in empty.fields.items() if "lines-0-" in name}
+    assert client.post(list_url(DraftOrder, "add"), data).status_code == 302
+    lines = DraftOrder.objects.get().lines.values_list("internal_sku", "line_no")
+    assert dict(lines) == {"S0": 2, "S1": 1, "S2": 3, "S3": 4, "S4": 5}
+    again = client.post(list_url(DraftOrder, "add"), data | {"lines-0-line_no": "4"})
+    assert (again.status_code, DraftOrder.objects.count()) == (200, 1)
+
+
+def test_a_line_that_is_added_later_gets_the_next_number(client: Client, ready: DraftOrder) -> None:
+    new = {"line_no": "", "internal_sku": "S2", "qty": "1", "uom": "ST", "unit_price": "1"}
+    save(client, ready, **{"lines-TOTAL_FORMS": 2, **{f"lines-1-{name}": value for name, value in new.items()}})
+    assert dict(ready.lines.values_list("internal_sku", "line_no")) == {"42": 1, "S2": 2}
+
+
+def test_a_customer_that_is_added_from_the_order_is_chosen_there(client: Client, acme: Organization) -> None:
+    """A8."""
+    page = client.get(list_url(DraftOrder, "add")).content.decode()
+    address = html.unescape(page.partition("Not there yet?")[2].partition('href="')[2].partition('"')[0])
+    assert address.startswith(list_url(Customer, "add"))
+    added = client.post(address, {"erp_customer_number": "C9", "name": "Chang"})
+    customer = Customer.objects.get()
+    assert added["Location"] == f"{list_url(DraftOrder, 'add')}?customer={customer.pk}"
+    assert f'<option value="{customer.pk}" selected>C9 Chang</option>' in client.get(added["Location"]).content.decode()

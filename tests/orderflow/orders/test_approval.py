@@ -3,10 +3,18 @@ from decimal import Decimal
 from threading import Barrier
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
-from orderflow.orders.approval import NotPossible, approve, recheck, reject, require_editable
+from orderflow.orders.approval import (
+    DuplicateOrderNumber,
+    NotPossible,
+    approve,
+    recheck,
+    reject,
+    reopen,
+    require_editable,
+)
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import EDITABLE, OrderStatus
 from orderflow.tenancy.models import AuditEntry
@@ -56,6 +64,38 @@ def test_an_order_that_has_left_is_not_rejected(make_draft: MakeDraft, status: O
     with pytest.raises(NotPossible, match=f"is {status} and cannot be rejected"):
         reject(make_draft(status=status), "olga")
     assert DraftOrder.objects.get().status == status
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize(("qty", "target"), [(1, S.READY), (0, S.NEEDS_REVIEW)])
+def test_a_rejected_order_is_reopened_and_checked(make_draft: MakeDraft, qty: int, target: OrderStatus) -> None:
+    """B49. Somebody has to approve it again."""
+    order = make_draft(status=S.REJECTED, lines=[{"qty": Decimal(qty)}], error_message="Unknown customer")
+    DraftOrder.objects.update(approved_at=timezone.now(), approved_by="olga")
+    assert reopen(order, "otto").status == target
+    stored = DraftOrder.objects.get()
+    assert (stored.status, stored.approved_at, stored.approved_by, stored.error_message) == (target, None, "", "")
+    audit = AuditEntry.objects.get()
+    assert (audit.actor, audit.action, audit.subject_id) == ("otto", "reopen", str(order.pk))
+
+
+@pytest.mark.parametrize("status", [status for status in S if status != S.REJECTED])
+def test_only_a_rejected_order_is_reopened(make_draft: MakeDraft, status: OrderStatus) -> None:
+    order = make_draft(status=status, external_order_number="PO-1")
+    with pytest.raises(NotPossible, match=f"Order PO-1 is {status}; only a REJECTED order can be reopened"):
+        reopen(order, "olga")
+    assert DraftOrder.objects.get().status == status
+    assert not AuditEntry.objects.exists()
+
+
+def test_an_order_whose_number_was_taken_is_not_reopened(make_draft: MakeDraft) -> None:
+    """B49. Neither of the two is changed, and the transaction around it goes on."""
+    rejected = make_draft(status=S.REJECTED, external_order_number="PO-1")
+    make_draft(external_order_number="PO-1", customer=rejected.customer)
+    with transaction.atomic():
+        with pytest.raises(DuplicateOrderNumber, match="has another order with this number now"):
+            reopen(rejected, "olga")
+        assert sorted(DraftOrder.objects.values_list("status", flat=True)) == [S.READY, S.REJECTED]
     assert not AuditEntry.objects.exists()
 
 

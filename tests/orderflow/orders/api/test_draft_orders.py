@@ -232,6 +232,32 @@ def test_an_order_on_its_way_is_no_longer_edited(status: str, api: APIClient, ma
     assert order.notes == ""
 
 
+def test_a_rejected_order_is_reopened(api: APIClient, make_order: MakeOrder) -> None:
+    """B49."""
+    order = make_order(status="REJECTED")
+    detail = problem(api.patch(f"{ORDERS}{order.pk}/", {"notes": "x"}), 409, "wrong_status")["detail"]
+    assert detail.endswith("Reopen it first.")
+    response = api.post(f"{ORDERS}{order.pk}/reopen/")
+    shown = api.get(f"{ORDERS}{order.pk}/")
+    assert (response.status_code, response.json(), response["ETag"]) == (200, shown.json(), shown["ETag"])
+    assert (shown.json()["status"], shown.json()["approved_at"]) == ("READY", None)
+    assert AuditEntry.objects.get(action="reopen").subject_id == str(order.pk)
+    problem(api.post(f"{ORDERS}{order.pk}/reopen/"), 409, "wrong_status")
+
+
+def test_the_number_of_a_rejected_order_is_used_again(api: APIClient) -> None:
+    """B49. The rejected one cannot be reopened then; and one number is still given once among the others."""
+    first = created(api, external_order_number="PO-1")
+    DraftOrder.objects.update(status="REJECTED")
+    second = created(api, external_order_number="PO-1")
+    for call in (f"{first['id']}/reopen/", ""):
+        body = {} if call else {**ORDER, "external_order_number": "PO-1"}
+        errors = problem(api.post(f"{ORDERS}{call}", body), 409, "duplicate_order_number")["errors"]
+        assert [error["pointer"] for error in errors] == ["/external_order_number"]
+    states = dict(DraftOrder.objects.values_list("pk", "status"))
+    assert {str(pk): status for pk, status in states.items()} == {first["id"]: "REJECTED", second["id"]: "READY"}
+
+
 def test_orders_are_found_by_status_customer_and_number(api: APIClient, make_order: MakeOrder) -> None:
     ready, error = make_order(status="READY"), make_order(status="ERROR", external_order_number="PO-X")
     other = Customer.objects.create(organization=ready.organization, erp_customer_number="ERNSH", name="Ernst Handel")

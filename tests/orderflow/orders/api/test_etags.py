@@ -26,6 +26,7 @@ CHANGES = [
     ("patch", "", {"notes": "mine"}, "READY"),
     ("patch", "", {}, "READY"),
     ("post", "approve/", None, "READY"),
+    ("post", "reopen/", None, "REJECTED"),
     ("post", "push/", None, "APPROVED"),
     ("post", "retry-push/", None, "ERROR"),
 ]

@@ -62,9 +62,7 @@ def test_an_update_takes_the_content_of_the_file(orders_file: Orders) -> None:
     assert (again.code, again.counts["Already there"]) == (0, 1)
 
 
-@pytest.mark.parametrize(
-    "status", [OrderStatus.APPROVED, OrderStatus.PUSHING, OrderStatus.PUSHED, OrderStatus.REJECTED]
-)
+@pytest.mark.parametrize("status", [OrderStatus.APPROVED, OrderStatus.PUSHING, OrderStatus.PUSHED])
 def test_an_order_that_somebody_decided_on_is_never_updated(orders_file: Orders, status: OrderStatus) -> None:
     Outcome(orders_file(order(lines=[LINE])))
     DraftOrder.objects.update(status=status)
@@ -72,6 +70,19 @@ def test_an_order_that_somebody_decided_on_is_never_updated(orders_file: Orders,
     outcome = Outcome(orders_file(order(lines=[MORE])), "--update")
     assert (outcome.code, outcome.counts["Differing"], rows()) == (1, 1, before)
     assert f"It stays as it is, because it is {status}." in outcome.err
+
+
+def test_the_number_of_a_rejected_order_is_imported_again(orders_file: Orders) -> None:
+    """B49. As a new order, and the command says so; once that one is stored, it counts as there already."""
+    Outcome(orders_file(order(lines=[LINE])))
+    DraftOrder.objects.update(status=OrderStatus.REJECTED)
+    outcome = Outcome(orders_file(order(lines=[MORE])))
+    assert (outcome.code, outcome.counts["Imported"]) == (0, 1)
+    assert "Order PO-1: an order with this number was rejected before. This is a new order." in outcome.err
+    assert {each.status: each.lines.get().qty for each in DraftOrder.objects.all()} == {"REJECTED": 1, "READY": 100}
+    again = Outcome(orders_file(order(lines=[MORE])))
+    assert (again.code, again.counts["Imported"], again.counts["Already there"]) == (0, 0, 1)
+    assert "rejected before" not in again.err
 
 
 def test_an_order_that_the_erp_refused_may_be_updated(orders_file: Orders) -> None:

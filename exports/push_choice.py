@@ -1,0 +1,51 @@
+"""Which connection a push goes over, as a person chooses it beside the button."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.http import HttpRequest
+
+from connectors.models import ERPConnection
+from exports.push_service import PushRefused
+from orderflow.orders.models import DraftOrder
+from orderflow.orders.transitions import OrderStatus
+from orderflow.tenancy.admin_page import Choice
+from orderflow.tenancy.scope import scoped
+
+FIELD = "connection"
+# Of a select; an organization has a few.
+MOST = 200
+
+
+def choice(order: DraftOrder) -> Choice | None:
+    """The organization's active connections. A retry begins with that of before, a first push with the default. None
+    where there is no active one."""
+    connections = list(active(order).order_by("name")[:MOST])
+    if not connections:
+        return None
+    before = _before(order) if order.status == OrderStatus.ERROR else None
+    wanted = [row for row in connections if row.pk == before] or [row for row in connections if row.is_default]
+    labels = [(str(row.pk), f"{row} (default)" if row.is_default else str(row)) for row in connections]
+    return Choice(name=FIELD, label="Connection", options=labels, chosen=str(wanted[0].pk) if wanted else "")
+
+
+def active(order: DraftOrder) -> models.QuerySet[ERPConnection]:
+    return ERPConnection.objects.filter(organization=order.organization_id, status=ERPConnection.Status.ACTIVE)
+
+
+def posted(request: HttpRequest) -> ERPConnection | None:
+    """None where the request names none. Raises `PushRefused`."""
+    key = request.POST.get(FIELD)
+    if not key:
+        return None
+    try:
+        found = scoped(ERPConnection.objects.all(), request.user).filter(pk=key).first()
+    except ValidationError:
+        found = None
+    if found is None:
+        raise PushRefused("unknown_connection", "There is no such connection. Choose one from the list.")
+    return found
+
+
+def _before(order: DraftOrder) -> object:
+    exports = order.exports.filter(superseded_by=None).order_by("-created_at")
+    return exports.values_list("connection", flat=True).first()
