@@ -26,7 +26,7 @@ from connectors.registry import registry
 from exports import ack_poller, delivery, file_batches, giving_up, lanes, unread_acks
 from exports.folder_account import TEMPORARY_S, WATCHED, FolderAccount
 from exports.models import AckFile, ERPExport, Lane
-from exports.notices import texts
+from exports.notices import contents, texts
 from exports.notices.models import Incident
 from tests.exports.conftest import Push, names
 from tests.tenants import list_url, log_in_superuser, page_url
@@ -416,10 +416,10 @@ def test_an_inbox_that_lists_anything_else_is_a_fault_that_people_see(
 
 
 def _mail(connection: ERPConnection) -> str:
-    incident = Incident(
+    incident = Incident.objects.create(
         organization=connection.organization, connection=connection, kind="OVERDUE", opened_at=timezone.now()
     )
-    return texts.opening(incident).body
+    return texts.opening(incident, contents.untold(incident)).body
 
 
 @pytest.fixture
