@@ -3,6 +3,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -12,9 +13,12 @@ from django.utils import timezone
 from connectors import health
 from connectors.models import ERPConnection
 from exports.causes import Cause
-from exports.models import ERPExport
+from exports.models import AckFile, ERPExport
 from exports.notices import watch
+from exports.notices.models import Incident
 from exports.transitions import ExportStatus
+from orderflow.heartbeats import record
+from orderflow.heartbeats.standstill import BEAT
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
@@ -159,6 +163,57 @@ def test_an_open_incident_is_shown_until_it_is_over(client: Client, push: Push, 
     health.release(connection.pk, actor="ops", cause="A test passed.")
     watch.compare()
     assert "Connection blocked:" not in dashboard(client)
+
+
+def test_a_failure_of_last_friday_is_there_until_it_is_fixed(client: Client, push: Push) -> None:
+    """A1."""
+    for name in (BEAT, *(str(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values())):
+        record.finished(name, 60)
+    export = push()
+    fail(export, cause=Cause.ERP_REFUSED, error_code="UNKNOWN_CUSTOMER")
+    past = timezone.now() - timedelta(days=3)
+    ERPExport.objects.update(created_at=past, settled_at=past)
+    page = dashboard(client)
+    assert "UNKNOWN_CUSTOMER &times; 1" in page
+    assert 'aria-label="Orders in error: 1"' in page
+    assert "nothing else is open" not in page
+    (url,) = links(page, "/admin/orders/draftorder/?status__exact=ERROR")
+    assert page_url(export.draft_order) in client.get(url).content.decode()
+    DraftOrder.objects.filter(pk=export.draft_order_id).move(OrderStatus.ERROR, OrderStatus.REJECTED)
+    assert "No failed exports, and nothing else is open." in dashboard(client)
+
+
+def test_all_is_well_is_not_said_while_anything_is_open(client: Client, push: Push, connection: ERPConnection) -> None:
+    for name in (BEAT, *(str(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values())):
+        record.finished(name, 60)
+    export = push()
+    assert "nothing else is open" in dashboard(client)
+    ERPConnection.objects.update(paused_until=timezone.now() + timedelta(minutes=5))
+    assert "nothing else is open" not in dashboard(client)
+    ERPConnection.objects.update(paused_until=None)
+    ack = AckFile.objects.create(
+        organization=connection.organization, connection=connection, name="ack_x", size=1, modified_at=0,
+        verdict="ORPHAN", seen_at=timezone.now() - timedelta(days=400),
+    )  # fmt: skip
+    assert "1 orphaned acknowledgement" in dashboard(client)
+    assert "nothing else is open" not in dashboard(client)
+    AckFile.objects.filter(pk=ack.pk).update(resolved_at=timezone.now())
+    rows = ERPExport.objects.filter(pk=export.pk)
+    rows.move(ExportStatus.PENDING, ExportStatus.SENT, answer_due_at=timezone.now() - timedelta(days=400))
+    assert "nothing else is open" not in dashboard(client)
+    rows.update(answer_due_at=None)
+    assert "nothing else is open" in dashboard(client)
+
+
+def test_incidents_beyond_the_first_are_counted(client: Client, push: Push, organization: Organization) -> None:
+    push()
+    Incident.objects.bulk_create(
+        Incident(organization=organization, kind="TOKEN", subject=str(n), label=f"T{n}", opened_at=timezone.now())
+        for n in range(13)
+    )
+    page = dashboard(client)
+    assert page.count("API token expires:") == 10
+    assert "3 further incidents are open" in page
 
 
 def test_it_tells_nothing_of_another_organization(client: Client, push: Push) -> None:

@@ -167,7 +167,9 @@ def test_the_list_tells_what_each_is_and_marks_what_has_ended(client: Client, to
     ApiToken.objects.update(expiry=timezone.now() - timedelta(seconds=1))
     assert "Expired" in client.get(list_url(ApiToken)).content.decode()
     assert "Expired" in client.get(page_url(token)).content.decode()
-    ApiToken.objects.update(expiry=timezone.now() + timedelta(days=1))
+    ApiToken.objects.update(expiry=timezone.now() + timedelta(days=13, hours=1))
+    page = client.get(list_url(ApiToken)).content.decode().replace("\N{NO-BREAK SPACE}", " ")
+    assert "Expires in 1 week" in page
     User.objects.filter(pk=member.pk).update(is_active=False)
     assert "User deactivated" in client.get(list_url(ApiToken)).content.decode()
 
