@@ -112,7 +112,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
         connection = self.get_object()
         unsaved = entered(request, UnsavedConfigSerializer, optional=True).validated_data.get("config")
         result = connection_service.test(connection, actor=request.user.get_username(), unsaved=unsaved)
-        return Response(asdict(result))
+        return Response(TestResultSerializer(result).data)
 
 
 def _shown(connection: ERPConnection) -> Any:
