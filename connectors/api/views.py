@@ -116,7 +116,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
         if unsaved and not may(request.user, Action.EDIT_CONNECTIONS):
             raise PermissionDenied("Your role may not edit connections. Leave config out to test what is stored.")
         result = connection_service.test(connection, actor=request.user.get_username(), unsaved=unsaved)
-        return Response(asdict(result))
+        return Response(TestResultSerializer(result).data)
 
 
 def _shown(connection: ERPConnection) -> Any:

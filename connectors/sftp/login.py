@@ -40,7 +40,9 @@ class _Login:
     def _note(self, reply: Reply) -> None:
         """Raises what the reply comes to, unless the login may go on."""
         seen = self._seen
-        seen.words = self._dialogue.said or reply.text or seen.words
+        if seen.pending:
+            # What a server says before, it says to everybody.
+            seen.words = self._dialogue.said or reply.text or seen.words
         if reply.kind not in (Kind.PARTIAL, Kind.REFUSED):
             raise failure(self._link, self._target, seen, reply)
         if seen.pending:

@@ -25,7 +25,7 @@ from tests.servers.login_server import (
     login_server,
     reset,
 )
-from tests.servers.openssh import generate_key
+from tests.servers.openssh import OpenSSHServer, generate_key
 from tests.servers.proftpd import proftpd_server
 from tests.servers.sftp_server import SFTPServer
 
@@ -242,6 +242,14 @@ def test_words_that_are_no_utf_8_are_shown_as_far_as_they_are(start: Start) -> N
     """S16: Paramiko's own parser stops there."""
     server = start(on_password=disconnect(2, b"Kennwort \xfcberholt"))
     assert "Kennwort" in refused(server, **ONLY_PASSWORD)
+
+
+def test_a_banner_for_everybody_is_no_reason(start_openssh: Callable[..., OpenSSHServer], tmp_path: Path) -> None:
+    (tmp_path / "banner").write_text("Authorised use only\n")
+    server = start_openssh(extra=f"Banner {tmp_path / 'banner'}")
+    text = refused(server, private_key=generate_key(tmp_path / "other"))
+    assert "refused the private key" in text
+    assert "Authorised" not in text
 
 
 def test_a_wrong_password_needs_no_second_look(start: Start) -> None:
