@@ -32,7 +32,7 @@ def fresh_settings() -> dict[str, str]:
         **passwords,
         "ORDERFLOW_TAG": TAG,
         "WEB_PORT": str(free_port()),
-        "ALLOWED_HOSTS": HOST,
+        "ALLOWED_HOSTS": f"{HOST},127.0.0.1",
         "CSRF_TRUSTED_ORIGINS": f"https://{HOST}",
         "REQUIRE_TLS": "true",
         "BEHIND_TLS_PROXY": "true",
@@ -42,6 +42,8 @@ def fresh_settings() -> dict[str, str]:
         "LEASE_S": "20",
         "RATE_PUSH": "600/min",
         "TIME_ZONE": "Europe/Vienna",
+        # Compose would replace the name that follows a $.
+        "DEFAULT_FROM_EMAIL": "orders$HOME@example.test",
         # Left empty in .env.example: the containers' own database and Redis.
         "DATABASE_URL": "",
         "REDIS_URL": "",
@@ -49,8 +51,9 @@ def fresh_settings() -> dict[str, str]:
 
 
 def write(settings: Mapping[str, str], path: Path) -> None:
+    quoted = {name: f"'{value}'" if "$" in value else value for name, value in settings.items()}
     path.touch(mode=0o600)
-    path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()), encoding="utf-8")
+    path.write_text("".join(f"{name}={value}\n" for name, value in quoted.items()), encoding="utf-8")
 
 
 @dataclass(kw_only=True)
