@@ -36,6 +36,9 @@ def main() -> None:
         help="published base images, or ones that are made from Debian's packages; default: registry for docker, "
         "debian for podman",
     )
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep the archives of Debian's packages there for the next trial"
+    )
     options = parser.parse_args()
     name = options.engine or ("docker" if _docker_runs() else "podman")
     from_debian = (options.bases or {"docker": "registry", "podman": "debian"}[name]) == "debian"
@@ -46,13 +49,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="orderflow-containers-", ignore_cleanup_errors=True) as folder:
         engine = ENGINES[name](work=Path(folder), source=Path(folder) / "source")
         try:
-            _run(engine, from_debian=from_debian)
+            _run(engine, from_debian=from_debian, kept=options.keep and options.keep.absolute())
         except TrialFailed as error:
             engine.say(f"FAILED: {error}")
             sys.exit(1)
 
 
-def _run(engine: Engine, *, from_debian: bool) -> None:
+def _run(engine: Engine, *, from_debian: bool, kept: Path | None) -> None:
     _copy_source(engine.source)
     settings = fresh_settings()
     write(settings, engine.source / ".env")
@@ -62,7 +65,7 @@ def _run(engine: Engine, *, from_debian: bool) -> None:
     engine.prepare()
     try:
         if from_debian:
-            bases.build(engine)
+            bases.build(engine, kept=kept)
         engine.build()
         engine.say("built the image")
         _try_out(Site(engine=engine, settings=settings))

@@ -21,9 +21,15 @@ DEFAULT_MIRROR = "http://deb.debian.org/debian"
 LEFT_OUT = ("man", "doc", "locale", "info")
 
 
-def build(engine: Engine) -> None:
+def build(engine: Engine, *, kept: Path | None) -> None:
+    """`kept`: where the archives of Debian's packages are taken from, and left for the next trial."""
     for suite, packages in PACKAGES.items():
-        _import(engine, suite, packages)
+        archive = (kept or engine.work) / f"{suite}.tar"
+        if not archive.exists():
+            _install(engine, suite, packages, archive)
+        engine.call("import", str(archive), f"{DEBIAN}:{suite}")
+        if not kept:
+            archive.unlink()
     for kind, image in _images().items():
         context = engine.work / "bases" / kind
         shutil.copytree(FOLDER / "bases" / kind, context)
@@ -38,13 +44,13 @@ def _images() -> Mapping[str, str]:
     return {"python": base_of_the_image()} | {kind: services()[name]["image"] for kind, name in names.items()}
 
 
-def _import(engine: Engine, suite: str, packages: tuple[str, ...]) -> None:
-    archive = engine.work / f"{suite}.tar"
-    left_out = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
-    include = f"--include={','.join(packages)}"
-    engine.shell(["mmdebstrap", "--quiet", "--variant=minbase", include, *left_out, suite, str(archive), _mirror()])
-    engine.call("import", str(archive), f"{DEBIAN}:{suite}")
-    archive.unlink()
+def _install(engine: Engine, suite: str, packages: tuple[str, ...], archive: Path) -> None:
+    options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
+    # Nothing is kept that a power cut could damage.
+    options += ["--dpkgopt=force-unsafe-io", "--variant=minbase", f"--include={','.join(packages)}"]
+    part = archive.with_suffix(".part.tar")
+    engine.shell(["mmdebstrap", "--quiet", *options, suite, str(part), _mirror()])
+    part.rename(archive)
     engine.say(f"installed Debian {suite} with {', '.join(packages)}")
 
 

@@ -94,7 +94,7 @@ class Engine:
 
     def logs(self, service: str) -> str:
         return self.shell(
-            ["sh", "-c", '"$@" 2>&1', "sh", *self.command, "logs", "--tail", "60", self.container(service)]
+            ["sh", "-c", '"$@" 2>&1', "sh", *self.command, "logs", "--tail", "30", self.container(service)]
         )
 
     def wait_healthy(self, *services: str, within_s: float) -> None:

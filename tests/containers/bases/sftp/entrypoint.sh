@@ -13,6 +13,6 @@ if ! id "$name" >/dev/null 2>&1; then
     ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 fi
 mkdir -p /run/sshd
-exec /usr/sbin/sshd -D -e \
+exec /usr/sbin/sshd -D -e -f /dev/null \
     -o HostKey=/etc/ssh/ssh_host_ed25519_key -o UsePAM=no -o PasswordAuthentication=yes \
     -o Subsystem="sftp internal-sftp" -o ForceCommand=internal-sftp -o ChrootDirectory=%h
