@@ -1,0 +1,1 @@
+"""The image and docker-compose.yml, built and run with Docker or podman: `make containers`."""
