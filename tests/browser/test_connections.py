@@ -230,5 +230,5 @@ def test_a_test_that_no_worker_takes_says_so(
     expect(report).to_contain_text("Waiting for a worker.")
     expect(report).to_contain_text("No worker has taken it up yet")
     processes.start("worker")
-    expect(report).to_contain_text("The stored connection works")
+    expect(report).to_contain_text("The stored connection works", timeout=60_000)
     expect(page.get_by_text("Blocked since")).to_have_count(0)
