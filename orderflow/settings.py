@@ -28,7 +28,7 @@ SECRET_KEY = env.secret("SECRET_KEY")
 ENCRYPTION_MASTER_KEY = env.secret("ENCRYPTION_MASTER_KEY")
 ENCRYPTION_PREVIOUS_KEYS = env.entries("ENCRYPTION_PREVIOUS_KEYS")
 
-ALLOWED_HOSTS = env.entries("ALLOWED_HOSTS", ("localhost", "127.0.0.1"))
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ("localhost", "127.0.0.1"))
 CSRF_TRUSTED_ORIGINS = env.entries("CSRF_TRUSTED_ORIGINS")
 DATA_DIR = env.path("DATA_DIR", BASE_DIR / "var").absolute()
 
@@ -145,7 +145,7 @@ CACHES = {"default": _redis.cache.as_cache if _redis.cache else _file_cache}
 
 # STORAGE_URL: empty for a local folder, or s3://bucket/prefix; credentials and region as boto3 reads them.
 STORAGE_URL = env.text("STORAGE_URL")
-S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL")
+S3_ENDPOINT_URL = env.web_address("S3_ENDPOINT_URL")
 _folder_storage = {
     "BACKEND": "django.core.files.storage.FileSystemStorage",
     "OPTIONS": {"location": str(DATA_DIR / "storage"), "allow_overwrite": True},
@@ -207,7 +207,7 @@ vars().update(server_urls.email("EMAIL_URL", EMAIL_URL or "dummymail://"))
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "orderflow@localhost")
 # Where people open the admin: what the links in notices begin with.
-PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000").rstrip("/")
+PUBLIC_URL = env.web_address("PUBLIC_URL", "http://localhost:8000")
 # So many failed exports over one connection whose orders are in ERROR open an incident.
 FAILING_EXPORTS = env.integer("FAILING_EXPORTS", 1)
 # How long after an e-mail about an open incident the next one may list what was added.

@@ -21,6 +21,8 @@ BOOLEANS = {
     **dict.fromkeys(("false", "no", "off", "0", "n", "f"), False),
 }
 LOG_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
+_HOST = re.compile(r"\*|\.?[\w.-]+|\[[0-9A-Fa-f:.]+\]")
+_WEB_ADDRESS = re.compile(r"https?://[^\s/]+(/\S*)?", re.IGNORECASE)
 _RATE = re.compile(r"[1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day)", re.ASCII)
 
 
@@ -78,6 +80,18 @@ class Environment:
     def entries(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """The parts of a comma-separated list."""
         return [part.strip() for part in self.text(name).split(",") if part.strip()] or list(default)
+
+    def hosts(self, name: str, default: tuple[str, ...]) -> list[str]:
+        found = self.entries(name, default)
+        if not all(_HOST.fullmatch(entry) for entry in found):
+            raise UnusableSetting(name, "must be a comma-separated list of host names, without https:// and port.")
+        return found
+
+    def web_address(self, name: str, default: str = "") -> str:
+        value = self.text(name, default).rstrip("/")
+        if value and not _WEB_ADDRESS.fullmatch(value):
+            raise UnusableSetting(name, "must begin with https:// or http://, followed by a host.")
+        return value
 
     def networks(self, name: str) -> tuple[Network, ...]:
         try:

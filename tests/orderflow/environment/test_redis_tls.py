@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from orderflow.environment.redis_url import redis_server as parsed
-from tests.orderflow.environment.product import manage, run
+from tests.orderflow.environment.product import manage, refusals, run
 from tests.servers.redis import RedisServer, redis_server
 from tests.servers.webhooks import Authority
 
@@ -105,33 +105,35 @@ def test_check_names_a_certificate_that_is_not_trusted(
     assert manage(tmp_path, "check", REDIS_URL=server.url, REDIS_CA_FILE=str(authority.file)).returncode == 0
 
 
-@pytest.mark.parametrize(
-    ("url", "more", "reason"),
-    [
-        ("rediss://:hunter2@h:6379/0?ssl_cert_reqs=CERT_MAYBE", {}, "has an ssl_cert_reqs other than required"),
-        ("rediss://:hunter2@h:6379/0?ssl_ca_cert=x", {}, "has 1 unknown parameters"),
-        ("rediss://:hunter2@h:6379/0?ssl_ca_certs=/nowhere/ca.pem", {}, "no such file or directory"),
-        ("rediss://:hunter2@h:6379/0?ssl_check_hostname=perhaps", {}, "ssl_check_hostname other than true and false"),
-        ("rediss://:hunter2@h:6379/0?ssl_keyfile=/nowhere/key.pem", {}, "must name a certificate and its key"),
-        ("redis://:hunter2@h:6379/0?ssl_cert_reqs=required", {}, "Write rediss:// instead of redis://"),
-        ("redis://:hunter2@h:port/0", {}, "Percent-encode"),
-        ("redis://:hunter2@h:6379/zero", {}, "Percent-encode"),
-        ("redis://:hunter2@/0", {}, "names no host"),
-        ("memcached://:hunter2@h/0", {}, "must begin with redis:// or rediss://"),
-        ("redis://:hunter2@h:6379/0", {"REDIS_CA_FILE": "CA"}, "REDIS_CA_FILE has no effect without TLS"),
-        ("rediss://:hunter2@h:6379/0", {"REDIS_CA_FILE": __file__}, "REDIS_CA_FILE must name a file with certificates"),
-    ],
-)
-def test_what_cannot_be_used_is_refused_by_name_at_startup(
-    authority: Authority, tmp_path: Path, url: str, more: dict[str, str], reason: str
-) -> None:
-    given = {name: value.replace("CA", str(authority.file)) for name, value in more.items()}
-    done = manage(tmp_path, "check", REDIS_URL=url, **given)
-    assert done.returncode == 3
-    assert reason in done.stderr
-    assert done.stderr.startswith("OrderFlow cannot start: REDIS_")
-    assert "hunter2" not in done.stderr
-    assert done.stderr.count("\n") == 1
+UNUSABLE = [
+    ("rediss://:hunter2@h:6379/0?ssl_cert_reqs=CERT_MAYBE", {}, "has an ssl_cert_reqs other than required"),
+    ("rediss://:hunter2@h:6379/0?ssl_ca_cert=x", {}, "has 1 unknown parameters"),
+    ("rediss://:hunter2@h:6379/0?ssl_ca_certs=/nowhere/ca.pem", {}, "no such file or directory"),
+    ("rediss://:hunter2@h:6379/0?ssl_check_hostname=perhaps", {}, "ssl_check_hostname other than true and false"),
+    ("rediss://:hunter2@h:6379/0?ssl_keyfile=/nowhere/key.pem", {}, "must name a certificate and its key"),
+    ("redis://:hunter2@h:6379/0?ssl_cert_reqs=required", {}, "Write rediss:// instead of redis://"),
+    ("redis://:hunter2@h:port/0", {}, "Percent-encode"),
+    ("redis://:hunter2@h:6379/zero", {}, "Percent-encode"),
+    ("redis://:hunter2@/0", {}, "names no host"),
+    ("memcached://:hunter2@h/0", {}, "must begin with redis:// or rediss://"),
+    ("redis://:hunter2@h:6379/0", {"REDIS_CA_FILE": "CA"}, "REDIS_CA_FILE has no effect without TLS"),
+    ("rediss://:hunter2@h:6379/0", {"REDIS_CA_FILE": __file__}, "REDIS_CA_FILE must name a file with certificates"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    cases = [{"REDIS_URL": url, **more} for url, more, _ in UNUSABLE]
+    cases = [{name: str(authority.file) if value == "CA" else value for name, value in case.items()} for case in cases]
+    return refusals(tmp_path_factory.mktemp("settings"), cases)
+
+
+@pytest.mark.parametrize(("number", "reason"), [(number, reason) for number, (_, _, reason) in enumerate(UNUSABLE)])
+def test_what_cannot_be_used_is_refused_by_name_at_startup(refused: list[str], number: int, reason: str) -> None:
+    told = refused[number]
+    assert reason in told
+    assert told.startswith("REDIS_")
+    assert "hunter2" not in told
 
 
 def test_the_broker_may_be_another_server(server: RedisServer, authority: Authority, tmp_path: Path) -> None:
