@@ -416,8 +416,11 @@ def test_an_inbox_that_lists_anything_else_is_a_fault_that_people_see(
 
 
 def _mail(connection: ERPConnection) -> str:
-    incident = Incident.objects.create(
-        organization=connection.organization, connection=connection, kind="OVERDUE", opened_at=timezone.now()
+    incident, _ = Incident.objects.get_or_create(
+        organization=connection.organization,
+        connection=connection,
+        kind="OVERDUE",
+        defaults={"opened_at": timezone.now()},
     )
     return texts.opening(incident, contents.untold(incident)).body
 

@@ -226,7 +226,7 @@ def test_the_upgrade_leaves_recent_files_open(connection: ERPConnection) -> None
             organization=connection.organization, connection=connection, name=f"{days}-{verdict}", size=1,
             modified_at=0, verdict=verdict, seen_at=timezone.now() - timedelta(days=days),
         )  # fmt: skip
-    import_module("exports.migrations.0014_acks_resolved").resolve_old(apps, None)
+    import_module("exports.migrations.0015_acks_resolved").resolve_old(apps, None)
     assert open_files() == ["13-CONFLICT"]
     assert AckFile.objects.get(verdict="MATCHED").resolved_at is None
     assert AckFile.objects.filter(resolved_by="upgrade").count() == 2
