@@ -10,20 +10,30 @@ import pytest
 from connectors.base_connector import BaseConnector
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.fitness import unfit
+<<<<<<< HEAD
 from connectors.ports import AccountingInbox, AckReadingConnector, SalesOrder, TestResult, TestStep
 from connectors.testing.checks import check_files, checked_results
+=======
+from connectors.ports import (
+    ExportAttempt,
+    ExportDocument,
+    ExportResult,
+    SalesOrder,
+    TestResult,
+    TestStep,
+)
+from connectors.testing.ack_contract import AckContract
+>>>>>>> acks12
 from connectors.testing.values import LINE, ORDER, Notebook, attempt, orders
 
 LONGEST_NAME = 120
 
 
-class ConnectorContract:
+class ConnectorContract(AckContract):
     """The subclass has the fixtures `connector` and `config`, and `arrived(config)`: content by file name.
 
     `unsendable` is an order that the format rejects, or None where it takes every order. `unusable(config)` is a config
-    that the form accepts and that leads nowhere, or None where there is no such config. `ack_name(filename)` names the
-    ack of a document, or is None where `config` brings no acks; `acknowledge(config, name, content)` then leaves a file
-    where the ERP does.
+    that the form accepts and that leads nowhere, or None where there is no such config.
     """
 
     unsendable: SalesOrder | None = replace(ORDER, lines=(replace(LINE, qty=-LINE.qty),))
@@ -33,12 +43,6 @@ class ConnectorContract:
 
     def unusable(self, config: dict[str, Any]) -> dict[str, Any] | None:  # noqa: ARG002 - for the subclass
         return None
-
-    def ack_name(self, filename: str) -> str | None:  # noqa: ARG002 - for the subclass
-        return None
-
-    def acknowledge(self, config: dict[str, Any], name: str, content: bytes) -> None:
-        raise NotImplementedError
 
     def test_it_has_what_the_product_needs_of_its_class(self, connector: BaseConnector) -> None:
         assert unfit(type(connector)) == ""
@@ -149,6 +153,7 @@ class ConnectorContract:
         assert not result.success
         assert result.error_message
 
+<<<<<<< HEAD
     def test_each_file_in_the_ack_folder_is_an_ack_or_another_file(
         self, connector: BaseConnector, config: dict[str, Any]
     ) -> None:
@@ -184,6 +189,8 @@ class ConnectorContract:
             left = [file.name for file in inbox.all_files()] if isinstance(inbox, AccountingInbox) else ["readme.txt"]
         assert left == ["readme.txt"]
 
+=======
+>>>>>>> acks12
 
 def require_journal(connector: BaseConnector) -> None:
     if not connector.journals:

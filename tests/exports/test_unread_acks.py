@@ -197,6 +197,24 @@ def test_ten_thousand_files_of_others_cost_a_poll_no_statement_and_no_row(
     assert (rows(), counts()) == ([], {"foreign": 10_001})
 
 
+def test_the_files_that_are_left_are_found_by_their_index(connection: ERPConnection) -> None:
+    """With the parameters apart, as the database gets them: SQLite takes a partial index for literals only."""
+    found: list[tuple[str, Any]] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        found.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with database.execute_wrapper(note):
+        assert unread_acks.logged(connection) == {}
+    ((sql, params),) = found
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {'' if database.vendor == 'postgresql' else 'QUERY PLAN'} {sql}", params)
+        assert "ack_unread" in str(cursor.fetchall())
+
+
 def test_unread_files_that_stay_cost_a_poll_no_statement(push: Push, connection: ERPConnection, acks: Path) -> None:
     exports = [push() for _ in range(30)]
     poll(connection)
