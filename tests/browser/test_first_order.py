@@ -65,7 +65,7 @@ def person(installation: Installation, chromium: Browser) -> Iterator[Person]:
 
 def acknowledge(dropzone: Path) -> None:
     """As the ERP does, once it finds a file."""
-    [order] = eventually(lambda: list((dropzone / "in").glob("*.json")), within_s=30, what="the order's file")
+    [order] = eventually(lambda: list((dropzone / "in").glob("*.json")), within_s=60, what="the order's file")
     ack = {"status": "ACKED", "erp_order_id": "SO-1", "processed_at": "2026-11-23T10:01:00Z"}
     (dropzone / "acks" / f"ack_{order.name}").write_text(json.dumps(ack))
 
@@ -95,7 +95,7 @@ def test_a_person_with_only_a_browser_gets_the_first_order_acknowledged(
     expect(page.get_by_text("ERP is the default connection of Bäckerei Öller")).to_be_visible()
     person.click(page.get_by_role("button", name="Create the folders"))
     person.click(page.get_by_role("button", name="Test connection"))
-    expect(page.locator("#connection-test")).to_contain_text("The stored connection works")
+    expect(page.locator("#connection-test")).to_contain_text("The stored connection works", timeout=60_000)
 
     person.follow("Dashboard", exact=False)
     person.follow("Enter an order", exact=False)
@@ -122,7 +122,7 @@ def test_a_person_with_only_a_browser_gets_the_first_order_acknowledged(
         page.reload()
         return page.get_by_text("The ERP has it as SO-1").is_visible()
 
-    eventually(is_acked, within_s=30, what="the acknowledgement on the page")
+    eventually(is_acked, within_s=60, what="the acknowledgement on the page")
     person.follow("Dashboard", exact=False)
     expect(page.get_by_text("Oldest pending")).to_be_visible()
     assert person.clicks <= MOST_CLICKS
