@@ -3,11 +3,7 @@
 import pytest
 
 # Before the import: or a failed assertion shows no values.
-<<<<<<< HEAD
-pytest.register_assert_rewrite("connectors.testing.checks", "connectors.testing.contract")
-=======
 pytest.register_assert_rewrite("connectors.testing.ack_contract", "connectors.testing.contract")
->>>>>>> acks12
 
 from connectors.testing.contract import ConnectorContract  # noqa: E402
 from connectors.testing.values import LINE, ORDER, Notebook, attempt, orders  # noqa: E402

@@ -2,18 +2,16 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from connectors.base_connector import BaseConnector
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.fitness import unfit
-<<<<<<< HEAD
-from connectors.ports import AccountingInbox, AckReadingConnector, SalesOrder, TestResult, TestStep
-from connectors.testing.checks import check_files, checked_results
-=======
 from connectors.ports import (
     ExportAttempt,
     ExportDocument,
@@ -23,7 +21,6 @@ from connectors.ports import (
     TestStep,
 )
 from connectors.testing.ack_contract import AckContract
->>>>>>> acks12
 from connectors.testing.values import LINE, ORDER, Notebook, attempt, orders
 
 LONGEST_NAME = 120
@@ -153,45 +150,38 @@ class ConnectorContract(AckContract):
         assert not result.success
         assert result.error_message
 
-<<<<<<< HEAD
-    def test_each_file_in_the_ack_folder_is_an_ack_or_another_file(
-        self, connector: BaseConnector, config: dict[str, Any]
-    ) -> None:
-        filename = connector.document_name(ORDER.draft_order_id, attempt())
-        acks = self.ack_name(filename)
-        if acks is None or not isinstance(connector, AckReadingConnector):
-            pytest.skip("The config brings no acks.")
-        names = [acks, "readme.txt", f"unexpected {filename}", f"{acks}.tmp"]
-        for name in names:
-            self.acknowledge(config, name, b"?")
-        with connector.open_inbox(config) as inbox:
-            entries = list(inbox.entries())
-            files = list(inbox.all_files()) if isinstance(inbox, AccountingInbox) else None
-        assert [(entry.name, entry.export_filename) for entry in entries] == [(acks, filename)]
-        if files is None:
-            pytest.skip("The inbox tells of nothing but acks: no other file will be logged or counted.")
-        check_files(files, entries, names)
-
-    def test_its_acks_are_the_only_regular_files_that_are_moved(
-        self, connector: BaseConnector, config: dict[str, Any]
-    ) -> None:
-        filename = connector.document_name(ORDER.draft_order_id, attempt())
-        name = self.ack_name(filename)
-        if name is None or not isinstance(connector, AckReadingConnector):
-            pytest.skip("The config brings no acks.")
-        for each in (name, "readme.txt"):
-            self.acknowledge(config, each, b"?")
-        with connector.open_inbox(config) as inbox:
-            entries = list(inbox.entries())
-            assert inbox.read(entries) == [b"?"]
-            assert inbox.archive(entries) == [None]
-            assert list(inbox.entries()) == []
-            left = [file.name for file in inbox.all_files()] if isinstance(inbox, AccountingInbox) else ["readme.txt"]
-        assert left == ["readme.txt"]
-
-=======
->>>>>>> acks12
 
 def require_journal(connector: BaseConnector) -> None:
     if not connector.journals:
         pytest.skip("The connector keeps no journal: what it may have sent is never attempted again by itself.")
+
+
+def checked_results(
+    given: Iterable[Any], batch: Sequence[tuple[SalesOrder, ExportAttempt]]
+) -> dict[UUID, ExportResult]:
+    """By export id. What fails here leaves exports in doubt for a person, or is dropped from what is recorded."""
+    results: dict[UUID, ExportResult] = {}
+    expected = [one.export_id for _, one in batch]
+    for result in given:
+        assert isinstance(result, ExportResult), f"A result is {type(result).__name__}."
+        assert result.export_id in expected, "A result is of an export that is not in the batch."
+        assert result.export_id not in results, "An export has two results."
+        _check_fields(result)
+        results[result.export_id] = result
+    assert set(results) == set(expected), "An export has no result."
+    return results
+
+
+def _check_fields(result: ExportResult) -> None:
+    for flag in (result.success, result.retryable, result.in_doubt):
+        assert isinstance(flag, bool), "A flag of a result is no bool."
+    if result.success:
+        assert not (result.retryable or result.in_doubt), "A success is neither retryable nor in doubt."
+    else:
+        assert result.error_message, "A failure has no reason."
+        assert not (result.retryable and result.cause == "REJECTED"), "A rejected order is not retryable."
+    document = result.document
+    assert document is None or (isinstance(document, ExportDocument) and isinstance(document.content, bytes))
+    for text in (result.dropzone_path, result.cause, result.error_message or "", result.storage_key or ""):
+        assert isinstance(text, str), "A text of a result is no text."
+        assert len(text) <= 1024, "A text of a result is too long to be stored."
