@@ -23,4 +23,4 @@ VOLUME ["/data", "/dropzones"]
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/livez', timeout=3)"]
 # The keep-alive is longer than the idle time of load balancers: 60 s is the usual one.
-CMD ["gunicorn", "orderflow.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "4", "--keep-alive", "75", "--no-control-socket", "--access-logfile", "-"]
+CMD ["gunicorn", "orderflow.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "4", "--keep-alive", "75", "--no-control-socket"]
