@@ -80,7 +80,8 @@ class Podman(Engine):
         with contextlib.suppress(TrialFailed):
             self.call("network", "prune", "--force")
         eventually(lambda: not self._unmount(), within_s=30, what="the storage is unmounted")
-        shutil.rmtree(self.work / "storage", ignore_errors=True)
+        # Many thousand files: quicker than Python.
+        subprocess.run(["rm", "-rf", str(self.work / "storage")], check=False)
 
     def _unmount(self) -> bool:
         """Whether anything was mounted below the trial's folder."""
