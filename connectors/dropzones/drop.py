@@ -138,7 +138,7 @@ class Drop:
         self._take_back([p for p in unsent if not p.parcel.earlier])
         if self._settings.atomic_write:
             self._suggest_direct([*unsent, *refused])
-        return [p for p in refused if self._is_refused(p)]
+        return [p for p in refused if self._refusal(p)]
 
     def _take_back(self, unsent: Sequence[Placed]) -> None:
         """Forget what this batch staged and never sent a rename for: a later attempt could not look at its names to
@@ -150,14 +150,16 @@ class Drop:
                 self._dropzone.remove([p.temporary for p in unsent])
 
     def _suggest_direct(self, kept: Sequence[Placed]) -> None:
-        for p in filter(self._is_refused, kept):
-            error = self._outcomes[p.parcel.export_id]
-            self._outcomes[p.parcel.export_id] = suggest_direct(error)
+        for p in kept:
+            if error := self._refusal(p):
+                self._outcomes[p.parcel.export_id] = suggest_direct(error)
 
-    def _is_refused(self, placed: Placed) -> bool:
-        """Whether its rename failed for sure."""
+    def _refusal(self, placed: Placed) -> ConfigError | TransientError | None:
+        """Why its rename failed, if it failed for sure."""
         error = self._outcomes[placed.parcel.export_id]
-        return isinstance(error, ConfigError | TransientError) and not isinstance(error, InDoubtError)
+        if isinstance(error, ConfigError | TransientError) and not isinstance(error, InDoubtError):
+            return error
+        return None
 
     def _renamed(self, placed: Sequence[Placed]) -> Sequence[ConnectorError | None]:
         """A session that was lost over the staging of some has told why already, and that is what they keep."""
