@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
+from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from exports import ack_poller, delivery, giving_up, open_acks, push_service
 from exports.models import AckFile, ERPExport, Verdict
@@ -25,6 +26,7 @@ from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.conftest import Push
 from tests.exports.notices.conftest import digest_time
+from tests.exports.test_unread_acks import Denying, connector_with
 from tests.servers.smtp import Mailbox
 from tests.tenants import list_url, log_in, page_url
 
@@ -124,6 +126,58 @@ def test_a_file_that_could_not_be_read_resolves_itself_once_the_erp_writes_it_ag
     assert open_files() == []
     assert open_kinds() == ["FAILING"]
     assert set(AckFile.objects.filter(verdict="MALFORMED").values_list("resolved_by", flat=True)) == {""}
+
+
+@pytest.mark.usefixtures("recipient")
+@pytest.mark.parametrize(
+    ("resolved", "body", "verdict"),
+    [
+        ("by a person", {"status": "ACKED", "erp_order_id": "SO-1"}, "CONFLICT"),
+        ("by a person", {}, "MALFORMED"),
+        ("by itself", {"status": "ACKED", "erp_order_id": "SO-1"}, "CONFLICT"),
+        ("never", {"status": "ACKED", "erp_order_id": "SO-1"}, "CONFLICT"),
+        ("never", {}, "MALFORMED"),
+    ],
+)
+def test_a_file_that_can_be_read_after_it_was_resolved_or_told_is_open_and_told_again(  # noqa: PLR0917
+    resolved: str,
+    body: dict[str, str],
+    verdict: str,
+    mailbox: Mailbox,
+    push: Push,
+    connection: ERPConnection,
+    answer: Answer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    export, other = in_progress(push, connection, 2)
+    answer(other, prefix="error")
+    denied = answer(export, **body).name
+    with connector_with(monkeypatch, lambda inbox: Denying(inbox, denied)):
+        for _ in range(3):
+            with pytest.raises(ConfigError, match="permission denied"):
+                ack_poller.poll(connection.pk)
+        watch()
+        assert f"{denied} (order {export.draft_order}): Not read." in mailbox.mails[0].get_content()
+        if resolved == "by a person":
+            open_acks.resolve(AckFile.objects.get(name=denied), actor="ops")
+        if verdict == "CONFLICT":
+            answer(export, prefix="error", status="FAILED", error_code="X", message="No.")
+            with pytest.raises(ConfigError, match="permission denied"):
+                ack_poller.poll(connection.pk)
+        if resolved == "by itself":
+            watch()
+    was_open = denied in open_files()
+    assert was_open == (resolved == "never")
+    poll(connection)
+    row = AckFile.objects.get(name=denied)
+    assert (row.verdict, row.resolved_at, row.resolved_by) == (verdict, None, "")
+    assert denied in open_files()
+    for _ in range(2):
+        digest_time()
+        watch()
+    (told,) = [mail.get_content() for mail in mailbox.mails if f"{ABOUT}more acknowledgements" in mail["subject"]]
+    assert f"{denied} (order {export.draft_order}): {row.get_verdict_display()}. " in told
+    assert other.filename not in told
 
 
 def test_giving_up_an_export_does_not_resolve_the_ack_that_nobody_has_read(
