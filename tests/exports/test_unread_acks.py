@@ -394,9 +394,9 @@ def test_an_ack_that_may_not_be_read_is_entered_once_and_stays_resolved(
     path.write_text(ACKED)
 
     def denied_poll() -> AckFile:
-        with connector_with(monkeypatch, lambda inbox: Denying(inbox, path.name)):
-            with pytest.raises(ConfigError, match="permission denied"):
-                poll(connection)
+        denying = connector_with(monkeypatch, lambda inbox: Denying(inbox, path.name))
+        with denying, pytest.raises(ConfigError, match="permission denied"):
+            poll(connection)
         return AckFile.objects.get()
 
     first = denied_poll()
@@ -418,9 +418,9 @@ def test_a_half_written_ack_that_may_not_be_read_any_more_is_not_read(
     path.write_text("{")
     poll(connection)
     assert rows() == [(path.name, "INCOMPLETE", False)]
-    with connector_with(monkeypatch, lambda inbox: Denying(inbox, path.name)):
-        with pytest.raises(ConfigError, match="permission denied"):
-            poll(connection)
+    denying = connector_with(monkeypatch, lambda inbox: Denying(inbox, path.name))
+    with denying, pytest.raises(ConfigError, match="permission denied"):
+        poll(connection)
     assert rows() == [(path.name, "UNREAD", False)]
 
 

@@ -14,7 +14,9 @@ from django.utils import timezone
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
+from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
 from connectors.models import ERPConnection
+from connectors.registry import registry
 from exports import ack_poller, delivery, giving_up, open_acks, push_service
 from exports.models import AckFile, ERPExport, Verdict
 from exports.notices import watch as incidents
@@ -215,19 +217,66 @@ def test_contradicting_late_and_orphaned_acks_stay_open(
         assert f"1 {adjective}" in page
 
 
+@pytest.fixture
+def neighbour(connection: ERPConnection) -> ERPConnection:
+    """A connection that shares the folders of `connection`."""
+    config = {"mode": "filesystem", "export_path": "in", "ack_path": "acks"}
+    row = ERPConnection(organization=connection.organization, connector_type="DROPZONE_JSON_V1")
+    return connection_service.save(row, ConnectionChanges(name="Other", config=config), actor="test")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ack_{x}.json",
+        "error_{x}.json",
+        "ack_{x}.json.json",
+        "ACK_{X}.JSON",
+        "Error_{x}.json",
+        "ack_{x} (1).json",
+        "ack_{x}.json (1).json",
+    ],
+)
 def test_an_orphan_of_another_connection_resolves_itself(
-    push: Push, connection: ERPConnection, answer: Answer, organization: Organization
+    name: str, push: Push, connection: ERPConnection, neighbour: ERPConnection, folder: Path
 ) -> None:
     """Two connections that share a folder see each other's acks."""
-    config = {"mode": "filesystem", "export_path": "in", "ack_path": "acks"}
-    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
-    other = connection_service.save(row, ConnectionChanges(name="Other", config=config), actor="test")
     (export,) = in_progress(push, connection, 1)
-    answer(export, status="ACKED", erp_order_id="SO-1")
-    poll(other)
-    assert AckFile.objects.get().verdict == Verdict.ORPHAN
+    stem = export.filename.removesuffix(".json")
+    for each in (stem, stem[:-1] + "0" if stem[-1] != "0" else stem[:-1] + "1"):
+        (folder / "acks" / name.format(x=each, X=each.upper())).write_text('{"status": "ACKED"}')
+    poll(neighbour)
+    assert set(AckFile.objects.values_list("verdict", flat=True)) == {Verdict.ORPHAN}
     watch()
-    assert (open_files(), Incident.objects.count()) == ([], 0)
+    assert len(open_files()) == 1
+    assert stem.lower() not in open_files()[0].lower()
+
+
+def test_an_orphan_is_a_neighbours_if_the_connector_that_found_it_reads_its_name_so(
+    push: Push, connection: ERPConnection, neighbour: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ByEnding(DropzoneJsonV1Connector):
+        """An ack is named like the export, with .ok after it."""
+
+        broken = False
+
+        def answered_export(self, name: str) -> str | None:
+            if self.broken:
+                raise KeyError(name)
+            return name.removesuffix(".ok") if name.endswith(".ok") else None
+
+    monkeypatch.setitem(registry._connectors, "BY_ENDING", ByEnding)
+    ERPConnection.objects.filter(pk=neighbour.pk).update(connector_type="BY_ENDING")
+    (export,) = in_progress(push, connection, 1)
+    path = folder / "acks" / f"{export.filename}.ok"
+    path.write_text("SO-1")
+    poll(neighbour)
+    monkeypatch.setattr(ByEnding, "broken", True)
+    watch()
+    assert open_files() == [path.name]
+    monkeypatch.setattr(ByEnding, "broken", False)
+    watch()
+    assert open_files() == []
 
 
 def test_the_button_of_the_incident_resolves_all_its_files(
