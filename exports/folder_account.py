@@ -15,7 +15,7 @@ from connectors.exceptions import ConnectorError
 from connectors.models import ERPConnection
 from connectors.ports import AckEntry, OtherFile, OtherKind
 from exports import unread_acks
-from exports.models import ERPExport
+from exports.models import ERPExport, Verdict
 
 # So long a file may keep a temporary name, unchanged, before it is in the ack log as not read.
 TEMPORARY_S = 15 * 60
@@ -62,7 +62,7 @@ class FolderAccount:
         for file in files:
             if isinstance(file, AckEntry):
                 if file.name in self._logged:
-                    self._still.add(self._logged[file.name][0])
+                    self._still.add(self._logged[file.name].pk)
                 yield file
             else:
                 self._take(file)
@@ -70,7 +70,7 @@ class FolderAccount:
 
     def not_readable(self, entry: AckEntry, error: ConnectorError) -> None:
         """An ack that the connection may list but not read."""
-        self._left.append(
+        self._keep(
             OtherFile(
                 name=entry.name,
                 size=entry.size,
@@ -95,8 +95,8 @@ class FolderAccount:
                 self._counts[Counted.UNREAD] += 1
                 found.append((file, export_id))
         self._left, self._watched = [], watched
-        still = self._still | {self._logged[name][0] for name in map(_name, found) if name in self._logged}
-        gone = {pk for pk, _, _ in self._logged.values()} - still if self._is_whole else set[int]()
+        still = self._still | {self._logged[name].pk for name in map(_name, found) if name in self._logged}
+        gone = {logged.pk for logged in self._logged.values()} - still if self._is_whole else set[int]()
         if found or gone:
             with hold():
                 unread_acks.enter(self._connection, found)
@@ -111,23 +111,29 @@ class FolderAccount:
         return {"at": timezone.now().isoformat(), "counts": counts, "watched": self._watched}
 
     def _take(self, file: OtherFile) -> None:
-        if file.size > unread_acks.LARGEST:
-            file = replace(file, size=unread_acks.LARGEST)
         if file.kind is OtherKind.IRREGULAR:
             self._counts[Counted.IRREGULAR] += 1
         elif not file.export_filename:
             self._counts[Counted.TEMPORARY if file.kind is OtherKind.TEMPORARY else Counted.FOREIGN] += 1
-        elif self._is_logged(file) or len(self._left) >= MOST:
+        else:
+            self._keep(file)
+
+    def _keep(self, file: OtherFile) -> None:
+        if file.size > unread_acks.LARGEST:
+            file = replace(file, size=unread_acks.LARGEST)
+        if self._is_logged(file) or len(self._left) >= MOST:
             self._counts[Counted.UNREAD] += 1
         else:
             self._left.append(file)
 
     def _is_logged(self, file: OtherFile) -> bool:
-        """As it is now; one that has changed is entered again."""
-        pk, size, modified_at = self._logged.get(unread_acks.stored_name(file.name), (0, 0, 0.0))
-        if not pk or (size, modified_at) != (file.size, file.modified_at):
+        """As it is now; one that has changed, or could be read before, is entered again."""
+        logged = self._logged.get(unread_acks.stored_name(file.name))
+        if not logged or (logged.size, logged.modified_at) != (file.size, file.modified_at):
             return False
-        self._still.add(pk)
+        if logged.verdict != Verdict.UNREAD:
+            return False
+        self._still.add(logged.pk)
         return True
 
     def _is_young(self, file: OtherFile, now: float, watched: dict[str, Watched]) -> bool:

@@ -127,6 +127,7 @@ class _Page:
     effects: Effects = field(default_factory=lambda: Effects(now=timezone.now()))
     new: dict[str, _Judged] = field(default_factory=dict)
     changed: list[AckFile] = field(default_factory=list)
+    reused: list[AckFile] = field(default_factory=list)
     done_with: list[int] = field(default_factory=list)
 
     def verdict(self, answer: Answer, export: Answered) -> str:
@@ -141,7 +142,9 @@ class _Page:
             for name, value in judged._asdict().items():
                 setattr(begun, name, value)
             begun.gone_at = None
-            self.changed.append(begun)
+            # A person resolved what it was before, and has not seen what it is now.
+            begun.resolved_at, begun.resolved_by = None, ""
+            self.reused.append(begun)
         else:
             self.new[answer.entry.name] = judged
         return judged.verdict
@@ -155,7 +158,10 @@ class _Page:
         own = (organization_id, connection_id, self.effects.now, None, "")
         rows = [(*own, name, *judged) for name, judged in self.new.items()]
         insert_each(AckFile.objects.db, AckFile, (*shared, *_Judged._fields), rows)
-        AckFile.objects.bulk_update(self.changed, (*_Judged._fields, "left_because", "gone_at"))
+        written = (*_Judged._fields, "left_because", "gone_at")
+        # Without the columns that a person may have just written.
+        AckFile.objects.bulk_update(self.changed, written)
+        AckFile.objects.bulk_update(self.reused, (*written, "resolved_at", "resolved_by"))
 
     def _known_verdict(self, row: AckFile, entry: AckEntry) -> str:
         if row.verdict == Verdict.MALFORMED and not _is_as_before(row, entry):

@@ -1,6 +1,5 @@
 """Acknowledgement files that need a person: open from the poll that recorded them until they are resolved."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
@@ -10,6 +9,11 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from connectors.documents import json_ack_names
+from connectors.exceptions import ConnectorError
+from connectors.fencing import LeaseLost
+from connectors.registry import registry
+from connectors.third_party import guarded
 from exports.ack_file import NEEDS_A_PERSON
 from exports.causes import Cause
 from exports.models import AckFile, ERPExport, Verdict
@@ -78,19 +82,30 @@ def _resolve(keys: Iterable[int]) -> None:
 def _of_neighbours() -> list[int]:
     """Of the newest orphans, those that acknowledge an export of another connection of the same organization."""
     young = open_ones(AckFile.objects.filter(verdict=Verdict.ORPHAN, seen_at__gt=timezone.now() - NEIGHBOURS_WITHIN))
-    by_organization = defaultdict(list)
-    for pk, organization_id, name in young.values_list("pk", "organization", "name")[:AT_ONCE]:
-        by_organization[organization_id].append((pk, _acknowledged(name)))
+    rows = young.values_list("organization", "connection__connector_type", "name", "pk")[:AT_ONCE]
+    by_reader = defaultdict(list)
+    for organization_id, connector_type, name, pk in rows:
+        by_reader[organization_id, connector_type].append((name, pk))
     found = []
-    for organization_id, orphans in by_organization.items():
-        names = [name for _, name in orphans]
+    for (organization_id, connector_type), orphans in by_reader.items():
+        names = _acknowledged(connector_type, [name for name, _ in orphans])
         # The index of names begins with the connection.
-        known = ERPExport.objects.filter(connection__organization=organization_id, filename__any_of=names)
+        known = ERPExport.objects.filter(
+            connection__organization=organization_id, filename__any_of=list({*names.values()})
+        )
         sent = set(known.values_list("filename", flat=True))
-        found += [pk for pk, name in orphans if name in sent]
+        found += [pk for name, pk in orphans if names.get(name) in sent]
     return found
 
 
-def _acknowledged(name: str) -> str:
-    """The file name that an ack of this name acknowledges."""
-    return re.sub("^(ack|error)_", "", name).replace(".json.json", ".json")
+def _acknowledged(connector_type: str, names: Iterable[str]) -> dict[str, str]:
+    """The file names of the exports that files of these names acknowledge, as the connector that found them reads
+    them. Empty where the connector fails: its polls report that."""
+    try:
+        with guarded(connector_type):
+            connector = registry.create(connector_type)
+            read = getattr(connector, "answered_export", json_ack_names.export_filename)
+            found = {name: read(name) for name in names}
+    except (ConnectorError, LeaseLost):
+        return {}
+    return {name: filename for name, filename in found.items() if isinstance(filename, str) and filename.isprintable()}

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import BooleanField, Q, QuerySet
@@ -22,8 +23,14 @@ OPEN = (Verdict.INCOMPLETE, Verdict.UNREAD)
 # Spelled out: SQLite takes a partial index only for what is no parameter.
 _IS_OPEN = RawSQL("verdict IN ('INCOMPLETE', 'UNREAD')", (), output_field=BooleanField())
 
-# A row's key, and the size and time that the file had.
-Logged = tuple[int, int, float]
+
+class Logged(NamedTuple):
+    """A row's key and verdict, and the size and time that the file had."""
+
+    pk: int
+    size: int
+    modified_at: float
+    verdict: str
 
 
 def waiting_for(exports: QuerySet[ERPExport]) -> QuerySet[AckFile]:
@@ -36,7 +43,7 @@ def waiting_for(exports: QuerySet[ERPExport]) -> QuerySet[AckFile]:
 def logged(connection: ERPConnection) -> dict[str, Logged]:
     """The files that lay unread in the connection's folder at its last poll, by name."""
     rows = AckFile.objects.filter(_IS_OPEN, connection=connection, gone_at=None).order_by()
-    return {name: (pk, size, at) for name, pk, size, at in rows.values_list("name", "pk", "size", "modified_at")}
+    return {name: Logged(*row) for name, *row in rows.values_list("name", *Logged._fields)}
 
 
 def stored_name(name: str) -> str:

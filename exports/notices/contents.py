@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import CharField, Exists, OuterRef, QuerySet, Value
-from django.db.models.functions import Cast, Now, Replace
+from django.db.models.functions import Cast, Concat, Now, Replace
 from django.urls import reverse
 from django.utils import timezone
 
@@ -53,10 +53,10 @@ def untold(incident: Incident) -> Contents:
     if found is None:
         return Contents()
     rows, line = found
-    told = IncidentItem.objects.filter(incident=incident, key=Replace(_text(OuterRef("pk")), Value("-"), Value("")))
-    new = rows.filter(~Exists(told))
+    told = IncidentItem.objects.filter(incident=incident, key=OuterRef("item_key"))
+    new = rows.annotate(item_key=_key(incident)).filter(~Exists(told))
     first = list(new[:LISTED])
-    keys = dict.fromkeys(_key(pk) for pk in (*(row.pk for row in first), *new.values_list("pk", flat=True)[:COUNTED]))
+    keys = dict.fromkeys((*(row.item_key for row in first), *new.values_list("item_key", flat=True)[:COUNTED]))
     return Contents(keys=tuple(keys)[:COUNTED], lines=tuple(line(row)[:LINE] for row in first))
 
 
@@ -142,9 +142,7 @@ def _time(at: Any) -> str:
     return f"{timezone.localtime(at):%Y-%m-%d %H:%M %Z}" if at else "at an unknown time"
 
 
-def _key(pk: Any) -> str:
-    return str(pk).replace("-", "")
-
-
-def _text(expression: Any) -> Cast:
-    return Cast(expression, CharField(max_length=40))
+def _key(incident: Incident) -> Any:
+    """Of an `IncidentItem`. A file with another verdict than before is a new item."""
+    key = Replace(Cast("pk", CharField(max_length=40)), Value("-"), Value(""))
+    return Concat(key, Value("-"), "verdict") if incident.kind == Kind.ACKS else key

@@ -78,7 +78,7 @@ class IncidentItem(models.Model):
     """An order or file that an e-mail about an open incident has listed or counted."""
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="items", db_index=False)
-    # The row's id without hyphens.
+    # The row's id without hyphens; of a file, with its verdict.
     key = models.CharField(max_length=40)
 
     class Meta:

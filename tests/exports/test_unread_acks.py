@@ -23,7 +23,7 @@ from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
 from connectors.models import ERPConnection
 from connectors.ports import AccountingInbox, Ack, AckEntry, AckInbox
 from connectors.registry import registry
-from exports import ack_poller, delivery, file_batches, giving_up, lanes, unread_acks
+from exports import ack_poller, delivery, file_batches, giving_up, lanes, open_acks, unread_acks
 from exports.folder_account import TEMPORARY_S, WATCHED, FolderAccount
 from exports.models import AckFile, ERPExport, Lane
 from exports.notices import contents, texts
@@ -357,7 +357,7 @@ class Denying:
 
 
 @contextmanager
-def _connector(monkeypatch: pytest.MonkeyPatch, wrapped: Callable[[Any], AckInbox]) -> Iterator[None]:
+def connector_with(monkeypatch: pytest.MonkeyPatch, wrapped: Callable[[Any], AckInbox]) -> Iterator[None]:
     class Connector(DropzoneJsonV1Connector):
         @contextmanager
         def open_inbox(self, config: Mapping[str, Any]) -> Iterator[AckInbox]:
@@ -375,7 +375,7 @@ def test_an_ack_that_may_not_be_read_is_in_the_ack_log_until_it_is(
     """A15."""
     path = acks / f"ack_{sent.filename}"
     path.write_text(ACKED)
-    with _connector(monkeypatch, lambda inbox: Denying(inbox, path.name)):
+    with connector_with(monkeypatch, lambda inbox: Denying(inbox, path.name)):
         for _ in range(2):
             with pytest.raises(ConfigError, match="permission denied"):
                 poll(connection)
@@ -385,6 +385,43 @@ def test_an_ack_that_may_not_be_read_is_in_the_ack_log_until_it_is(
     poll(connection)
     assert rows() == [(path.name, "MATCHED", False)]
     assert AckFile.objects.get().reason == ""
+
+
+def test_an_ack_that_may_not_be_read_is_entered_once_and_stays_resolved(
+    sent: ERPExport, connection: ERPConnection, acks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = acks / f"ack_{sent.filename}"
+    path.write_text(ACKED)
+
+    def denied_poll() -> AckFile:
+        denying = connector_with(monkeypatch, lambda inbox: Denying(inbox, path.name))
+        with denying, pytest.raises(ConfigError, match="permission denied"):
+            poll(connection)
+        return AckFile.objects.get()
+
+    first = denied_poll()
+    open_acks.resolve(first, actor="ops")
+    for _ in range(2):
+        row = denied_poll()
+        assert (row.verdict, row.resolved_by, row.seen_at, row.gone_at) == ("UNREAD", "ops", first.seen_at, None)
+        assert row.resolved_at
+        assert counts() == {"unread": 1}
+    path.write_text(ACKED + " ")
+    row = denied_poll()
+    assert (row.resolved_at, row.resolved_by, row.seen_at > first.seen_at) == (None, "", True)
+
+
+def test_a_half_written_ack_that_may_not_be_read_any_more_is_not_read(
+    sent: ERPExport, connection: ERPConnection, acks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = acks / f"ack_{sent.filename}"
+    path.write_text("{")
+    poll(connection)
+    assert rows() == [(path.name, "INCOMPLETE", False)]
+    denying = connector_with(monkeypatch, lambda inbox: Denying(inbox, path.name))
+    with denying, pytest.raises(ConfigError, match="permission denied"):
+        poll(connection)
+    assert rows() == [(path.name, "UNREAD", False)]
 
 
 class Old:
@@ -411,7 +448,7 @@ def test_an_inbox_without_the_capability_is_read_as_before(
 ) -> None:
     (acks / f"ack_{sent.filename}").write_text(ACKED)
     (acks / f"ack_{sent.filename}.xml").write_text(ACKED)
-    with _connector(monkeypatch, Old):
+    with connector_with(monkeypatch, Old):
         poll(connection)
     assert (rows(), counts()) == ([(f"ack_{sent.filename}", "MATCHED", False)], {})
     assert names(acks) == [f"ack_{sent.filename}.xml", "processed"]
@@ -428,7 +465,7 @@ class Wrong(Old):
 def test_an_inbox_that_lists_anything_else_is_a_fault_that_people_see(
     sent: ERPExport, connection: ERPConnection, acks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with _connector(monkeypatch, Wrong), pytest.raises(ConfigError, match="failed unexpectedly with TypeError"):
+    with connector_with(monkeypatch, Wrong), pytest.raises(ConfigError, match="failed unexpectedly with TypeError"):
         poll(connection)
     assert "failed unexpectedly" in Lane.objects.get(kind="ACKS").last_error
 

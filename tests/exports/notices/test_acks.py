@@ -13,7 +13,10 @@ from django.utils import timezone
 
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
+from connectors.exceptions import ConfigError
+from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
 from connectors.models import ERPConnection
+from connectors.registry import registry
 from exports import ack_poller, delivery, giving_up, open_acks, push_service
 from exports.models import AckFile, ERPExport, Verdict
 from exports.notices import watch as incidents
@@ -25,6 +28,7 @@ from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.conftest import Push
 from tests.exports.notices.conftest import digest_time
+from tests.exports.test_unread_acks import Denying, connector_with
 from tests.servers.smtp import Mailbox
 from tests.tenants import list_url, log_in, page_url
 
@@ -126,6 +130,58 @@ def test_a_file_that_could_not_be_read_resolves_itself_once_the_erp_writes_it_ag
     assert set(AckFile.objects.filter(verdict="MALFORMED").values_list("resolved_by", flat=True)) == {""}
 
 
+@pytest.mark.usefixtures("recipient")
+@pytest.mark.parametrize(
+    ("resolved", "body", "verdict"),
+    [
+        ("by a person", {"status": "ACKED", "erp_order_id": "SO-1"}, "CONFLICT"),
+        ("by a person", {}, "MALFORMED"),
+        ("by itself", {"status": "ACKED", "erp_order_id": "SO-1"}, "CONFLICT"),
+        ("never", {"status": "ACKED", "erp_order_id": "SO-1"}, "CONFLICT"),
+        ("never", {}, "MALFORMED"),
+    ],
+)
+def test_a_file_that_can_be_read_after_it_was_resolved_or_told_is_open_and_told_again(  # noqa: PLR0917
+    resolved: str,
+    body: dict[str, str],
+    verdict: str,
+    mailbox: Mailbox,
+    push: Push,
+    connection: ERPConnection,
+    answer: Answer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    export, other = in_progress(push, connection, 2)
+    answer(other, prefix="error")
+    denied = answer(export, **body).name
+    with connector_with(monkeypatch, lambda inbox: Denying(inbox, denied)):
+        for _ in range(3):
+            with pytest.raises(ConfigError, match="permission denied"):
+                ack_poller.poll(connection.pk)
+        watch()
+        assert f"{denied} (order {export.draft_order}): Not read." in mailbox.mails[0].get_content()
+        if resolved == "by a person":
+            open_acks.resolve(AckFile.objects.get(name=denied), actor="ops")
+        if verdict == "CONFLICT":
+            answer(export, prefix="error", status="FAILED", error_code="X", message="No.")
+            with pytest.raises(ConfigError, match="permission denied"):
+                ack_poller.poll(connection.pk)
+        if resolved == "by itself":
+            watch()
+    was_open = denied in open_files()
+    assert was_open == (resolved == "never")
+    poll(connection)
+    row = AckFile.objects.get(name=denied)
+    assert (row.verdict, row.resolved_at, row.resolved_by) == (verdict, None, "")
+    assert denied in open_files()
+    for _ in range(2):
+        digest_time()
+        watch()
+    (told,) = [mail.get_content() for mail in mailbox.mails if f"{ABOUT}more acknowledgements" in mail["subject"]]
+    assert f"{denied} (order {export.draft_order}): {row.get_verdict_display()}. " in told
+    assert other.filename not in told
+
+
 def test_giving_up_an_export_does_not_resolve_the_ack_that_nobody_has_read(
     push: Push, connection: ERPConnection, answer: Answer
 ) -> None:
@@ -161,19 +217,66 @@ def test_contradicting_late_and_orphaned_acks_stay_open(
         assert f"1 {adjective}" in page
 
 
+@pytest.fixture
+def neighbour(connection: ERPConnection) -> ERPConnection:
+    """A connection that shares the folders of `connection`."""
+    config = {"mode": "filesystem", "export_path": "in", "ack_path": "acks"}
+    row = ERPConnection(organization=connection.organization, connector_type="DROPZONE_JSON_V1")
+    return connection_service.save(row, ConnectionChanges(name="Other", config=config), actor="test")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ack_{x}.json",
+        "error_{x}.json",
+        "ack_{x}.json.json",
+        "ACK_{X}.JSON",
+        "Error_{x}.json",
+        "ack_{x} (1).json",
+        "ack_{x}.json (1).json",
+    ],
+)
 def test_an_orphan_of_another_connection_resolves_itself(
-    push: Push, connection: ERPConnection, answer: Answer, organization: Organization
+    name: str, push: Push, connection: ERPConnection, neighbour: ERPConnection, folder: Path
 ) -> None:
     """Two connections that share a folder see each other's acks."""
-    config = {"mode": "filesystem", "export_path": "in", "ack_path": "acks"}
-    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
-    other = connection_service.save(row, ConnectionChanges(name="Other", config=config), actor="test")
     (export,) = in_progress(push, connection, 1)
-    answer(export, status="ACKED", erp_order_id="SO-1")
-    poll(other)
-    assert AckFile.objects.get().verdict == Verdict.ORPHAN
+    stem = export.filename.removesuffix(".json")
+    for each in (stem, stem[:-1] + "0" if stem[-1] != "0" else stem[:-1] + "1"):
+        (folder / "acks" / name.format(x=each, X=each.upper())).write_text('{"status": "ACKED"}')
+    poll(neighbour)
+    assert set(AckFile.objects.values_list("verdict", flat=True)) == {Verdict.ORPHAN}
     watch()
-    assert (open_files(), Incident.objects.count()) == ([], 0)
+    assert len(open_files()) == 1
+    assert stem.lower() not in open_files()[0].lower()
+
+
+def test_an_orphan_is_a_neighbours_if_the_connector_that_found_it_reads_its_name_so(
+    push: Push, connection: ERPConnection, neighbour: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ByEnding(DropzoneJsonV1Connector):
+        """An ack is named like the export, with .ok after it."""
+
+        broken = False
+
+        def answered_export(self, name: str) -> str | None:
+            if self.broken:
+                raise KeyError(name)
+            return name.removesuffix(".ok") if name.endswith(".ok") else None
+
+    monkeypatch.setitem(registry._connectors, "BY_ENDING", ByEnding)
+    ERPConnection.objects.filter(pk=neighbour.pk).update(connector_type="BY_ENDING")
+    (export,) = in_progress(push, connection, 1)
+    path = folder / "acks" / f"{export.filename}.ok"
+    path.write_text("SO-1")
+    poll(neighbour)
+    monkeypatch.setattr(ByEnding, "broken", True)
+    watch()
+    assert open_files() == [path.name]
+    monkeypatch.setattr(ByEnding, "broken", False)
+    watch()
+    assert open_files() == []
 
 
 def test_the_button_of_the_incident_resolves_all_its_files(
