@@ -162,17 +162,21 @@ def test_which_tokens_are_reported(organization: Organization, token: ApiToken) 
     assert open_ones() == []
 
 
-def test_a_person_who_resolved_a_token_hears_of_it_again_only_if_it_expires_in_use(token: ApiToken) -> None:
-    expires(token, days=10)
-    assert open_ones() == [(Kind.TOKEN, str(token))]
-    watch.resolve(Incident.objects.get(), actor="ops")
-    assert open_ones() == []
-    expires(token, days=6)
-    assert open_ones() == []
-    Incident.objects.update(closed_at=timezone.now() - timedelta(days=6))
-    expires(token, days=-1)
-    used(token, timezone.now() - timedelta(days=2))
-    assert open_ones() == [(Kind.TOKEN, str(token))]
+def test_a_person_who_resolved_a_token_hears_of_it_again_at_its_next_stage(token: ApiToken) -> None:
+    reported = [(Kind.TOKEN, str(token))]
+    left = timedelta(days=13)
+    for then in (timedelta(days=13), timedelta(days=6), timedelta(hours=20), timedelta(hours=-1)):
+        # The time between them has passed.
+        Incident.objects.update(closed_at=F("closed_at") - (left - then))
+        expires(token, hours=then // timedelta(hours=1))
+        used(token, timezone.now() - timedelta(days=2))
+        assert open_ones() == reported
+        watch.resolve(Incident.objects.get(closed_at=None), actor="ops")
+        assert open_ones() == []
+        expires(token, hours=then // timedelta(hours=1) - 1)
+        assert open_ones() == []
+        left = then
+    assert Incident.objects.count() == 4
 
 
 def everything_ran() -> None:
