@@ -46,12 +46,16 @@ def resolve(ack: AckFile, *, actor: str) -> None:
         record(ack.organization_id, actor, "resolve ack file", ack, verdict=ack.verdict)
 
 
-def resolve_all(organization_id: UUID, connection_id: UUID, *, actor: str) -> int:
-    """All open files of a connection, each with its audit line; `AT_ONCE` at most. Returns how many."""
+def newest(organization_id: UUID, connection_id: UUID) -> QuerySet[AckFile]:
+    """The open files of a connection, `AT_ONCE` at most."""
     ours = AckFile.objects.filter(organization=organization_id, connection=connection_id)
-    rows = open_ones(ours).order_by("-pk").defer("raw")
+    return open_ones(ours).order_by("-pk").defer("raw")[:AT_ONCE]
+
+
+def resolve_all(organization_id: UUID, connection_id: UUID, *, actor: str) -> int:
+    """The `newest` files, each with its audit line. Returns how many."""
     count = 0
-    for ack in rows[:AT_ONCE]:
+    for ack in newest(organization_id, connection_id):
         try:
             resolve(ack, actor=actor)
         except NotOpen:

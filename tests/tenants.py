@@ -131,11 +131,12 @@ class AdminClient(Client):
 
     def post(self, path: Any, data: Any = None, *args: Any, **kwargs: Any) -> Any:
         if data is None or isinstance(data, dict):
-            data = {**_versions(path, data or {}), **(data or {})}
+            data = {**versions(path, data or {}), **(data or {})}
         return super().post(path, data, *args, **kwargs)
 
 
-def _versions(path: str, data: dict[str, Any]) -> dict[str, str]:
+def versions(path: str, data: dict[str, Any]) -> dict[str, str]:
+    """Of each row that a request to this path with this data names, as a page that is loaded now has it."""
     try:
         found = resolve(urlsplit(path).path)
     except Resolver404:

@@ -4,6 +4,7 @@ task that compares does not run then."""
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from celery import signals
@@ -39,22 +40,24 @@ def look() -> None:
 
 
 def _beat_started(**_: Any) -> None:
-    threading.Thread(target=_look_regularly, name="standstill", daemon=True).start()
+    threading.Thread(target=look_regularly, args=(threading.Event(),), name="standstill", daemon=True).start()
 
 
-def _look_regularly() -> None:
-    pause = threading.Event()
-    while not pause.wait(LOOKS_EVERY_S):
+def look_regularly(end: threading.Event) -> None:
+    """Until `end` is set."""
+    while not end.wait(LOOKS_EVERY_S):
         _in_thread(look)
 
 
 def _in_thread(work: Callable[[], None]) -> None:
     try:
-        work()
+        with closing(connection):
+            work()
     except DatabaseError as error:
         logger.warning("Standstills cannot be reported now: %s", error)
-    finally:
-        connection.close()
+    except Exception:
+        # Beat has one thread for this until it ends: the next round must run.
+        logger.exception("Standstills cannot be reported now")
 
 
 def _send() -> None:

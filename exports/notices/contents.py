@@ -84,14 +84,14 @@ def _rows(incident: Incident) -> tuple[QuerySet[Any], Callable[[Any], str]] | No
     """The rows of the incident and how one reads; None where it has none."""
     exports = ERPExport.objects.select_related("draft_order__customer")
     ours = exports.filter(connection=incident.connection_id)
-    waiting = ours.filter(status=ExportStatus.PENDING).order_by("created_at"), _waiting
+    in_line = waiting(incident).select_related("draft_order__customer").order_by("created_at"), _waiting
     # Both columns, so that the index of open files leads to them.
     acks = AckFile.objects.filter(organization=incident.organization_id, connection=incident.connection_id)
     acks = acks.select_related("export__draft_order").defer("raw")
     late = copies.missing(parts.ARCHIVE_LATE).filter(organization=incident.organization_id)
     found: dict[str, tuple[QuerySet[Any], Callable[[Any], str]]] = {
-        Kind.BLOCKED: waiting,
-        Kind.PAUSED: waiting,
+        Kind.BLOCKED: in_line,
+        Kind.PAUSED: in_line,
         Kind.FAILING: (failures.alerting(ours).order_by("-settled_at"), _failed),
         Kind.IN_DOUBT: (ours.filter(undecided_since__isnull=False).order_by("undecided_since"), _failed),
         Kind.OVERDUE: (overdue(incident).order_by("answer_due_at"), _overdue),
@@ -99,6 +99,11 @@ def _rows(incident: Incident) -> tuple[QuerySet[Any], Callable[[Any], str]] | No
         Kind.ARCHIVE: (late.select_related("draft_order__customer").order_by("sent_at"), _waiting),
     }
     return found.get(incident.kind)
+
+
+def waiting(incident: Incident) -> QuerySet[ERPExport]:
+    """The exports that have yet to leave over the incident's connection."""
+    return ERPExport.objects.filter(connection=incident.connection_id, status=ExportStatus.PENDING)
 
 
 def overdue(incident: Incident) -> QuerySet[ERPExport]:

@@ -4,9 +4,12 @@ from typing import Any
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from exports import open_acks
+from exports.models import AckFile
 from exports.notices import contents, parts, watch
 from exports.notices.models import Incident
 from exports.notices.texts import WHAT_TO_DO
@@ -45,6 +48,11 @@ class IncidentAdmin(PageAdmin):
     sortable_by = ()
     fields = (("kind", "state"), ("what", "see"), "reason", ("opened_at", "closed_at"), "resolved_by")
 
+    def seen_values(self, row: Incident) -> dict[str, Any]:
+        """With the files that the button resolves: one that came, or got another verdict, after the page was loaded has
+        been seen by nobody."""
+        return {**super().seen_values(row), "files": list(_files(row).values_list("pk", "verdict"))}
+
     def has_push_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Action.PUSH)
 
@@ -76,4 +84,13 @@ class IncidentAdmin(PageAdmin):
     @admin.display(description="orders or files")
     def see(self, incident: Incident) -> SafeString:
         style = "text-primary-600 dark:text-primary-400"
-        return format_html('<a href="{}" class="{}">Open the list or page</a>', contents.page(incident), style)
+        count = _files(incident).count()
+        text = f"Open the list of {count:,} file{pluralize(count)}" if count else "Open the list or page"
+        return format_html('<a href="{}" class="{}">{}</a>', contents.page(incident), style, text)
+
+
+def _files(incident: Incident) -> models.QuerySet[AckFile]:
+    """Those that resolving the incident resolves."""
+    if incident.kind != Kind.ACKS or incident.closed_at or not incident.connection_id:
+        return AckFile.objects.none()
+    return open_acks.newest(incident.organization_id, incident.connection_id)

@@ -80,7 +80,7 @@ def _webhooks() -> Iterator[tuple[Trouble, datetime]]:
 
 
 def _tokens() -> Iterator[tuple[Trouble, datetime]]:
-    """Those that expire soon, and those in use that have expired; with since when that is so."""
+    """Those that expire soon, and those in use that have expired; with when the last stage was reached."""
     now = timezone.now()
     rows = ApiToken.objects.filter(expiry__lt=now + timedelta(days=max(STAGES)), user__is_active=True)
     # A program that logs in each time leaves many behind that nobody uses.
@@ -88,8 +88,8 @@ def _tokens() -> Iterator[tuple[Trouble, datetime]]:
     for token in rows.annotate(organization_id=F("user__membership__organization")):
         stages = stages_reached(token, now)
         if stages and token.organization_id:
-            since = token.expiry - timedelta(days=stages[0])
-            yield _token(token, since), (token.expiry if stages[-1] == 0 else since)
+            since, last = (token.expiry - timedelta(days=days) for days in (stages[0], stages[-1]))
+            yield _token(token, since), last
 
 
 def _token(token: Any, since: datetime) -> Trouble:

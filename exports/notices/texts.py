@@ -8,7 +8,9 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from connectors.hostile_text import tame
+from connectors.models import ERPConnection
 from exports import unread_acks
+from exports.models import Lane
 from exports.notices import contents
 from exports.notices.contents import Contents
 from exports.notices.models import Incident
@@ -107,10 +109,22 @@ def closing(incident: Incident) -> Text:
         body=_paragraphs(
             f"{_name(incident)}: {what}, since {_time(incident.opened_at)}.",
             f"Resolved{by} at {_time(incident.closed_at)}, after {took}.",
-            "" if by else NOTHING_LEFT[Kind(incident.kind)],
+            "" if by else _why_over(incident),
             _link(incident),
         ),
     )
+
+
+def _why_over(incident: Incident) -> str:
+    """Disabling a connection ends what keeps it from being used, and removes no cause."""
+    is_disabled = incident.connection and incident.connection.status == ERPConnection.Status.DISABLED
+    lane = Lane.objects.filter(connection=incident.connection_id, kind=Lane.Kind.ACKS)
+    is_polled = incident.kind == Kind.POLLING and lane.filter(last_error="").exists()
+    if not is_disabled or is_polled or incident.kind not in (Kind.BLOCKED, Kind.PAUSED, Kind.POLLING):
+        return NOTHING_LEFT[Kind(incident.kind)]
+    count = contents.waiting(incident).count()
+    wait = "1 order waits" if count == 1 else f"{count:,} orders wait"
+    return f"The connection was disabled; {wait} until it is enabled."
 
 
 def _what(incident: Incident, found: Contents) -> str:

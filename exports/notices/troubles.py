@@ -86,15 +86,21 @@ def _unusable() -> Iterator[Trouble]:
 
 
 def _polling() -> Iterator[Trouble]:
-    """A connection that is blocked or paused has an incident already."""
+    """A connection that is blocked, paused or disabled begins none. Its open one lasts until a poll succeeds, or until
+    it is disabled and awaits no acknowledgement: it is not polled any more then."""
     failed = ConnectionEvent.objects.filter(
         connection=OuterRef("connection"), kind=ConnectionEvent.Kind.POLL_FAILED
     ).order_by("-pk")
-    lanes = Lane.objects.filter(kind=Lane.Kind.ACKS, connection__status=ACTIVE, connection__blocked_at=None)
-    lanes = lanes.exclude(last_error="").annotate(since=Subquery(failed.values("at")[:1])).filter(since__isnull=False)
+    awaited = ERPExport.objects.filter(
+        connection=OuterRef("connection"), status=ExportStatus.SENT, answer_due_at__isnull=False
+    ).order_by()
+    lanes = Lane.objects.filter(kind=Lane.Kind.ACKS).exclude(last_error="")
+    lanes = lanes.annotate(since=Subquery(failed.values("at")[:1]), awaited=Subquery(awaited.values("pk")[:1]))
+    lanes = lanes.filter(Q(connection__status=ACTIVE) | Q(awaited__isnull=False), since__isnull=False)
     for lane in lanes.select_related("connection").defer("connection__config_encrypted"):
         since, row = lane.since, lane.connection
-        begins = timezone.now() - since > POLLING_FAILS_FOR and row.failures_in_a_row < min(PAUSES)
+        is_usable = row.status == ACTIVE and not row.blocked_at and row.failures_in_a_row < min(PAUSES)
+        begins = timezone.now() - since > POLLING_FAILS_FOR and is_usable
         ids = row.pk, row.organization_id
         yield _of_connection(*ids, Kind.POLLING, since, reason=lane.last_error, begins=begins)
 

@@ -3,6 +3,7 @@ themselves."""
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -30,7 +31,7 @@ from tests.exports.conftest import Push
 from tests.exports.notices.conftest import digest_time
 from tests.exports.test_unread_acks import Denying, connector_with
 from tests.servers.smtp import Mailbox
-from tests.tenants import list_url, log_in, page_url
+from tests.tenants import list_url, log_in, page_url, versions
 
 ABOUT = "[OrderFlow] Acme, Folder: "
 Answer = Callable[..., Path]
@@ -297,6 +298,47 @@ def test_the_button_of_the_incident_resolves_all_its_files(
     assert open_kinds() == []
     assert "Resolved by ops@acme at " in mailbox.mails[1].get_content()
     assert AuditEntry.objects.filter(action="resolve incident").count() == 1
+
+
+@pytest.mark.parametrize("way", ["page", "list"])
+@pytest.mark.parametrize("news", ["another file", "another verdict"])
+def test_the_button_resolves_no_file_that_came_after_its_page(  # noqa: PLR0917
+    news: str,
+    way: str,
+    push: Push,
+    connection: ERPConnection,
+    answer: Answer,
+    organization: Organization,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settled, damaged = in_progress(push, connection, 2)
+    answer(settled, prefix="error", status="FAILED", error_code="X", message="No.")
+    poll(connection)
+    first = answer(damaged).name
+    denied = answer(settled, status="ACKED", erp_order_id="SO-1").name if news == "another verdict" else ""
+    with connector_with(monkeypatch, lambda inbox: Denying(inbox, denied)):
+        for _ in range(3):
+            with suppress(ConfigError):
+                ack_poller.poll(connection.pk)
+    watch()
+    incident = Incident.objects.get(kind="ACKS")
+    client = log_in(organization, Role.OPS)
+    url, values = page_url(incident, "do", "resolve"), {}
+    if way == "list":
+        url, values = list_url(Incident), {"action": "resolve", "_selected_action": [str(incident.pk)]}
+    loaded = versions(url, values)
+    conflict = denied or answer(settled, status="ACKED", erp_order_id="SO-1").name
+    poll(connection)
+    assert AckFile.objects.get(name=conflict).verdict == "CONFLICT"
+    page = client.post(url, {**values, **loaded}, follow=True).content.decode()
+    assert "changed since" in page
+    incident.refresh_from_db()
+    assert (incident.closed_at, open_files()) == (None, sorted([first, conflict]))
+    assert "2 files" in client.get(page_url(incident)).content.decode()
+    # From a page that shows both.
+    client.post(url, values)
+    incident.refresh_from_db()
+    assert (incident.resolved_by, open_files()) == ("ops@acme", [])
 
 
 def test_a_file_is_resolved_once(push: Push, connection: ERPConnection, answer: Answer) -> None:

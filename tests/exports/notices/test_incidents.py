@@ -10,13 +10,14 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from connectors import health
+from connectors import connection_service, health
+from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConnectorError
 from connectors.models import ConnectionEvent, ERPConnection
 from exports import ack_poller, deciding, giving_up, push_service, undecided
 from exports.causes import Cause
 from exports.models import ERPExport, Lane
-from exports.notices import troubles, watch
+from exports.notices import texts, troubles, watch
 from exports.notices.models import Incident
 from exports.notices.tasks import watch as watch_task
 from exports.push_service import PushRequest
@@ -25,6 +26,7 @@ from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization
 from tests.exports.conftest import Push
 from tests.exports.notices.conftest import fail, make_overdue
+from tests.servers.smtp import Mailbox
 
 Kind = Incident.Kind
 
@@ -140,6 +142,92 @@ def test_polls_that_fail_for_long_are_an_incident_until_one_works(connection: ER
     (folder / "acks").mkdir()
     ack_poller.poll(connection.pk)
     assert open_kinds() == []
+
+
+def disabled(connection: ERPConnection) -> None:
+    connection_service.save(connection, ConnectionChanges(is_default=False), actor="ops")
+    connection.refresh_from_db()
+    connection_service.save(connection, ConnectionChanges(status=ERPConnection.Status.DISABLED), actor="ops")
+
+
+def polls_have_failed(connection: ERPConnection, folder: Path) -> None:
+    (folder / "acks").rmdir()
+    with pytest.raises(ConnectorError):
+        ack_poller.poll(connection.pk)
+    ERPConnection.objects.update(blocked_at=None, blocked_reason="")
+    events = ConnectionEvent.objects.filter(kind=ConnectionEvent.Kind.POLL_FAILED)
+    QuerySet.update(events, at=timezone.now() - troubles.POLLING_FAILS_FOR)
+
+
+@pytest.mark.usefixtures("recipient")
+@pytest.mark.parametrize("end", ["blocked", "paused", "disabled"])
+def test_polls_that_failed_are_over_only_when_one_works(
+    end: str, sent: ERPExport, connection: ERPConnection, folder: Path, mailbox: Mailbox
+) -> None:
+    """No poll runs while the connection is blocked or paused; one that is disabled is still polled."""
+    polls_have_failed(connection, folder)
+    watch_task()
+    assert open_kinds() == [Kind.POLLING]
+    if end == "blocked":
+        health.block(connection.pk, "The log-in was refused.")
+    elif end == "paused":
+        for _ in range(min(health.PAUSES)):
+            health.record_failure(connection.pk, "No answer.")
+    else:
+        disabled(connection)
+    for _ in range(2):
+        watch_task()
+    assert Kind.POLLING in open_kinds()
+    health.release(connection.pk, actor="ops", cause="A test passed.")
+    (folder / "acks").mkdir()
+    ack_poller.poll(connection.pk)
+    watch_task()
+    assert open_kinds() == []
+    (text,) = [mail.get_content() for mail in mailbox.mails if "resolved: acknowledgements" in mail["subject"]]
+    assert "The acknowledgements were read." in text
+
+
+@pytest.mark.parametrize("state", ["blocked", "paused", "disabled"])
+def test_a_connection_out_of_use_begins_no_incident_of_polls(
+    state: str, sent: ERPExport, connection: ERPConnection, folder: Path
+) -> None:
+    polls_have_failed(connection, folder)
+    if state == "disabled":
+        disabled(connection)
+    elif state == "blocked":
+        health.block(connection.pk, "The log-in was refused.")
+    else:
+        for _ in range(min(health.PAUSES)):
+            health.record_failure(connection.pk, "No answer.")
+    assert Kind.POLLING not in open_kinds()
+
+
+@pytest.mark.usefixtures("recipient")
+@pytest.mark.parametrize(
+    ("waiting", "told"), [(0, "0 orders wait"), (1, "1 order waits"), (2, "2 orders wait")], ids=str
+)
+@pytest.mark.parametrize("kind", [Kind.BLOCKED, Kind.PAUSED, Kind.POLLING])
+def test_what_ends_because_the_connection_was_disabled_says_so_and_how_many_orders_wait(  # noqa: PLR0917
+    kind: str, waiting: int, told: str, push: Push, connection: ERPConnection, folder: Path, mailbox: Mailbox
+) -> None:
+    for _ in range(waiting):
+        push()
+    if kind == Kind.POLLING:
+        polls_have_failed(connection, folder)
+    elif kind == Kind.BLOCKED:
+        health.block(connection.pk, "The log-in was refused.")
+    else:
+        for _ in range(min(health.PAUSES)):
+            health.record_failure(connection.pk, "No answer.")
+    watch_task()
+    assert open_kinds() == [kind]
+    disabled(connection)
+    watch_task()
+    watch_task()
+    assert open_kinds() == []
+    _opening, closing = [mail.get_content() for mail in mailbox.mails]
+    assert f"The connection was disabled; {told} until it is enabled." in closing
+    assert not any(text in closing for text in texts.NOTHING_LEFT.values())
 
 
 def test_an_answer_that_is_overdue_is_an_incident_until_it_comes(sent: ERPExport) -> None:

@@ -1,5 +1,6 @@
 """Incidents of what is no connection: the archive, webhooks, API tokens, processes that stopped."""
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
+from django.db import InterfaceError
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
@@ -162,17 +164,21 @@ def test_which_tokens_are_reported(organization: Organization, token: ApiToken) 
     assert open_ones() == []
 
 
-def test_a_person_who_resolved_a_token_hears_of_it_again_only_if_it_expires_in_use(token: ApiToken) -> None:
-    expires(token, days=10)
-    assert open_ones() == [(Kind.TOKEN, str(token))]
-    watch.resolve(Incident.objects.get(), actor="ops")
-    assert open_ones() == []
-    expires(token, days=6)
-    assert open_ones() == []
-    Incident.objects.update(closed_at=timezone.now() - timedelta(days=6))
-    expires(token, days=-1)
-    used(token, timezone.now() - timedelta(days=2))
-    assert open_ones() == [(Kind.TOKEN, str(token))]
+def test_a_person_who_resolved_a_token_hears_of_it_again_at_its_next_stage(token: ApiToken) -> None:
+    reported = [(Kind.TOKEN, str(token))]
+    left = timedelta(days=13)
+    for then in (timedelta(days=13), timedelta(days=6), timedelta(hours=20), timedelta(hours=-1)):
+        # The time between them has passed.
+        Incident.objects.update(closed_at=F("closed_at") - (left - then))
+        expires(token, hours=then // timedelta(hours=1))
+        used(token, timezone.now() - timedelta(days=2))
+        assert open_ones() == reported
+        watch.resolve(Incident.objects.get(closed_at=None), actor="ops")
+        assert open_ones() == []
+        expires(token, hours=then // timedelta(hours=1) - 1)
+        assert open_ones() == []
+        left = then
+    assert Incident.objects.count() == 4
 
 
 def everything_ran() -> None:
@@ -203,6 +209,29 @@ def test_workers_that_stopped_are_reported_by_beat_until_one_runs_again(
     everything_ran()
     watch_task()
     assert mailbox.subjects[1:] == ["[OrderFlow] Acme, worker: resolved: component stopped"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), OSError("no"), InterfaceError("no")], ids=repr)
+def test_beat_looks_again_after_a_round_that_failed(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds = []
+    end = threading.Event()
+
+    def look() -> None:
+        rounds.append(threading.get_ident())
+        if len(rounds) == 1:
+            raise error
+        end.set()
+
+    monkeypatch.setattr(bystanders, "LOOKS_EVERY_S", 0.01)
+    monkeypatch.setattr(bystanders, "look", look)
+    thread = threading.Thread(target=bystanders.look_regularly, args=(end,), daemon=True)
+    thread.start()
+    assert end.wait(20)
+    thread.join(20)
+    assert rounds == [thread.ident] * 2
+    assert "Standstills cannot be reported now" in caplog.text
 
 
 @pytest.mark.parametrize("name", [BEAT, SWEEP])
