@@ -21,6 +21,7 @@ from connectors.models import ERPConnection
 from connectors.registry import registry
 from exports.folder_account import Counted
 from exports.models import ERPExport, Lane
+from exports.transitions import ExportStatus
 from orderflow.tenancy.admin_page import Button, Note
 from orderflow.tenancy.models import record
 from orderflow.tenancy.scoped_admin import actor
@@ -79,13 +80,20 @@ def was_used(connection: ERPConnection) -> bool:
     return ERPExport.objects.filter(connection=connection).exists()
 
 
+def _has_staged(settings: DropzoneSettings) -> bool:
+    """Whether a file was staged there, over any connection, that was not recorded as published. Where its folder is
+    missing, a new one would look as if the ERP had taken the file."""
+    staged = ERPExport.objects.filter(status=ExportStatus.PENDING, staged_path__startswith=f"{settings.place}/")
+    return staged.exists()
+
+
 def missing_folders(connection: ERPConnection) -> list[str]:
     """None after a test that passed: the worker that ran it has them, even where this process sees none."""
     if connection.last_test_success:
         return []
     try:
         settings = _settings(connection)
-        return local_folders.missing(settings) if settings else []
+        return local_folders.missing(settings) if settings and not _has_staged(settings) else []
     except ConnectorError:
         return []
 
@@ -95,9 +103,9 @@ def _make_folders(connection: ERPConnection, who: str) -> list[str]:
     settings = _settings(connection)
     if settings is None or settings.target is not None:
         raise ConfigError("It leads to a server. Create its folders there.")
-    if was_used(connection):
+    if was_used(connection) or _has_staged(settings):
         raise ConfigError(
-            "Orders were pushed over it, so a missing folder may be a share that is not mounted. Mount it, or create "
+            "Orders were pushed into it, so a missing folder may be a share that is not mounted. Mount it, or create "
             "the folder on the server after you have made sure."
         )
     paths = local_folders.make(settings)

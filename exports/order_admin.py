@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from exports import push_choice, search
+from exports import earlier, push_choice, search
 from exports.bulk.list_admin import BulkListAdmin
 from exports.bulk.models import SOURCES, BulkJob
 from exports.models import ERPExport
@@ -67,6 +67,14 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
 
     def notes(self, request: HttpRequest, obj: DraftOrder) -> Iterator[Note]:
         yield from super().notes(request, obj)
+        if rejected := earlier.may_have_arrived(obj):
+            yield Note(
+                level="warning",
+                text=f"A rejected order has the same number, and the ERP may have it: {rejected.error_message} "
+                "Ask the ERP's administrator before you push this one.",
+                href=reverse("admin:exports_erpexport_change", args=[rejected.pk]),
+                link="See its export",
+            )
         if obj.status not in SOURCES.values() or not self.has_push_permission(request):
             return
         choice = push_choice.choice(obj)

@@ -123,7 +123,7 @@ class Drop:
 
     def _publish(self, placed: Sequence[Placed]) -> list[Placed]:
         """Rename; what the server refused or left unanswered is looked at once, and never sent again unseen. What comes
-        back was refused for a reason that only a person can remove, and its two names show that nothing happened."""
+        back was refused, and its two names show that nothing happened."""
         doubtful, unsent, refused = [], [], list[Placed]()
         for p, error in zip(placed, self._renamed(placed), strict=True):
             self._outcomes[p.parcel.export_id] = error or p.final
@@ -138,20 +138,28 @@ class Drop:
         self._take_back([p for p in unsent if not p.parcel.earlier])
         if self._settings.atomic_write:
             self._suggest_direct([*unsent, *refused])
-        return [p for p in refused if isinstance(self._outcomes[p.parcel.export_id], ConfigError)]
+        return [p for p in refused if self._refusal(p)]
 
     def _take_back(self, unsent: Sequence[Placed]) -> None:
         """Forget what this batch staged and never sent a rename for: a later attempt could not look at its names to
         find that out. What an earlier attempt staged stays, for that may have sent one."""
         if unsent:
             self._journal.discarded([p.parcel.export_id for p in unsent])
-            self._dropzone.remove([p.temporary for p in unsent])
+            # A lost session leaves them to the clean-up, and the outcomes as they are.
+            with suppress(TransientError):
+                self._dropzone.remove([p.temporary for p in unsent])
 
     def _suggest_direct(self, kept: Sequence[Placed]) -> None:
         for p in kept:
-            error = self._outcomes[p.parcel.export_id]
-            if isinstance(error, ConfigError | TransientError) and not isinstance(error, InDoubtError):
+            if error := self._refusal(p):
                 self._outcomes[p.parcel.export_id] = suggest_direct(error)
+
+    def _refusal(self, placed: Placed) -> ConfigError | TransientError | None:
+        """Why its rename failed, if it failed for sure."""
+        error = self._outcomes[placed.parcel.export_id]
+        if isinstance(error, ConfigError | TransientError) and not isinstance(error, InDoubtError):
+            return error
+        return None
 
     def _renamed(self, placed: Sequence[Placed]) -> Sequence[ConnectorError | None]:
         """A session that was lost over the staging of some has told why already, and that is what they keep."""

@@ -8,7 +8,7 @@ from connectors.exceptions import ConnectorError, TransientError
 from connectors.hostile_text import tame
 from connectors.sftp import conversations, folders, renames
 from connectors.sftp.answers import Attributes
-from connectors.sftp.packets import SSH_PAYLOAD
+from connectors.sftp.packets import SSH_PAYLOAD, Answer
 from connectors.sftp.session import SFTPSession
 
 T = TypeVar("T")
@@ -28,14 +28,22 @@ class SFTPDropzone(Dropzone):
         self._session = session
 
     def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
-        manners = self._session.manners
-        refused = self._session.flush_refused
-        outcomes = self._session.run([conversations.write_file(f.path, f.content, manners, refused) for f in files])
-        if manners.tells_short_writes:
-            return outcomes
+        manners, unflushed = self._session.manners, set[str]()
+
+        def write(file: OutgoingFile) -> conversations.Conversation[None]:
+            def refused(answer: Answer) -> None:
+                unflushed.add(file.path)
+                self._session.flush_refused(answer)
+
+            return conversations.write_file(file.path, file.content, manners, refused)
+
+        outcomes = self._session.run([write(file) for file in files])
         written = [file for file, error in zip(files, outcomes, strict=True) if error is None]
-        damaged = self._damaged([file for file in written if len(file.content) > ONE_WRITE])
+        damaged = self._damaged([file for file in written if file.path in unflushed or self._may_have_a_hole(file)])
         return [damaged.get(file.path, error) for file, error in zip(files, outcomes, strict=True)]
+
+    def _may_have_a_hole(self, file: OutgoingFile) -> bool:
+        return not self._session.manners.tells_short_writes and len(file.content) > ONE_WRITE
 
     def _damaged(self, files: Sequence[OutgoingFile]) -> dict[str, ConnectorError]:
         """A write in the middle of a file that kept less than it said leaves a hole, and the size as it should be.

@@ -20,7 +20,7 @@ from connectors.sftp import requests
 from connectors.sftp.answers import Attributes, attributes_of, data_of, handle_of
 from connectors.sftp.manners import NO_MANNERS, Manners
 from connectors.sftp.packets import Answer, PacketType, Request
-from connectors.sftp.status import failure, is_end, is_missing, is_ok
+from connectors.sftp.status import failure, is_end, is_missing, is_ok, tells_of_lost_bytes
 
 T = TypeVar("T")
 Conversation = Generator[Sequence[Request], list[Answer], T]
@@ -31,9 +31,9 @@ def write_file(
 ) -> Conversation[None]:
     """Create or replace. What fails on the way, down to the answer to CLOSE, removes the file again.
 
-    Flushed where the server can, it outlives a power cut there. `refused` hears of a flush that was rejected, which
-    decides nothing: no status code tells a storage that cannot flush from one that failed, and what matters is
-    written, closed and compared.
+    Flushed where the server can, it outlives a power cut there. A rejected flush fails the file if its code says that
+    bytes were lost. `refused` is called with any other one, which may come from a storage that cannot flush: the size
+    is then taken from the closed file, and the caller compares the bytes.
     """
     name = encoded(path)
     (answer,) = yield [requests.open_to_replace(name)]
@@ -45,8 +45,11 @@ def write_file(
     flush = [requests.flush(handle)] if manners.can_flush else []
     answers = yield from _in_order([*writes, requests.fstat(handle)], flush, [requests.close(handle)], manners=manners)
     attributes = answers.pop(len(writes))
-    if flush and not is_ok(flushed := answers.pop(len(writes))):
-        refused(flushed)
+    if flush and not is_ok(answers[len(writes)]) and not tells_of_lost_bytes(answers[len(writes)]):
+        refused(answers.pop(len(writes)))
+        (closed,) = yield [requests.lstat(name)]
+        # Where looking is not permitted, what FSTAT said has to do.
+        attributes = closed if closed.kind == PacketType.ATTRS else attributes
     failed = next((step for step in answers if not is_ok(step)), None)
     error = failure(failed, "write", path) if failed else (yield from _size_error(path, attributes, len(content)))
     if error:

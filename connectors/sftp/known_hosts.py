@@ -31,6 +31,12 @@ def require_one_server(named: Sequence[Named], host: str, port: int | None) -> N
     plain = [set(one.hosts.lower().split(",")) for one in others if not one.hosts.startswith("|")]
     if plain and not set.intersection(*plain):
         raise _several("The lines are for several servers.", host)
+    hashed = {one.key for one in others if one.hosts.startswith("|")}
+    if len(hashed) > len({key.split()[0] for key in hashed}):
+        # One server has one key of each type.
+        raise _several(
+            "The lines have their names hashed, and two keys of one type: they are for several servers.", host
+        )
 
 
 def _wanted(host: str, port: int | None) -> set[str]:

@@ -32,10 +32,14 @@ def rename_to_free_name(source: str, target: str, manners: Manners = NO_MANNERS)
 def rename(source: str, target: str, manners: Manners = NO_MANNERS) -> Conversation[None]:
     """A plain rename. Where the server may not carry it out, and both names show that it has not, the other kind that
     it offers: some rename by a second name, which not every file system has."""
+    yield from _renamed(source, target, manners)
+    reached(Failpoint.SFTP_FILE_RENAMED)
+
+
+def _renamed(source: str, target: str, manners: Manners) -> Conversation[None]:
     names = encoded(source), encoded(target)
     (answer,) = yield [requests.rename(*names)]
     if is_ok(answer):
-        reached(Failpoint.SFTP_FILE_RENAMED)
         return
     looks = [requests.lstat(encoded(target)), requests.lstat(encoded(source))]
     there, here = yield looks
@@ -46,7 +50,6 @@ def rename(source: str, target: str, manners: Manners = NO_MANNERS) -> Conversat
         # It would replace the target, which is free.
         (other,) = yield [requests.posix_rename(*names)]
         if is_ok(other):
-            reached(Failpoint.SFTP_FILE_RENAMED)
             return
         there, here = yield looks
     raise _rename_error(error, answer, source, target, there=there, here=here)

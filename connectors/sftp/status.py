@@ -91,6 +91,11 @@ def is_unexplained(answer: Answer) -> bool:
     return answer.kind == PacketType.STATUS and status_of(answer)[0] == Status.FAILURE
 
 
+def tells_of_lost_bytes(answer: Answer) -> bool:
+    """Whether the code says that the storage had no room for what it had accepted, or was lost itself."""
+    return answer.kind == PacketType.STATUS and _MEANINGS.get(status_of(answer)[0]) in {_FULL, _LATER}
+
+
 def failure(answer: Answer, doing: str, path: str) -> ConnectorError:
     """The typed error for a failed status: `Cannot <doing> <path>: …`."""
     code, message = status_of(answer)

@@ -114,7 +114,7 @@ def overdue(incident: Incident) -> QuerySet[ERPExport]:
 
 def _stages(incident: Incident) -> Contents:
     token = ApiToken.objects.filter(pk=incident.subject).first()
-    stages = parts.reached(token, timezone.now()) if token else []
+    stages = parts.stages_reached(token, timezone.now()) if token else []
     told = set(IncidentItem.objects.filter(incident=incident).values_list("key", flat=True))
     return Contents(keys=tuple(key for key in map(str, stages) if key not in told))
 

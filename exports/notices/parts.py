@@ -86,7 +86,7 @@ def _tokens() -> Iterator[tuple[Trouble, datetime]]:
     # A program that logs in each time leaves many behind that nobody uses.
     rows = rows.exclude(Q(name=LOG_IN) & (Q(last_used_at=None) | Q(last_used_at__lt=now - IN_USE)))
     for token in rows.annotate(organization_id=F("user__membership__organization")):
-        stages = reached(token, now)
+        stages = stages_reached(token, now)
         if stages and token.organization_id:
             since, last = (token.expiry - timedelta(days=days) for days in (stages[0], stages[-1]))
             yield _token(token, since), last
@@ -104,7 +104,7 @@ def _token(token: Any, since: datetime) -> Trouble:
     )
 
 
-def reached(token: ApiToken, now: datetime) -> list[int]:
+def stages_reached(token: ApiToken, now: datetime) -> list[int]:
     """Which of `STAGES` the token has passed, and 0 once it has expired while it was in use. None if it has expired
     unused. A stage as long as the token's life says nothing."""
     left, life = token.expiry - now, token.expiry - token.created

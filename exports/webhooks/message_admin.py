@@ -34,7 +34,7 @@ class WebhookMessageAdmin(KnownAsAdmin, PageAdmin):
         "created_at", "state", "type", "sent_export", "webhook", "tries", "last_try", "next_attempt_at", "organization",
     )  # fmt: skip
     list_display_links = ("created_at",)
-    list_filter = ("organization", "status", ("endpoint", OwnRowsFilter), ("created_at", DateSpanFilter))
+    list_filter = ("organization", "status", "type", ("endpoint", OwnRowsFilter), ("created_at", DateSpanFilter))
     list_filter_submit = True
     sortable_by = ()
     list_select_related = ("organization", "endpoint", "export")

@@ -39,7 +39,7 @@ def declare(code: str, status: HTTPStatus, meaning: str, *, example: str) -> Non
 declare(
     "bad_request",
     HTTPStatus.BAD_REQUEST,
-    "Host, headers or address cannot be read. Mend the request.",
+    "Host, headers or address cannot be read. Correct the request.",
     example="The request is not one that OrderFlow can read. Check its address, headers and size.",
 )
 declare(

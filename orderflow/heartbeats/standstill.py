@@ -15,7 +15,7 @@ SWEEP = "exports.tasks.sweep"
 BEAT = "beat"
 START_WORKER = "Start a worker, or restart those that run: celery -A orderflow worker"
 START_BEAT = "Start beat: celery -A orderflow beat"
-READ_LOG = "The workers' log has the reason. Check that the workers take from all queues (no -Q)"
+READ_LOG = "The workers' log has the reason. Check that the workers together take from all queues"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

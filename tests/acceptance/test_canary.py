@@ -11,9 +11,10 @@ import pytest
 
 from tests.acceptance.conftest import Site
 from tests.acceptance.installation import PASSWORD, Installation, eventually
+from tests.canary_key import canary_key
 
-CANARY = "kanari-7f3a9c"
-SECRETS = {name: f"{CANARY}-{name}" for name in ("password", "private_key", "passphrase")}
+CANARY = "kanari7f3a9c"
+SECRETS = {"password": f"{CANARY}password", "private_key": canary_key(CANARY), "passphrase": f"{CANARY}passphrase"}
 PAGES = ("erpconnection", "erpexport", "ackfile")
 
 

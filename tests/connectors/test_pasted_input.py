@@ -175,6 +175,11 @@ HOST_KEYS = {
     "hashed known_hosts of several": no_host_key(
         lambda k: f"{hashed('other.example')} {k.host_rsa}\n{hashed(NAME)} {k.host_ecdsa}",
         f"Line 1 is for another server than {NAME}"),
+    "hashed known_hosts of others": no_host_key(
+        lambda k: f"{hashed('a.example')} {k.host_ed25519}\n{hashed('b.example')} {k.public}",
+        "two keys of one type"),
+    "hashed lines of its name and address": host_key(
+        lambda k: f"{hashed('a.example')} {k.host_rsa}\n{hashed('10.0.0.5')} {k.host_rsa}", lambda k: k.host_rsa),
     "of several others": no_host_key(lambda k: f"a.example {k.host_rsa}\nb.example {k.host_ecdsa}", "several servers"),
     "revoked": no_host_key(lambda k: f"@revoked {NAME} {k.host_rsa}", "Line 1 revokes its key"),
     "authority": no_host_key(lambda k: f"@cert-authority *.acme.example {k.host_rsa}", "a certificate authority"),

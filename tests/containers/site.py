@@ -32,7 +32,7 @@ def fresh_settings() -> dict[str, str]:
         **passwords,
         "ORDERFLOW_TAG": TAG,
         "WEB_PORT": str(free_port()),
-        "ALLOWED_HOSTS": f"{HOST},127.0.0.1",
+        "ALLOWED_HOSTS": HOST,
         "CSRF_TRUSTED_ORIGINS": f"https://{HOST}",
         "REQUIRE_TLS": "true",
         "BEHIND_TLS_PROXY": "true",

@@ -72,6 +72,19 @@ def test_after_the_first_push_a_missing_folder_is_nobodys_to_create(
     assert not (folder / "in").exists()
 
 
+def test_a_folder_that_another_connection_staged_an_order_in_is_nobodys_to_create(
+    client: Client, organization: Organization, connection: ERPConnection, folder: Path, push: Push
+) -> None:
+    """F32: a share that is not mounted. Its folder made anew would look as if the ERP had taken the order."""
+    export = push()
+    ERPExport.objects.filter(pk=export.pk).update(staged_path=f"file://{folder}/in/.{export.filename}.tmp")
+    (folder / "in").rmdir()
+    beside = connected(organization, export_path="in", ack_path="")
+    assert BUTTON not in client.get(page_url(beside)).content.decode()
+    assert "may be a share that is not mounted" in press(client, beside)
+    assert not (folder / "in").exists()
+
+
 def test_a_servers_folders_are_created_on_the_server(client: Client, organization: Organization) -> None:
     sftp = {"mode": "sftp", "host": "sftp.acme.example", "username": "erp", "password": "x", "export_path": "/in"}
     connection = connected(organization, **sftp)

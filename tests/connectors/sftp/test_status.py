@@ -3,6 +3,8 @@ import struct
 import pytest
 
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError, TransientError
+from connectors.sftp.conversations import write_file
+from connectors.sftp.manners import Manners
 from connectors.sftp.packets import Answer, PacketType
 from connectors.sftp.status import Status, failure, is_end, is_missing, is_ok, is_unexplained
 
@@ -90,6 +92,20 @@ def test_no_other_code_is_missing(code: int) -> None:
 def test_the_codes_of_later_versions_mean_the_same(code: int, kind: type[ConnectorError]) -> None:
     """F7."""
     assert type(failure(status(code), "write", "in/order.json")) is kind
+
+
+@pytest.mark.parametrize("code", [Status.NO_SPACE_ON_FILESYSTEM, Status.QUOTA_EXCEEDED, Status.NO_CONNECTION])
+def test_a_flush_that_had_no_room_fails_the_file(code: Status) -> None:
+    """F10: the code says it, whatever FSTAT said before."""
+    talk = write_file("order.tmp", b"x", Manners(can_flush=True))
+    next(talk)
+    talk.send([Answer(PacketType.HANDLE, struct.pack(">I", 1) + b"h")])
+    talk.send([status(Status.OK), Answer(PacketType.ATTRS, struct.pack(">IQ", 1, 1))])
+    talk.send([status(code)])
+    (removal,) = talk.send([status(Status.OK)])
+    assert removal.kind == PacketType.REMOVE
+    with pytest.raises(TransientError, match=r"Cannot write order\.tmp"):
+        talk.send([status(Status.OK)])
 
 
 def test_only_the_end_is_the_end_and_only_failure_is_unexplained() -> None:

@@ -19,6 +19,7 @@ from tests.servers.faulty.faults import (
     DiskFull,
     Fails,
     LosesAnswers,
+    LosesAtFlush,
     NoSecondNames,
     QuotaAtClose,
     ShortWrites,
@@ -72,7 +73,6 @@ def test_a_file_that_is_not_whole_is_never_seen_and_goes_when_there_is_room(
         asyncssh.SFTPBadMessage("Invalid argument"),
         asyncssh.SFTPOpUnsupported("no"),
         asyncssh.SFTPNoSuchFile("no"),
-        asyncssh.SFTPNoSpaceOnFilesystem("no"),
         asyncssh.SFTPError(4711, "no"),
     ],
     ids=lambda error: str(error.code),
@@ -89,6 +89,26 @@ def test_a_flush_that_is_refused_never_decides(
     assert [record.message.count("does not flush files to its disk") for record in caplog.records].count(1) == 1
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [LosesAtFlush(), LosesAtFlush(keeps=asyncssh.SFTPBadMessage("Input/output error"))],
+    ids=["shorter file", "other bytes"],
+)
+def test_a_flush_that_costs_bytes_fails_the_file(fault: Fault, push: Push, zone: Zone) -> None:
+    """F10, F11: the storage took the bytes and lost them later; FSTAT had them all before."""
+    export = push()
+    zone.faults.append(fault)
+    zone.drain()
+    export.refresh_from_db()
+    assert (export.status, export.tries, export.staged_path) == ("PENDING", 1, "")
+    assert zone.names == []
+    zone.faults.clear()
+    ERPExport.objects.update(next_attempt_at=None)
+    zone.drain()
+    export.refresh_from_db()
+    assert (export.status, zone.names) == ("SENT", [export.filename])
+
+
 @pytest.mark.parametrize("fault", [NoSecondNames(), NoSecondNames(error=asyncssh.SFTPOpUnsupported("no"))], ids=str)
 def test_a_server_that_makes_no_second_names_renames_all_the_same(fault: Fault, push: Push, zone: Zone) -> None:
     """F7."""
@@ -102,18 +122,22 @@ def test_a_server_that_makes_no_second_names_renames_all_the_same(fault: Fault, 
 OPTION = 'Or turn "Write, then rename" off'
 
 
-@pytest.mark.parametrize("error", [DENIED, asyncssh.SFTPOpUnsupported("no")], ids=lambda error: str(error.code))
+@pytest.mark.parametrize(
+    "error", [DENIED, asyncssh.SFTPOpUnsupported("no"), BARE_FAILURE], ids=lambda error: str(error.code)
+)
 def test_a_place_that_renames_nothing_names_the_option_that_frees_the_order(
     error: Exception, push: Push, zone: Zone
 ) -> None:
-    """F7, F13: also for the order that was staged before."""
+    """F7, F13: also for the order that was staged before. A failure without a cause does not block."""
     exports = [push() for _ in range(2)]
     zone.faults.append(Fails(operations=RENAME, error=error))
     zone.drain()
     zone.connection.refresh_from_db()
-    assert "Cannot rename" in zone.connection.blocked_reason
-    assert OPTION in zone.connection.blocked_reason
+    reason = zone.connection.blocked_reason or ERPExport.objects.values_list("error_message", flat=True)[0]
+    assert "Cannot rename" in reason
+    assert OPTION in reason
     zone.edit(atomic_write=False)
+    ERPExport.objects.update(next_attempt_at=None)
     zone.drain()
     assert set(ERPExport.objects.values_list("status", flat=True)) == {"SENT"}
     assert zone.names == sorted(export.filename for export in exports)

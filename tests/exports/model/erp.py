@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 FOLDERS = ("in", "in2")
 HALF = 20
@@ -29,6 +30,10 @@ class Answer:
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.body).hexdigest()
+
+
+# A connection test places its file under such a name for a moment.
+NO_ORDER = f"sales_order_{UUID(int=0)}"
 
 
 @dataclass(kw_only=True)
@@ -94,4 +99,4 @@ class ERP:
     def _files(self) -> Iterator[Path]:
         for root in self.roots:
             for name in FOLDERS:
-                yield from list((root / name).glob("sales_order_*.json"))
+                yield from [path for path in (root / name).glob("sales_order_*.json") if NO_ORDER not in path.name]

@@ -34,6 +34,7 @@ class Terminal:
             "ENCRYPTION_MASTER_KEY": settings.ENCRYPTION_MASTER_KEY,
             "DATABASE_URL": database_url(),
             "DATA_DIR": str(data),
+            "DROPZONE_ROOT": str(settings.DROPZONE_ROOT),
             "BACKUP": str(self.folder / "backup"),
         }
 

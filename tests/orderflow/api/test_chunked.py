@@ -81,6 +81,12 @@ WRITES = [
         optional=True,
     ),
     Write(
+        call=("post", "draft-orders/<uuid:pk>/reopen/"),
+        needs=OrderStatus.REJECTED,
+        valid=lambda _: {},
+        optional=True,
+    ),
+    Write(
         call=("post", "draft-orders/<uuid:pk>/push/"),
         needs=OrderStatus.APPROVED,
         valid=lambda of: {"connection": str(of.second.pk)},

@@ -70,6 +70,23 @@ class QuotaAtClose(Fails):
 
 
 @dataclass(kw_only=True)
+class LosesAtFlush(Fault):
+    """The storage took all bytes and loses them when they are flushed: the file gets shorter, or with `keeps` has as
+    many others, and that is the failure."""
+
+    operations: frozenset[str] = frozenset({"fsync"})
+    keeps: Exception | None = None
+
+    async def strike(self, call: Call) -> Any:
+        descriptor = call.arguments[0].fileno()
+        size = os.fstat(descriptor).st_size
+        os.ftruncate(descriptor, 0)
+        if self.keeps:
+            os.ftruncate(descriptor, size)
+        raise self.keeps or BARE_FAILURE
+
+
+@dataclass(kw_only=True)
 class DeniedStat(Fails):
     operations: frozenset[str] = frozenset({"fstat", "lstat"})
     error: Exception = DENIED
