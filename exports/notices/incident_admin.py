@@ -1,10 +1,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import models
 from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -18,6 +20,7 @@ from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
 from orderflow.tenancy.scoped_admin import actor
+from orderflow.tenancy.seen import Seen, digest_of
 
 Kind = Incident.Kind
 
@@ -53,6 +56,10 @@ class IncidentAdmin(PageAdmin):
         been seen by nobody."""
         return {**super().seen_values(row), "files": list(_files(row).values_list("pk", "verdict"))}
 
+    def seen_in_list(self, row: Incident) -> Seen:
+        """A list shows no files, and resolves none."""
+        return Seen(digest=digest_of(super().seen_values(row)), at=timezone.now())
+
     def has_push_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Action.PUSH)
 
@@ -67,9 +74,16 @@ class IncidentAdmin(PageAdmin):
     @admin.action(description="Mark as resolved", permissions=["push"])
     def resolve(self, request: HttpRequest, rows: models.QuerySet[Incident]) -> None:
         who = actor(request)
+        if request.POST.getlist(ACTION_CHECKBOX_NAME):
+            rows = self._without_files(request, rows)
         self.run_each(
             request, rows, lambda each: watch.resolve(each, actor=who), done="resolved", refusal=NotResolvable
         )
+
+    def _without_files(self, request: HttpRequest, rows: models.QuerySet[Incident]) -> models.QuerySet[Incident]:
+        for incident in rows.filter(kind=Kind.ACKS, closed_at=None):
+            messages.warning(request, f"{incident}: open it and look at its files, then resolve it there.")
+        return rows.exclude(kind=Kind.ACKS)
 
     @admin.display(description="state")
     def state(self, incident: Incident) -> SafeString:
