@@ -12,7 +12,9 @@ _data = Path(tempfile.mkdtemp(prefix="orderflow-tests-"))
 atexit.register(shutil.rmtree, _data, ignore_errors=True)
 os.environ |= {"ENV_FILE": str(_data / "none.env"), "DATA_DIR": str(_data)}
 os.environ.setdefault("LOG_LEVEL", "WARNING")
-os.environ.setdefault("DROPZONE_ROOT", str(_data / "dropzones"))
+if "orderflow-tests-" in os.environ.get("DROPZONE_ROOT", "orderflow-tests-"):
+    # Not that of the process which started this one: two of them would use one folder.
+    os.environ["DROPZONE_ROOT"] = str(_data / "dropzones")
 os.environ.setdefault("DROPZONE_ALLOWED_NETWORKS", "127.0.0.0/8")
 for _name, _value in fresh_keys().items():
     os.environ.setdefault(_name, _value)

@@ -76,7 +76,8 @@ def processes(live_server: LiveServer, tmp_path: Path) -> Iterator[Installation]
     # The database that pytest-django made beside the one that is configured.
     server = django_settings.DATABASE_URL.rpartition("/")[0] if database.vendor == "postgresql" else "sqlite://"
     url = f"{server}/{database.settings_dict['NAME']}"
-    site = Installation(folder=tmp_path, settings={"DATABASE_URL": url, "DATA_DIR": str(django_settings.DATA_DIR)})
+    places = {name: str(getattr(django_settings, name)) for name in ("DATA_DIR", "DROPZONE_ROOT")}
+    site = Installation(folder=tmp_path, settings={"DATABASE_URL": url, **places})
     yield site
     # Before the rows go: what a worker still had in hand would meet them half gone.
     site.stop()
