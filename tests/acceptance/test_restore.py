@@ -111,7 +111,10 @@ def test_a_backup_restored_into_a_running_installation_sends_nothing_twice(site:
             installation.start(name)
         eventually(lambda: state(installation, waiting) == "SENT", within_s=60, what="The order that waited")
         eventually(lambda: probe(installation, "/readyz")[0] == 200, within_s=60, what="Readiness")
-        assert states(installation, lost) == judged
+        # A file that was not moved before the kill is read by the next poll.
+        eventually(
+            lambda: states(installation, lost) == judged, within_s=60, what="acknowledgements after the recovery"
+        )
         assert states(installation, before) == {"SENT": 10}
     assert set(taken.values()) == {1}
     assert len(taken) == 41

@@ -63,7 +63,8 @@ def test_an_order_goes_all_the_way_and_its_answer_comes_back(site: Site) -> None
     assert [event["kind"] for event in installation.get(f"exports/{export_id}/")["events"]] == [
         "REQUESTED", "STAGED", "SENT", "ACKED",
     ]  # fmt: skip
-    assert (site.dropzone / "acks" / "processed" / f"ack_{file.name}").exists()
+    # It is moved once it is recorded.
+    eventually((site.dropzone / "acks" / "processed" / f"ack_{file.name}").exists, within_s=10, what="the moved file")
 
 
 @contextmanager
