@@ -48,7 +48,6 @@ class Installation:
             "DJANGO_SETTINGS_MODULE": "orderflow.settings",
             "ENV_FILE": str(self.folder / "none.env"),
             "DATA_DIR": str(self.folder / "data"),
-            "DROPZONE_ROOT": str(self.folder / "data" / "dropzones"),
             "DROPZONE_ALLOWED_NETWORKS": "127.0.0.0/8",
             "LEASE_S": "3",
             "DELIVERY_BATCH_SIZE": "10",

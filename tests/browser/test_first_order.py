@@ -39,7 +39,8 @@ class Person:
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     """Migrated, with a superuser and nothing else; gunicorn, worker and beat are running."""
-    settings = {**fresh_keys(), "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+    dropzones = str(tmp_path / "data" / "dropzones")
+    settings = {**fresh_keys(), "DJANGO_SUPERUSER_PASSWORD": PASSWORD, "DROPZONE_ROOT": dropzones}
     site = Installation(folder=tmp_path, settings=settings)
     site.manage("migrate", "--noinput")
     site.manage("createsuperuser", "--noinput", "--username", "root", "--email", "root@acme.example")
