@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from connectors.documents.json_ack_names import export_filename as export_filename  # noqa: PLC0414 - the names belong here
 from connectors.documents.json_ack_names import is_error
 from connectors.exceptions import RejectedError
 from connectors.hostile_text import tame
@@ -115,8 +114,7 @@ def _kind(given: Any) -> str:
 
 
 def _quoted(given: Any) -> str:
-    text = tame(_as_text(given))
-    return repr(text if len(text) <= QUOTED else f"{text[: QUOTED - 1]}…")
+    return repr(tame(_as_text(given), QUOTED))
 
 
 def _json(raw: bytes) -> Any:
