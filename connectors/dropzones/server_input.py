@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -21,36 +21,41 @@ DEFAULT_PORT = 22
 _FOLDERS = {"export_path", "ack_path"}
 # A drive or a share: with slashes, it would be another name on the server.
 _WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")
-Attempt = Callable[[Callable[[], None]], None]
 
 
 def read_dropzone(config: Mapping[str, Any], entered: Collection[str]) -> Reading:
     """`config` holds raw values; only those that `entered` names are checked and changed, and port and username where
     the host has them."""
     values, errors = dict(config), list[ConfigError]()
-
-    def attempt(step: Callable[[], None]) -> None:
-        try:
-            step()
-        except ConfigError as error:
-            errors.extend(error.each)
-
     for name in _FOLDERS & set(entered):
-        attempt(partial(_read_folder, values, name))
+        with _added_to(errors):
+            _read_folder(values, name)
     if values.get("mode") == "sftp":
-        _read_server(values, entered, errors, attempt)
+        _read_server(values, entered, errors)
     return Reading(values=values, errors=errors)
 
 
-def _read_server(values: dict[str, Any], entered: Collection[str], errors: list[ConfigError], attempt: Attempt) -> None:
-    if "username" in entered:
-        attempt(lambda: _read_username(values))
-    if "host" in entered and _text(values, "host"):
-        attempt(lambda: _read_host(values, errors))
-    if {"private_key", "passphrase"} & set(entered) and _text(values, "private_key"):
-        attempt(lambda: _read_private_key(values, is_new="private_key" in entered))
-    if "host_key" in entered and _text(values, "host_key"):
-        attempt(lambda: _read_host_keys(values))
+@contextmanager
+def _added_to(errors: list[ConfigError]) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        errors.extend(error.each)
+
+
+def _read_server(values: dict[str, Any], entered: Collection[str], errors: list[ConfigError]) -> None:
+    with _added_to(errors):
+        if "username" in entered:
+            _read_username(values)
+    with _added_to(errors):
+        if "host" in entered and _text(values, "host"):
+            _read_host(values, errors)
+    with _added_to(errors):
+        if {"private_key", "passphrase"} & set(entered) and _text(values, "private_key"):
+            _read_private_key(values, is_new="private_key" in entered)
+    with _added_to(errors):
+        if "host_key" in entered and _text(values, "host_key"):
+            _read_host_keys(values)
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
