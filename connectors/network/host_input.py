@@ -61,7 +61,7 @@ def _require_visible(text: str) -> None:
         raise _wrong("It names no host.")
     if len(text) > _LONGEST_INPUT:
         raise _wrong(f"A host name has at most {_LONGEST_NAME} characters.")
-    if text.split(maxsplit=1)[0] in {"sftp", "ssh", "scp"} and " " in text:
+    if text.split(maxsplit=1)[0] in _SCHEMES and " " in text:
         raise _wrong("It is a command. Enter only the name or address of the server.")
     for character in text:
         category = unicodedata.category(character)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey
 
 from connectors.exceptions import ConfigError
+from connectors.sftp.host_keys import SHORTEST_RSA
 from connectors.sftp.key_cost import MOST_ROUNDS, is_affordable
 from connectors.sftp.key_text import entered_key, key_lines, unreadable
 
@@ -26,7 +27,6 @@ _KINDS: dict[type, type[PKey]] = {
 }
 _CURVES = {"secp256r1", "secp384r1", "secp521r1"}
 _Key = Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey
-SHORTEST_RSA = 2048
 
 
 def load_private_key(text: str, passphrase: str | None) -> PKey:
