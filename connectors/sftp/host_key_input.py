@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from connectors.exceptions import WrongFieldError
 from connectors.hostile_text import tame
@@ -82,11 +81,11 @@ def _public_key(kind: str, encoded: str) -> str:
     _require_type(kind)
     blob = _decoded(encoded)
     try:
-        if weak := weakness(blob):
-            raise _wrong(f"It is a key of {weak}. Ask the server's operator for a new one, such as Ed25519.")
-        load_ssh_public_key(as_text(kind, blob).encode())
+        weak = weakness(kind, blob)
     except (ValueError, UnsupportedAlgorithm):
         raise _cut_off() from None
+    if weak:
+        raise _wrong(f"It is a key of {weak}. Ask the server's operator for a new one, such as Ed25519.")
     return as_text(kind, blob)
 
 

@@ -6,6 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
 from connectors.exceptions import ConfigError, UnknownHostKeyError
 from connectors.hostile_text import tame
 from connectors.sftp.target import SFTPTarget
@@ -62,37 +65,19 @@ def negotiable_types(host_key: str) -> tuple[str, ...]:
     return tuple(sorted(every, key=lambda kind: kind not in first))
 
 
-def rsa_bits(blob: bytes) -> int | None:
-    """The length of an RSA key; None for keys of other types. Raises `ValueError` for a key that is cut off."""
-    kind, *numbers = _parts(blob, 3)
-    if kind != b"ssh-rsa":
-        return None
-    _, modulus = numbers
-    return int.from_bytes(modulus, "big").bit_length()
-
-
-def _parts(blob: bytes, most: int) -> list[bytes]:
-    parts: list[bytes] = []
-    while blob and len(parts) < most:
-        length = int.from_bytes(blob[:4], "big")
-        if len(blob) < 4 + length:
-            raise ValueError("The key is cut off.")
-        parts.append(blob[4 : 4 + length])
-        blob = blob[4 + length :]
-    return parts
-
-
-def weakness(blob: bytes) -> str:
-    """Why a key that a server showed is not accepted any more, as a clause; empty for one that is."""
-    bits = rsa_bits(blob)
-    short = bits is not None and bits < SHORTEST_RSA
-    return f"RSA with {bits} bits, and {SHORTEST_RSA} are the least that is accepted" if short else ""
+def weakness(kind: str, blob: bytes) -> str:
+    """Why a host key is not accepted any more, as a clause; empty for one that is. Raises `ValueError` or
+    `UnsupportedAlgorithm` for what is no key of this type."""
+    key = load_ssh_public_key(as_text(kind, blob).encode())
+    if isinstance(key, RSAPublicKey) and key.key_size < SHORTEST_RSA:
+        return f"RSA with {key.key_size} bits, and {SHORTEST_RSA} are the least that is accepted"
+    return ""
 
 
 def check(target: SFTPTarget, kind: str, blob: bytes) -> str:
     """What a test says of the key. Raises `ConfigError`, an `UnknownHostKeyError` where it can be accepted, unless the
     server showed a pinned key."""
-    pinned, shown, weak = pinned_keys(target.host_key), fingerprint(blob), weakness(blob)
+    pinned, shown, weak = pinned_keys(target.host_key), fingerprint(blob), weakness(kind, blob)
     if any(key.fingerprint == shown for key in pinned):
         which = f", one of {len(pinned)} accepted keys" if len(pinned) > 1 else ""
         return f"{shown}{which}. It is {weak}: ask the server's operator for a new one." if weak else shown + which
