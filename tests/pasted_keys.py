@@ -39,6 +39,8 @@ class PastedKeys:
     dsa: str
     many_rounds: str
     many_iterations: str
+    rsa_scrypt: str
+    much_scrypt: str
     public: str
     public_rfc4716: str
     public_pem: str
@@ -74,7 +76,9 @@ def make_keys(folder: Path) -> PastedKeys:
         secp256k1=_pem(ec.generate_private_key(ec.SECP256K1())),
         dsa=_pem(dsa.generate_private_key(2048)),
         many_rounds=_many_rounds(ed25519),
-        many_iterations=_many_iterations(folder / "h3"),
+        many_iterations=_pkcs8(folder / "h3", "-iter", "4000000"),
+        rsa_scrypt=_pkcs8(folder / "h3", "-scrypt"),
+        much_scrypt=_pkcs8(folder / "h3", "-scrypt", "-scrypt_p", "16"),
         public=public("ed25519"),
         public_rfc4716=_ssh_keygen("-e", "-f", str(folder / "ed25519.pub")),
         public_pem=_ssh_keygen("-e", "-m", "PKCS8", "-f", str(folder / "rsa.pub")),
@@ -123,6 +127,6 @@ def _field(content: bytes) -> bytes:
     return len(content).to_bytes(4, "big") + content
 
 
-def _many_iterations(key: Path) -> str:
-    options = ["-topk8", "-in", str(key), "-passout", f"pass:{PASSPHRASE}", "-iter", "4000000"]
+def _pkcs8(key: Path, *derivation: str) -> str:
+    options = ["-topk8", "-in", str(key), "-passout", f"pass:{PASSPHRASE}", *derivation]
     return subprocess.run(["openssl", "pkcs8", *options], check=True, capture_output=True, text=True).stdout

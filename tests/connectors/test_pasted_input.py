@@ -124,7 +124,7 @@ PRIVATE_KEYS = {
     "blanks around it": key(lambda k: f"\n\n  {k.ed25519} \n\n", lambda k: k.ed25519.strip()),
     "BOM": key(lambda k: f"\ufeff{k.ed25519}", lambda k: k.ed25519.strip()),
     "indented": key(lambda k: k.ed25519.replace("\n", "\n\u00a0   "), lambda k: k.ed25519.strip()),
-    "one line": key(lambda k: k.ed25519.replace("\n", " "), lambda k: wrapped(k.ed25519)),
+    "one line": key(lambda k: k.ed25519.replace("\n", " "), lambda k: k.ed25519.strip()),
     "escaped line ends": key(lambda k: k.ed25519.replace("\n", "\\n"), lambda k: k.ed25519.strip()),
     "after Bag Attributes": key(lambda k: f"Bag Attributes\n    friendlyName: erp\n{k.ecdsa}",
                                 lambda k: k.ecdsa.strip()),
@@ -153,6 +153,8 @@ PRIVATE_KEYS = {
     "end missing": no_key(lambda k: k.ed25519[:150], "The end of the private key is missing"),
     "beginning missing": no_key(lambda k: k.ed25519[150:], "The beginning of the private key is missing"),
     "middle missing": no_key(lambda k: k.ed25519[:100] + k.ed25519[200:], "cannot be read"),
+    "scrypt": key(lambda k: k.rsa_scrypt, lambda k: k.rsa_scrypt.strip(), **LOCKED),
+    "scrypt, sixteen times": no_key(lambda k: k.much_scrypt, "ssh-keygen -p", **LOCKED),
     "billions of rounds": no_key(lambda k: k.many_rounds, "ssh-keygen -p", **LOCKED),
     "millions of iterations": no_key(lambda k: k.many_iterations, "ssh-keygen -p", **LOCKED),
 }  # fmt: skip
@@ -221,12 +223,6 @@ CASES = {
     for name, cases in (("host", HOSTS), ("private key", PRIVATE_KEYS), ("host key", HOST_KEYS), ("folder", FOLDERS))
     for case, content in cases.items()
 }
-
-
-def wrapped(text: str) -> str:
-    """With each of its parts on a line, where blanks had taken the place of the line ends."""
-    first, *middle, last = text.strip().split("\n")
-    return "\n".join([first, *middle, last])
 
 
 def hashed(name: str) -> str:
