@@ -12,14 +12,7 @@ import pytest
 from connectors.base_connector import BaseConnector
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.fitness import unfit
-from connectors.ports import (
-    ExportAttempt,
-    ExportDocument,
-    ExportResult,
-    SalesOrder,
-    TestResult,
-    TestStep,
-)
+from connectors.ports import ExportAttempt, ExportDocument, ExportResult, SalesOrder, TestResult, TestStep
 from connectors.testing.ack_contract import AckContract
 from connectors.testing.values import LINE, ORDER, Notebook, attempt, orders
 

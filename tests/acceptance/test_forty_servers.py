@@ -107,14 +107,16 @@ WITH_BOTH: dict[str, Any] = {"password": PASSWORD}
 WRONG = {"password": "battery staple", "private_key": ""}
 CODE = Round(prompts=[("Verification code: ", False)], responses=["123456"])
 DIRECT = {"atomic_write": False}
-NO_HELP = openssh("AllowUsers nobody-of-this-name")
 FSYNC, RENAME = frozenset({"fsync"}), frozenset({"rename"})
 
 CASES: dict[str, Case] = {
     "openssh": Case(server=openssh()),
     "openssh, one login allowed": Case(server=openssh("MaxAuthTries 1")),
     "openssh, the user is not allowed": Case(
-        server=NO_HELP, ends=BLOCKED, reason=rf"refused the private key of user .* {TEST_AGAIN}", refused=1
+        server=openssh("AllowUsers nobody-of-this-name"),
+        ends=BLOCKED,
+        reason=rf"refused the private key of user .* {TEST_AGAIN}",
+        refused=1,
     ),
     "openssh, no shell and no sftp": Case(
         server=openssh("ForceCommand /bin/false"), ends=BLOCKED, reason=r"starts no SFTP\. Ask its operator"

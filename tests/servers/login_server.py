@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,6 @@ class LoginServer(SFTPServer):
     on_session: Hook | None = None
     attempts: list[tuple[str, str]] = field(default_factory=list)
     refused: int = 0
-    sessions: int = 0
 
 
 class _Gate(paramiko.ServerInterface):
@@ -93,7 +93,6 @@ class _Gate(paramiko.ServerInterface):
     def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002
         if self._server.on_session:
             self._server.on_session(self._transport)
-        self._server.sessions += 1
         return OPEN_SUCCEEDED
 
     def _allowed(self) -> Sequence[str]:
@@ -253,8 +252,6 @@ def login_server(root: Path, **script: Any) -> Iterator[LoginServer]:
 
 
 def _text(key: paramiko.PKey) -> str:
-    from io import StringIO  # noqa: PLC0415
-
     text = StringIO()
     key.write_private_key(text)
     return text.getvalue()
