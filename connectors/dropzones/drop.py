@@ -8,8 +8,8 @@ from uuid import UUID
 from connectors.dropzones.base import Dropzone
 from connectors.dropzones.config import DropzoneSettings
 from connectors.dropzones.recovery import Outcome, Parcel, Placed, settle
-from connectors.dropzones.refusals import left_behind, suggest_direct
-from connectors.exceptions import ConfigError, ConnectorError, InDoubtError, NotSentError, TransientError
+from connectors.dropzones.refusals import is_refusal, left_behind, suggest_direct
+from connectors.exceptions import ConfigError, ConnectorError, NotSentError, TransientError
 from connectors.failpoints import Failpoint, reached
 from connectors.ports import Journal, Staged
 
@@ -138,7 +138,7 @@ class Drop:
         self._take_back([p for p in unsent if not p.parcel.earlier])
         if self._settings.atomic_write:
             self._suggest_direct([*unsent, *refused])
-        return [p for p in refused if self._refusal(p)]
+        return [p for p in refused if is_refusal(self._outcomes[p.parcel.export_id])]
 
     def _take_back(self, unsent: Sequence[Placed]) -> None:
         """Forget what this batch staged and never sent a rename for: a later attempt could not look at its names to
@@ -151,15 +151,9 @@ class Drop:
 
     def _suggest_direct(self, kept: Sequence[Placed]) -> None:
         for p in kept:
-            if error := self._refusal(p):
-                self._outcomes[p.parcel.export_id] = suggest_direct(error)
-
-    def _refusal(self, placed: Placed) -> ConfigError | TransientError | None:
-        """Why its rename failed, if it failed for sure."""
-        error = self._outcomes[placed.parcel.export_id]
-        if isinstance(error, ConfigError | TransientError) and not isinstance(error, InDoubtError):
-            return error
-        return None
+            outcome = self._outcomes[p.parcel.export_id]
+            if is_refusal(outcome):
+                self._outcomes[p.parcel.export_id] = suggest_direct(outcome)
 
     def _renamed(self, placed: Sequence[Placed]) -> Sequence[ConnectorError | None]:
         """A session that was lost over the staging of some has told why already, and that is what they keep."""

@@ -2,11 +2,13 @@
 
 import posixpath
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from connectors.dropzones.base import Dropzone, Entry
 from connectors.exceptions import (
     ConfigError,
     ConnectorError,
+    InDoubtError,
     LeftBehindError,
     TargetExistsError,
     TransientError,
@@ -16,6 +18,11 @@ from connectors.exceptions import (
 
 def first_error(*found: Entry | ConnectorError | None) -> ConnectorError:
     return next(each for each in found if isinstance(each, ConnectorError))
+
+
+def is_refusal(outcome: object) -> TypeGuard[ConfigError | TransientError]:
+    """Whether a rename failed for sure, so that nothing happened."""
+    return isinstance(outcome, ConfigError | TransientError) and not isinstance(outcome, InDoubtError)
 
 
 def suggest_direct(error: ConnectorError) -> ConnectorError:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from connectors.dropzones.base import Dropzone, Move, OutgoingFile
 from connectors.dropzones.config import DropzoneSettings
-from connectors.dropzones.refusals import suggest_direct
+from connectors.dropzones.refusals import is_refusal, suggest_direct
 from connectors.exceptions import (
     ConfigError,
     ConnectorError,
@@ -70,7 +70,7 @@ class _Trial:
         temporary = settings.temporary_name(name, settings.fence.next_mark())
         self._temporary = posixpath.join(settings.export_path, temporary)
         self._final = posixpath.join(settings.export_path, name)
-        # What may lie there by now.
+        # What may lie there.
         self._left: list[str] = []
 
     def run(self) -> None:
@@ -132,8 +132,7 @@ class _Trial:
         if isinstance(error, InDoubtError):
             self._left = [source, target]
         if error:
-            is_refused = isinstance(error, ConfigError | TransientError) and not isinstance(error, InDoubtError)
-            raise suggest_direct(error) if is_refused else error
+            raise suggest_direct(error) if is_refusal(error) else error
         self._left = [target]
 
     def _removed(self, path: str) -> ConnectorError | None:
