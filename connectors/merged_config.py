@@ -65,7 +65,7 @@ def _unknown(connector: BaseConnector, changes: Mapping[str, Any]) -> Iterator[C
 
 
 def _of_wrong_type(connector: BaseConnector, changes: Mapping[str, Any]) -> Iterator[ConfigError]:
-    """A form reads any value as a text, and any text but a few as true: what was meant otherwise is told here."""
+    """A form reads any value as a text, and any text but a few as true, so other types are rejected first."""
     for name, value in changes.items():
         field = connector.config_form.base_fields.get(name)
         if field is None or value is None or isinstance(field, forms.MultipleChoiceField):

@@ -8,7 +8,7 @@ from connectors.ports import ExportAttempt
 
 _UUID = "-".join(f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12))
 _SALES_ORDER = re.compile(rf"sales_order_({_UUID})_\d{{8}}T\d{{6}}Z_[0-9a-f]{{8}}\.json", re.ASCII)
-# The same in a name that somebody else formed: any case, any separator, without the extension.
+# The same in a name that another program formed: any case, any separator, without the extension.
 _MENTIONED = re.compile(
     rf"sales[-_. ]order[-_. ]({_UUID})[-_. ](\d{{8}})T(\d{{6}})Z[-_. ]([0-9a-f]{{8}})", re.ASCII | re.IGNORECASE
 )

@@ -144,7 +144,7 @@ class Dialogue(AuthOnlyHandler):
         self._heard(None)
 
     def _succeeded(self, message: Message) -> None:
-        # Before the event: whoever waits goes on to open a channel.
+        # Before the event: the waiting thread then opens a channel.
         self._reply = Reply(Kind.ACCEPTED)
         super()._parse_userauth_success(message)  # type: ignore[misc]  # not in the stubs
 

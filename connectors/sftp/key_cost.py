@@ -1,4 +1,4 @@
-"""How long an encrypted private key takes to open: whoever made it has chosen that, and a web process has to wait."""
+"""How long an encrypted private key takes to open: its creator chose that, and a web process has to wait for it."""
 
 import base64
 import math

@@ -77,7 +77,7 @@ def weakness(key: PKey | None) -> str:
 
 
 def _readable(text: str) -> bytes:
-    """Raises `ConfigError` for what can be told to be no private key without reading it."""
+    """Raises `ConfigError` for text that is recognisably no private key."""
     pem = key_lines(text)
     if b"-----BEGIN" not in pem or pem.startswith(b"PuTTY-User-Key-File"):
         entered_key(text)

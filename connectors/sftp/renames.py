@@ -19,7 +19,7 @@ from connectors.sftp.status import failure, is_missing, is_ok
 
 
 def rename_to_free_name(source: str, target: str, manners: Manners = NO_MANNERS) -> Conversation[None]:
-    """For servers whose rename replaces what is there. Nobody but us publishes under our names meanwhile."""
+    """For servers whose rename replaces what is there. Only OrderFlow publishes under its names."""
     try:
         seen = yield from lstat(target)
     except ConfigError as error:

@@ -89,11 +89,11 @@ def test_a_disk_that_does_not_flush_is_written_to_without(
 ) -> None:
     """F7: no code tells a storage that cannot from one that failed, and the file is compared."""
     server = start_faulty(Fails(operations=FLUSH, error=error))
-    told: list[Answer] = []
-    write_flushed = conversations.write_file("order.tmp", CONTENT, Manners(can_flush=True), told.append)
+    refusals: list[Answer] = []
+    write_flushed = conversations.write_file("order.tmp", CONTENT, Manners(can_flush=True), refusals.append)
     assert connect(server).run([write_flushed]) == [None]
     assert (server.root / "order.tmp").read_bytes() == CONTENT
-    assert len(told) == 1
+    assert len(refusals) == 1
 
 
 def test_a_server_that_offers_no_flush_is_not_asked_for_it(
@@ -151,7 +151,7 @@ def test_a_rename_that_failed_without_a_cause_is_judged_by_both_names(start_faul
 
 
 def test_a_rename_that_failed_without_a_cause_is_in_doubt(start_faulty: Start, connect: Connect) -> None:
-    """F4, F7: neither of the names is there, so somebody may have taken the file."""
+    """F4, F7: neither of the names is there, so the ERP may have taken the file."""
     erp = TakesFiles()
     server = start_faulty(erp, Fails(operations=RENAME, carried_out=True))
     (server.root / "order.tmp").write_bytes(b"x")
