@@ -26,7 +26,7 @@ class Disk:
 
     def __init__(self, root: ConfinedRoot) -> None:
         self._root = root
-        self._has_told = False
+        self._has_warned = False
 
     def sync(self, fd: int) -> None:
         """Raises `OSError` where bytes may be lost."""
@@ -35,8 +35,8 @@ class Disk:
         except OSError as error:
             if error.errno not in _CANNOT_SYNC:
                 raise
-            if not self._has_told:
-                self._has_told = True
+            if not self._has_warned:
+                self._has_warned = True
                 logger.warning("A folder does not flush to its disk, and is delivered to without: %s", error)
 
     def made_durable(
