@@ -41,7 +41,7 @@ def test_a_403_names_the_role_and_keeps_the_navigation(organization: Organizatio
     page = text_of(response)
     assert response.status_code == 403
     assert "Your role is Viewer, which does not allow this. Ask an administrator of Acme." in page
-    for part in (SIDEBAR, DASHBOARD, list_url(DraftOrder), f'href="{back}"'):
+    for part in (SIDEBAR, DASHBOARD, list_url(DraftOrder), f'href="{back}"', "arrow_back"):
         assert part in page
 
 
@@ -92,7 +92,7 @@ def test_a_way_back_leads_to_another_page_of_this_site(referer: str, organizatio
     page = text_of(log_in(organization).get("/nothing", headers={"referer": referer} if referer else {}))
     assert "evil.example" not in page
     assert "javascript:alert" not in page
-    assert ">Back<" not in page
+    assert "arrow_back" not in page
 
 
 def test_a_form_of_an_old_session_says_what_to_do(organization: Organization) -> None:
