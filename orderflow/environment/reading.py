@@ -68,14 +68,16 @@ class Environment:
         return BOOLEANS.get(value, default)
 
     def integer(self, name: str, default: int, *, least: int = 1) -> int:
-        return _number(name, int, self.text(name), default, least)
+        return _number(name, int, "a whole number", self.text(name), default, least)
 
     def seconds(self, name: str, default: float, *, least: float = 0.001) -> float:
-        return _number(name, float, self.text(name), default, least)
+        return _number(name, float, "a number of seconds", self.text(name), default, least)
+
+    def hours(self, name: str, default: float) -> float:
+        return _number(name, float, "a number of hours", self.text(name), default, 0)
 
     def path(self, name: str, default: Path) -> Path:
-        value = self.text(name)
-        return Path(value) if value else default
+        return Path(self.text(name) or default).absolute()
 
     def entries(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """The parts of a comma-separated list."""
@@ -122,14 +124,13 @@ class Environment:
         return value
 
 
-def _number(name: str, kind: type[N], value: str, default: N, least: N) -> N:
+def _number(name: str, kind: type[N], what: str, value: str, default: N, least: N) -> N:
     try:
         number = kind(value) if value else default
         if math.isfinite(number) and number >= least:
             return number
     except ValueError:
         pass
-    what = "a whole number" if kind is int else "a number of seconds"
     smallest = f"at least {least}" if least != 0.001 else "more than 0"
     raise UnusableSetting(name, f"must be {what}, {smallest}, such as {default:g}.")
 

@@ -59,6 +59,7 @@ UNUSABLE = [
     ("LEASE_S", "nan", "must be a number of seconds"),
     ("LEASE_S", "0", "must be a number of seconds, more than 0"),
     ("SFTP_IDLE_S", "-1", "must be a number of seconds, at least 0"),
+    ("WEBHOOK_SECRET_OVERLAP_H", "a day", "must be a number of hours, at least 0, such as 24"),
     ("DELIVERY_BATCH_SIZE", "1e3", "must be a whole number, at least 1"),
     ("DELIVERY_BATCH_SIZE", "0", "must be a whole number, at least 1"),
     ("DROPZONE_ALLOWED_NETWORKS", f"10.0.0.0/8, {SECRET}", "must be a comma-separated list of networks"),
