@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 DEFAULT = Path(__file__).resolve().parents[2] / ".env"
 
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)\s*=(.*)", re.ASCII | re.DOTALL)
-_COMMENT = re.compile(r"\s#.*|\s*$")
+_COMMENT = re.compile(r"\s#.*")
 _QUOTED = {"'": re.compile(r"'([^']*)'\s*(?:#.*)?"), '"': re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:#.*)?')}
 _ESCAPED = re.compile(r"\\([^rnt])")
 
