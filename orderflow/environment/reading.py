@@ -68,13 +68,13 @@ class Environment:
         return BOOLEANS.get(value, default)
 
     def integer(self, name: str, default: int, *, least: int = 1) -> int:
-        return _number(name, int, "a whole number", self.text(name), default, least)
+        return _number(name, int, self.text(name), default, least=least, what="a whole number")
 
     def seconds(self, name: str, default: float, *, least: float = 0.001) -> float:
-        return _number(name, float, "a number of seconds", self.text(name), default, least)
+        return _number(name, float, self.text(name), default, least=least, what="a number of seconds")
 
     def hours(self, name: str, default: float) -> float:
-        return _number(name, float, "a number of hours", self.text(name), default, 0)
+        return _number(name, float, self.text(name), default, least=0, what="a number of hours")
 
     def path(self, name: str, default: Path) -> Path:
         return Path(self.text(name) or default).absolute()
@@ -124,7 +124,7 @@ class Environment:
         return value
 
 
-def _number(name: str, kind: type[N], what: str, value: str, default: N, least: N) -> N:
+def _number(name: str, kind: type[N], value: str, default: N, *, least: N, what: str) -> N:
     try:
         number = kind(value) if value else default
         if math.isfinite(number) and number >= least:
@@ -139,4 +139,4 @@ def _contents(name: str, path: Path) -> str:
     try:
         return env_file.decode(path.read_bytes(), f"The file that {name} names")
     except OSError as error:
-        raise UnusableSetting(name, f"names a file that cannot be read: {error.strerror or error}.") from None
+        raise UnusableSetting(name, f"names a file that cannot be read: {env_file.reason(error)}.") from None

@@ -75,7 +75,7 @@ UNUSABLE = [
     ("ALLOWED_HOSTS", f"https://{SECRET}.example", "list of host names, without https:// and port"),
     ("ALLOWED_HOSTS", f"a.example, {SECRET}:8000", "list of host names, without https:// and port"),
     ("SECRET_KEY", "", "is not set"),
-    ("SECRET_KEY_FILE", f"/nowhere/{SECRET}", "names a file that cannot be read: No such file"),
+    ("SECRET_KEY_FILE", f"/nowhere/{SECRET}", "names a file that cannot be read: no such file"),
     ("DATA_DIR", "/proc/orderflow", "names a folder that cannot be made"),
 ]
 
