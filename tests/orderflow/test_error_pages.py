@@ -51,14 +51,14 @@ def test_a_404_says_what_is_not_there_and_keeps_the_navigation(organization: Org
     gone = make_order(organization, "PO-1", OrderStatus.READY)
     address, key = page_url(gone), gone.pk
     gone.delete()
-    for url, told in {
+    for url, reason in {
         address: f"There is no draft order {key}.",
         "/admin/nothing/": "There is no page at /admin/nothing/.",
         "/nothing": "There is no page at /nothing.",
     }.items():
         response = client.get(url)
         assert response.status_code == 404, url
-        assert told in text_of(response)
+        assert reason in text_of(response)
         assert SIDEBAR in text_of(response)
         assert DASHBOARD in text_of(response)
 

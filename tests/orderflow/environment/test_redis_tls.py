@@ -24,8 +24,8 @@ def tried(work):
     try:
         work()
     except Exception as error:
-        told = "".join(traceback.format_exception(error))
-        return "refused" if "CERTIFICATE_VERIFY_FAILED" in told else told
+        text = "".join(traceback.format_exception(error))
+        return "refused" if "CERTIFICATE_VERIFY_FAILED" in text else text
     return "ok"
 
 def published():
@@ -139,10 +139,10 @@ def refused(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> l
 
 @pytest.mark.parametrize(("number", "reason"), [(number, reason) for number, (_, _, reason) in enumerate(UNUSABLE)])
 def test_what_cannot_be_used_is_refused_by_name_at_startup(refused: list[str], number: int, reason: str) -> None:
-    told = refused[number]
-    assert reason in told
-    assert told.startswith("REDIS_")
-    assert "hunter2" not in told
+    text = refused[number]
+    assert reason in text
+    assert text.startswith("REDIS_")
+    assert "hunter2" not in text
 
 
 def test_the_broker_may_be_another_server(server: RedisServer, authority: Authority, tmp_path: Path) -> None:

@@ -83,19 +83,19 @@ UNUSABLE = [
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
     cases = [{name: value} for name, value, _ in UNUSABLE]
-    told = refusals(tmp_path_factory.mktemp("settings"), cases)
-    return {(name, value): text for (name, value, _), text in zip(UNUSABLE, told, strict=True)}
+    texts = refusals(tmp_path_factory.mktemp("settings"), cases)
+    return {(name, value): text for (name, value, _), text in zip(UNUSABLE, texts, strict=True)}
 
 
 @pytest.mark.parametrize(("name", "value", "says"), UNUSABLE)
 def test_an_unusable_setting_is_named_in_one_line_without_its_value(
     refused: dict[tuple[str, str], str], name: str, value: str, says: str
 ) -> None:
-    told = refused[name, value]
-    assert told.startswith(f"{name} ")
-    assert says in told
-    assert SECRET not in told
-    assert "\n" not in told
+    text = refused[name, value]
+    assert text.startswith(f"{name} ")
+    assert says in text
+    assert SECRET not in text
+    assert "\n" not in text
 
 
 @pytest.mark.parametrize(
