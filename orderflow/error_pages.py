@@ -40,8 +40,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if of_the_api.is_for_api(request):
         return of_the_api.not_found(request, exception)
     # For an unknown address, Django puts the routes there.
-    told = next((argument for argument in exception.args if isinstance(argument, str)), "")
-    text = told or f"There is no page at {request.path}. Check the address."
+    reason = next((argument for argument in exception.args if isinstance(argument, str)), "")
+    text = reason or f"There is no page at {request.path}. Check the address."
     return _page(request, HTTPStatus.NOT_FOUND, title="Not found", text=text)
 
 

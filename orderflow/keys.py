@@ -48,7 +48,7 @@ def _main(arguments: list[str]) -> int:
         )
         return 1
     except OSError as error:
-        sys.stderr.write(f"{path} cannot be written: {(error.strerror or '').lower()}.\n")
+        sys.stderr.write(f"{path} cannot be written: {env_file.reason(error)}.\n")
         return 1
     sys.stderr.write(f"Wrote fresh keys to {path}. Keep a copy: without them, stored passwords cannot be read.\n")
     return 0

@@ -30,7 +30,7 @@ ENCRYPTION_PREVIOUS_KEYS = env.entries("ENCRYPTION_PREVIOUS_KEYS")
 
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ("localhost", "127.0.0.1"))
 CSRF_TRUSTED_ORIGINS = env.entries("CSRF_TRUSTED_ORIGINS")
-DATA_DIR = env.path("DATA_DIR", BASE_DIR / "var").absolute()
+DATA_DIR = env.path("DATA_DIR", BASE_DIR / "var")
 
 INSTALLED_APPS = [
     "unfold",
@@ -160,7 +160,7 @@ STORAGES = {
 
 # Connections in filesystem mode reach folders below this one only, each organization its own.
 # Beside DATA_DIR, which nobody else may enter: the ERP may run as another user.
-DROPZONE_ROOT = env.path("DROPZONE_ROOT", BASE_DIR / "dropzones").absolute()
+DROPZONE_ROOT = env.path("DROPZONE_ROOT", BASE_DIR / "dropzones")
 # Replaces the default (public and private addresses, no loopback) of where SFTP connections may go.
 DROPZONE_ALLOWED_NETWORKS = env.networks("DROPZONE_ALLOWED_NETWORKS") or None
 
@@ -176,7 +176,7 @@ WEBHOOK_CA_FILE = certificates("WEBHOOK_CA_FILE", env.text("WEBHOOK_CA_FILE"))
 # How many webhooks are sent to at once; those whose receiver failed the last time have all but one of these places.
 WEBHOOK_SENDERS = env.integer("WEBHOOK_SENDERS", 2)
 # Hours for which a webhook's old secret also signs after a new one was made; 0: not at all.
-WEBHOOK_SECRET_OVERLAP_H = env.seconds("WEBHOOK_SECRET_OVERLAP_H", 24, least=0)
+WEBHOOK_SECRET_OVERLAP_H = env.hours("WEBHOOK_SECRET_OVERLAP_H", 24)
 
 # A worker mostly waits for servers. More than twice LANES_PER_ORGANIZATION and a connection test, and than twice
 # SUSPECT_LANES and two tests, so that neither one organization nor the servers that hang have all of one worker; and

@@ -15,7 +15,7 @@ from exports.models import WebhookEndpoint
 from exports.notices.models import Incident
 from exports.notices.troubles import Trouble, organizations
 from orderflow.api.models import ApiToken
-from orderflow.api.token_service import LOG_IN
+from orderflow.api.token_service import EXPIRES_SOON, LOG_IN
 from orderflow.heartbeats import standstill
 from orderflow.heartbeats.models import Heartbeat
 from orderflow.heartbeats.standstill import Standstill
@@ -23,7 +23,7 @@ from orderflow.heartbeats.standstill import Standstill
 # How long a document may lack its copy in the archive.
 ARCHIVE_LATE = timedelta(minutes=15)
 # How many days before its end a token is reported, each time with an e-mail.
-STAGES = (14, 7, 1)
+STAGES = (EXPIRES_SOON.days, 7, 1)
 # An expired token counts as in use if a call came with it in its last days.
 IN_USE = timedelta(days=7)
 

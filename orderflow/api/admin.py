@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -18,15 +17,12 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from orderflow.api import token_service
 from orderflow.api.models import ApiToken
-from orderflow.api.token_service import MOST_DAYS, TokenRefused
+from orderflow.api.token_service import EXPIRES_SOON, MOST_DAYS, TokenRefused
 from orderflow.tenancy.admin_page import Button, PageAdmin, badge
 from orderflow.tenancy.number_fields import WholeNumberField
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import membership_of
 from orderflow.tenancy.scoped_admin import ORGANIZATION, actor, may_edit_members
-
-# As long before its end as the first e-mail about it.
-EXPIRES_SOON = timedelta(days=14)
 
 
 class NewTokenForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class is not generic when run

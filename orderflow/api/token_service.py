@@ -15,6 +15,8 @@ from orderflow.tenancy.scope import membership_of
 MOST_DAYS = 730
 # The name of a token that a login with a password made.
 LOG_IN = "Log-in"
+# How long before its end a token is marked, and the first e-mail about it is sent.
+EXPIRES_SOON = timedelta(days=14)
 # Until then people can see why a program is refused.
 EXPIRED_SHOWN_FOR = timedelta(days=30)
 

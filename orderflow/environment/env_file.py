@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 DEFAULT = Path(__file__).resolve().parents[2] / ".env"
 
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)\s*=(.*)", re.ASCII | re.DOTALL)
-_COMMENT = re.compile(r"\s#.*|\s*$")
+_COMMENT = re.compile(r"\s#.*")
 _QUOTED = {"'": re.compile(r"'([^']*)'\s*(?:#.*)?"), '"': re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:#.*)?')}
 _ESCAPED = re.compile(r"\\([^rnt])")
 
@@ -30,7 +30,7 @@ def load(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise ImproperlyConfigured(f"{path} cannot be read: {_reason(error)}.") from None
+        raise ImproperlyConfigured(f"{path} cannot be read: {reason(error)}.") from None
     for name, value in parse(content, str(path)).items():
         os.environ.setdefault(name, value)
 
@@ -81,5 +81,6 @@ def _value(text: str) -> str | None:
     return _ESCAPED.sub(r"\1", found[1]) if text.lstrip().startswith('"') else found[1]
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """For the end of a sentence."""
     return (error.strerror or "no reason given").lower()

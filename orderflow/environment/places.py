@@ -3,6 +3,7 @@
 import ssl
 from pathlib import Path
 
+from orderflow.environment.env_file import reason
 from orderflow.environment.reading import UnusableSetting
 
 
@@ -11,7 +12,7 @@ def private_folder(name: str, path: Path) -> None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise UnusableSetting(name, f"names a folder that cannot be made: {(error.strerror or '').lower()}.") from None
+        raise UnusableSetting(name, f"names a folder that cannot be made: {reason(error)}.") from None
 
 
 def certificates(name: str, path: str) -> str:

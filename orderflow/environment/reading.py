@@ -68,14 +68,16 @@ class Environment:
         return BOOLEANS.get(value, default)
 
     def integer(self, name: str, default: int, *, least: int = 1) -> int:
-        return _number(name, int, self.text(name), default, least)
+        return _number(name, int, self.text(name), default, least=least, what="a whole number")
 
     def seconds(self, name: str, default: float, *, least: float = 0.001) -> float:
-        return _number(name, float, self.text(name), default, least)
+        return _number(name, float, self.text(name), default, least=least, what="a number of seconds")
+
+    def hours(self, name: str, default: float) -> float:
+        return _number(name, float, self.text(name), default, least=0, what="a number of hours")
 
     def path(self, name: str, default: Path) -> Path:
-        value = self.text(name)
-        return Path(value) if value else default
+        return Path(self.text(name) or default).absolute()
 
     def entries(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """The parts of a comma-separated list."""
@@ -122,14 +124,13 @@ class Environment:
         return value
 
 
-def _number(name: str, kind: type[N], value: str, default: N, least: N) -> N:
+def _number(name: str, kind: type[N], value: str, default: N, *, least: N, what: str) -> N:
     try:
         number = kind(value) if value else default
         if math.isfinite(number) and number >= least:
             return number
     except ValueError:
         pass
-    what = "a whole number" if kind is int else "a number of seconds"
     smallest = f"at least {least}" if least != 0.001 else "more than 0"
     raise UnusableSetting(name, f"must be {what}, {smallest}, such as {default:g}.")
 
@@ -138,4 +139,4 @@ def _contents(name: str, path: Path) -> str:
     try:
         return env_file.decode(path.read_bytes(), f"The file that {name} names")
     except OSError as error:
-        raise UnusableSetting(name, f"names a file that cannot be read: {error.strerror or error}.") from None
+        raise UnusableSetting(name, f"names a file that cannot be read: {env_file.reason(error)}.") from None

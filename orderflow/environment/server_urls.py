@@ -1,6 +1,6 @@
 """URLs of servers, as people write them: a password is taken up to the last @, with or without percent-encoding."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -22,7 +22,7 @@ _ENCODE = (
 )
 
 
-def canonical(name: str, text: str, schemes: Mapping[str, str] | Collection[str]) -> str:
+def canonical(name: str, text: str, schemes: Collection[str]) -> str:
     """The URL with its user name and password percent-encoded. Raises `UnusableSetting`."""
     scheme, separator, rest = text.partition("://")
     if not separator or scheme.lower() not in schemes:

@@ -28,8 +28,8 @@ class LimitedLoginForm(AuthenticationForm):  # type: ignore[misc] # unfold has n
         return cleaned
 
 
-def login(request: HttpRequest, **context: Any) -> HttpResponse:
-    response = admin.site.login(request, context or None)
+def login(request: HttpRequest) -> HttpResponse:
+    response = admin.site.login(request)
     wait_s = getattr(request, _WAIT_S, None)
     if wait_s:
         response.status_code = HTTPStatus.TOO_MANY_REQUESTS

@@ -1,7 +1,7 @@
 """How often a caller may try to log in, in the admin and in the API alike. The rates are in the settings.
 
-Attempts at one account count for each address separately: whoever guesses at an account from one address does not lock
-its owner out at another. All attempts of one address count together, whatever the accounts.
+Attempts at one account count for each address separately, so that guesses from one address do not lock the owner out at
+another. All attempts of one address count together, whatever the accounts.
 """
 
 import hashlib
@@ -68,14 +68,14 @@ def refused_for_s(request: HttpRequest) -> float:
     return 0
 
 
-def normalised(name: str) -> str:
-    """One spelling for all those that may stand for the same account."""
+def _one_spelling(name: str) -> str:
+    """The same text for all spellings that may mean the same account."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).strip().casefold())
 
 
 def _account(request: HttpRequest | Request) -> str:
     sent = request.data if isinstance(request, Request) else request.POST
-    return normalised(str(sent.get("username", ""))) if hasattr(sent, "get") else ""
+    return _one_spelling(str(sent.get("username", ""))) if hasattr(sent, "get") else ""
 
 
 def _network(address: str) -> str:

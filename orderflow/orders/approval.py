@@ -10,7 +10,7 @@ from orderflow.orders.ready_check import BlockingReason, blocking_reasons
 from orderflow.orders.transitions import EDITABLE, OrderStatus
 from orderflow.tenancy.models import record
 
-# Of an order that somebody has to approve anew.
+# The fields of an order that has to be approved again.
 NO_APPROVAL: dict[str, Any] = {"approved_at": None, "approved_by": "", "error_message": ""}
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from unfold.forms import AdminPasswordChangeForm
 
 from orderflow.tenancy.date_span import DateSpanFilter
-from orderflow.tenancy.history_admin import told
+from orderflow.tenancy.history_admin import details_of
 from orderflow.tenancy.member_forms import MemberForm, NewMemberForm
 from orderflow.tenancy.models import AuditEntry, Membership, Organization
 from orderflow.tenancy.roles import Action
@@ -118,7 +118,7 @@ class MemberAdmin(UserAdmin, ScopedModelAdmin):  # type: ignore[type-arg, misc] 
         """Programs go on calling with theirs: a new password does not stop them, and people may not expect that."""
         names = list(user.auth_token_set.filter(expiry__gt=timezone.now()).values_list("name", flat=True)[:NAMED])
         if names:
-            text = f"API tokens of {user} still work: {', '.join(names)}. Revoke those that somebody else may know."
+            text = f"API tokens of {user} still work: {', '.join(names)}. Revoke those that others may know."
             messages.warning(request, text)
 
     def _with_version(self, page: HttpResponse, seen: Seen | None) -> HttpResponse:
@@ -167,4 +167,4 @@ class AuditEntryAdmin(ScopedModelAdmin):
 
     @admin.display(description="details")
     def details(self, entry: AuditEntry) -> str:
-        return told(entry)
+        return details_of(entry)

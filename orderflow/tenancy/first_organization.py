@@ -11,7 +11,7 @@ from orderflow.tenancy.models import Organization
 
 NEXT = "next"
 # In the address of the way back, stands for the key of the row that was added.
-ROW = "ROW"
+ROW = "__row__"
 
 
 def detour(request: HttpRequest) -> HttpResponse | None:

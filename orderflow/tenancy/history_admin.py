@@ -30,7 +30,7 @@ class HistoryAdmin(SeenActions):
             "title": f"History: {row}",
             "opts": self.opts,
             "object": row,
-            "entries": [(entry, told(entry)) for entry in _entries(request, row)],
+            "entries": [(entry, details_of(entry)) for entry in _entries(request, row)],
             "shown": SHOWN,
             "created_at": getattr(row, "created_at", None),
             "created_by": getattr(row, "created_by", ""),
@@ -45,7 +45,7 @@ class HistoryAdmin(SeenActions):
         return super().render_change_form(request, context, *args, **kwargs)
 
 
-def told(entry: AuditEntry) -> str:
+def details_of(entry: AuditEntry) -> str:
     """The entry's details, without values that only the row's own page may show."""
     return "; ".join(f"{name}: {value}" for name, value in entry.detail.items() if value and name != VALUES)
 

@@ -130,7 +130,7 @@ def _line(order: DraftOrder, number: int, line: ParsedLine) -> DraftOrderLine:
 
 
 def _rejected_before(new: Sequence[DraftOrder]) -> list[str]:
-    """A file that is imported again would bring back what a person rejected: they are told."""
+    """A warning for each new order with the number of a rejected one: a file that is imported again brings it back."""
     rejected = DraftOrder.objects.filter(
         customer__in={order.customer_id for order in new},
         external_order_number__in={order.external_order_number for order in new},

@@ -24,8 +24,8 @@ def tried(work):
     try:
         work()
     except Exception as error:
-        told = "".join(traceback.format_exception(error))
-        return "refused" if "CERTIFICATE_VERIFY_FAILED" in told else told
+        text = "".join(traceback.format_exception(error))
+        return "refused" if "CERTIFICATE_VERIFY_FAILED" in text else text
     return "ok"
 
 def published():
@@ -105,6 +105,15 @@ def test_check_names_a_certificate_that_is_not_trusted(
     assert manage(tmp_path, "check", REDIS_URL=server.url, REDIS_CA_FILE=str(authority.file)).returncode == 0
 
 
+def test_the_check_of_a_container_says_what_it_is_about(server: RedisServer, tmp_path: Path) -> None:
+    """About beat, whatever Redis is like."""
+    assert manage(tmp_path, "migrate", "--verbosity", "0").returncode == 0
+    done = manage(tmp_path, "check_beat", REDIS_URL=server.url)
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: Beat")
+    assert "orderflow.E001" not in done.stderr
+
+
 UNUSABLE = [
     ("rediss://:hunter2@h:6379/0?ssl_cert_reqs=CERT_MAYBE", {}, "has an ssl_cert_reqs other than required"),
     ("rediss://:hunter2@h:6379/0?ssl_ca_cert=x", {}, "has 1 unknown parameters"),
@@ -130,10 +139,10 @@ def refused(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> l
 
 @pytest.mark.parametrize(("number", "reason"), [(number, reason) for number, (_, _, reason) in enumerate(UNUSABLE)])
 def test_what_cannot_be_used_is_refused_by_name_at_startup(refused: list[str], number: int, reason: str) -> None:
-    told = refused[number]
-    assert reason in told
-    assert told.startswith("REDIS_")
-    assert "hunter2" not in told
+    text = refused[number]
+    assert reason in text
+    assert text.startswith("REDIS_")
+    assert "hunter2" not in text
 
 
 def test_the_broker_may_be_another_server(server: RedisServer, authority: Authority, tmp_path: Path) -> None:

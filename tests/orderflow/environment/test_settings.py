@@ -59,6 +59,7 @@ UNUSABLE = [
     ("LEASE_S", "nan", "must be a number of seconds"),
     ("LEASE_S", "0", "must be a number of seconds, more than 0"),
     ("SFTP_IDLE_S", "-1", "must be a number of seconds, at least 0"),
+    ("WEBHOOK_SECRET_OVERLAP_H", "a day", "must be a number of hours, at least 0, such as 24"),
     ("DELIVERY_BATCH_SIZE", "1e3", "must be a whole number, at least 1"),
     ("DELIVERY_BATCH_SIZE", "0", "must be a whole number, at least 1"),
     ("DROPZONE_ALLOWED_NETWORKS", f"10.0.0.0/8, {SECRET}", "must be a comma-separated list of networks"),
@@ -74,7 +75,7 @@ UNUSABLE = [
     ("ALLOWED_HOSTS", f"https://{SECRET}.example", "list of host names, without https:// and port"),
     ("ALLOWED_HOSTS", f"a.example, {SECRET}:8000", "list of host names, without https:// and port"),
     ("SECRET_KEY", "", "is not set"),
-    ("SECRET_KEY_FILE", f"/nowhere/{SECRET}", "names a file that cannot be read: No such file"),
+    ("SECRET_KEY_FILE", f"/nowhere/{SECRET}", "names a file that cannot be read: no such file"),
     ("DATA_DIR", "/proc/orderflow", "names a folder that cannot be made"),
 ]
 
@@ -82,19 +83,19 @@ UNUSABLE = [
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
     cases = [{name: value} for name, value, _ in UNUSABLE]
-    told = refusals(tmp_path_factory.mktemp("settings"), cases)
-    return {(name, value): text for (name, value, _), text in zip(UNUSABLE, told, strict=True)}
+    texts = refusals(tmp_path_factory.mktemp("settings"), cases)
+    return {(name, value): text for (name, value, _), text in zip(UNUSABLE, texts, strict=True)}
 
 
 @pytest.mark.parametrize(("name", "value", "says"), UNUSABLE)
 def test_an_unusable_setting_is_named_in_one_line_without_its_value(
     refused: dict[tuple[str, str], str], name: str, value: str, says: str
 ) -> None:
-    told = refused[name, value]
-    assert told.startswith(f"{name} ")
-    assert says in told
-    assert SECRET not in told
-    assert "\n" not in told
+    text = refused[name, value]
+    assert text.startswith(f"{name} ")
+    assert says in text
+    assert SECRET not in text
+    assert "\n" not in text
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_a_few_attempts_at_one_account_are_accepted_from_one_address(attempt: At
     assert refused["Retry-After"] == "60"
 
 
-def test_the_owner_logs_in_from_elsewhere_meanwhile(attempt: Attempt) -> None:
+def test_the_owner_can_log_in_from_another_address(attempt: Attempt) -> None:
     for _ in range(10):
         attempt("Änne", "wrong", REMOTE_ADDR=ATTACKER)
     assert succeeded(attempt("Änne", PASSWORD, REMOTE_ADDR=OWNER))

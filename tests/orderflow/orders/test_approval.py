@@ -69,7 +69,7 @@ def test_an_order_that_has_left_is_not_rejected(make_draft: MakeDraft, status: O
 
 @pytest.mark.parametrize(("qty", "target"), [(1, S.READY), (0, S.NEEDS_REVIEW)])
 def test_a_rejected_order_is_reopened_and_checked(make_draft: MakeDraft, qty: int, target: OrderStatus) -> None:
-    """B49. Somebody has to approve it again."""
+    """B49. It has to be approved again."""
     order = make_draft(status=S.REJECTED, lines=[{"qty": Decimal(qty)}], error_message="Unknown customer")
     DraftOrder.objects.update(approved_at=timezone.now(), approved_by="olga")
     assert reopen(order, "otto").status == target

@@ -30,7 +30,7 @@ def root(db: None) -> Client:
 @pytest.mark.parametrize("model", NEEDING, ids=lambda model: model.__name__)
 def test_what_needs_an_organization_leads_to_its_form_and_back(model: type[Model], root: Client) -> None:
     """A8."""
-    wanted = f"{list_url(model, 'add')}?name=ERP"
+    wanted = f"{list_url(model, 'add')}?name=ROW"
     there = root.get(wanted, follow=True)
     [(address, _)] = there.redirect_chain
     assert address == f"{ADD}?{urlencode({'next': wanted})}"

@@ -20,6 +20,8 @@ class Command(BaseCommand):
         "Send a task to one worker alone and wait until it has run: the health check of a worker container. It proves "
         "that the worker takes messages, that a process or thread of it runs them, and that it reaches the database."
     )
+    # Every 30 seconds, and about the worker alone: the checks load every page and log in to Redis.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--hostname", default="", help="as the worker got it; default: celery@<this machine>")
