@@ -5,6 +5,8 @@ import secrets
 import sys
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from orderflow.environment import env_file
 
 
@@ -31,6 +33,14 @@ def _lines() -> str:
     return "".join(f"{name}={value}\n" for name, value in fresh_keys().items())
 
 
+def _has_keys(path: Path) -> bool:
+    try:
+        settings = env_file.parse(path.read_bytes(), str(path))
+    except ImproperlyConfigured:
+        return False
+    return all(settings.get(name) for name in fresh_keys())
+
+
 def _main(arguments: list[str]) -> int:
     if arguments == ["--print"]:
         sys.stdout.write(_lines())
@@ -42,9 +52,12 @@ def _main(arguments: list[str]) -> int:
     try:
         write(path)
     except FileExistsError:
+        if _has_keys(path):
+            sys.stderr.write(f"{path} has its keys already, and was not changed.\n")
+            return 0
         sys.stderr.write(
-            f"{path} exists, and was not changed: without its keys, stored passwords could not be read. If it has no "
-            "keys yet, add those that `python -m orderflow.keys --print` prints.\n"
+            f"{path} exists without a key, and was not changed: nothing stored could be read with another one. If the "
+            "installation is new, add the keys that `python -m orderflow.keys --print` prints.\n"
         )
         return 1
     except OSError as error:

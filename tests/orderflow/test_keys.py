@@ -33,9 +33,18 @@ def test_a_file_with_content_is_never_changed(tmp_path: Path) -> None:
     path.write_text("SECRET_KEY=old\n")
     done = run(tmp_path, "-m", "orderflow.keys", ENV_FILE=str(path))
     assert done.returncode == 1
-    assert "exists, and was not changed" in done.stderr
+    assert "exists without a key, and was not changed" in done.stderr
     assert "--print" in done.stderr
     assert path.read_text() == "SECRET_KEY=old\n"
+
+
+def test_a_file_that_has_its_keys_needs_nothing(tmp_path: Path) -> None:
+    """As after `make demo`, which makes one."""
+    path = tmp_path / "old.env"
+    path.write_text(kept := "DEBUG=true\nSECRET_KEY=old\nENCRYPTION_MASTER_KEY=old\n")
+    done = run(tmp_path, "-m", "orderflow.keys", ENV_FILE=str(path))
+    assert (done.returncode, "has its keys already" in done.stderr) == (0, True)
+    assert path.read_text() == kept
 
 
 def test_a_redirection_of_the_shell_into_the_same_file_writes_it_too(tmp_path: Path) -> None:
