@@ -100,8 +100,10 @@ def test_a_webhook_that_was_disabled_is_an_incident_until_it_is_enabled(
     row = WebhookEndpoint(organization=organization, name="Slack", url="https://127.0.0.1/hook", enabled=False)
     endpoint = endpoint_service.create(row, actor="ops")
     assert open_ones() == []
-    WebhookEndpoint.objects.update(disabled_reason="The receiver answered 410 Gone.")
+    disabled_at = timezone.now() + timedelta(hours=1)
+    WebhookEndpoint.objects.update(disabled_reason="The receiver answered 410 Gone.", disabled_at=disabled_at)
     watch_task()
+    assert Incident.objects.get().opened_at == disabled_at
     assert mailbox.subjects == ["[OrderFlow] Acme, Slack: webhook disabled"]
     assert "410 Gone" in mailbox.mails[0].get_content()
     assert "410 Gone" in dashboard(organization)
