@@ -72,7 +72,7 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
                 if lease.is_over:
                     answers.stop()
         account.enter(hold)
-        lane.passed, lane.folder = answers.passed, account.summary(lane.folder)
+        lane.passed, lane.folder = answers.passed, account.summary()
     if connection.status == ERPConnection.Status.DISABLED:
         health.hang_up(connection.pk)
     if answers.errors:

@@ -50,12 +50,7 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
     list_filter = ("organization", "status", OpenExports, ("connection", OwnRowsFilter), ("created_at", DateSpanFilter))
     list_filter_submit = True
     # What the dashboard's links have besides.
-    linked_lookups = frozenset(
-        {
-            "answer_due_at__lt", "cause__exact", "created_at__gte", "error_code__exact", "settled_at__gt",
-            "superseded_by__isnull", "undecided_since__isnull",
-        }
-    )  # fmt: skip
+    linked_lookups = frozenset({"cause__exact", "created_at__gte", "error_code__exact", "undecided_since__isnull"})
     list_select_related = ("organization", "draft_order", "connection")
     sortable_by = ("created_at",)
     fieldsets = (

@@ -4,12 +4,10 @@ folders that may still be created."""
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
-from django.urls import reverse
 
 from connectors.admin import ERPConnectionAdmin
 from connectors.connection_columns import local_time
@@ -21,6 +19,7 @@ from connectors.models import ERPConnection
 from connectors.registry import registry
 from exports.folder_account import Counted
 from exports.models import ERPExport, Lane
+from exports.open_filters import exports_url
 from exports.transitions import ExportStatus
 from orderflow.tenancy.admin_page import Button, Note
 from orderflow.tenancy.models import record
@@ -40,7 +39,7 @@ class DeliveringConnectionAdmin(ERPConnectionAdmin):
     def notes(self, request: HttpRequest, obj: ERPConnection) -> Iterator[Note]:
         yield from super().notes(request, obj)
         if was_used(obj):
-            exports = f"{reverse('admin:exports_erpexport_changelist')}?{urlencode({'connection__id__exact': obj.pk})}"
+            exports = exports_url(connection__id__exact=obj.pk)
             yield Note(
                 level="info", text="Orders were pushed over this connection.", href=exports, link="See its exports"
             )
@@ -71,9 +70,9 @@ class DeliveringConnectionAdmin(ERPConnectionAdmin):
 
 def counted(folder: dict[str, Any]) -> str:
     """What `FolderAccount.summary` found, in a sentence."""
-    told = [f"{folder['counts'][kind]:,} {words}" for kind, words in WORDS.items() if kind in folder["counts"]]
+    found = [f"{folder['counts'][kind]:,} {words}" for kind, words in WORDS.items() if kind in folder["counts"]]
     at = local_time(datetime.fromisoformat(folder["at"]))
-    return f"Besides acknowledgements, the ack folder held at {at}: {', '.join(told)}."
+    return f"Besides acknowledgements, the ack folder held at {at}: {', '.join(found)}."
 
 
 def was_used(connection: ERPConnection) -> bool:

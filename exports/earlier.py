@@ -12,10 +12,7 @@ DONE = (OrderStatus.PUSHING, OrderStatus.PUSHED, OrderStatus.REJECTED)
 def may_have_arrived(order: DraftOrder) -> ERPExport | None:
     """The newest export of a rejected order with the customer and number of `order` that the ERP may have received;
     None if there is none, or if `order` is not waiting to be pushed."""
-    if (
-        order.status in {OrderStatus.PUSHING, OrderStatus.PUSHED, OrderStatus.REJECTED}
-        or not order.external_order_number
-    ):
+    if order.status in DONE or not order.external_order_number:
         return None
     same = DraftOrder.objects.filter(
         organization=order.organization_id,

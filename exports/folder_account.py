@@ -50,6 +50,7 @@ class FolderAccount:
 
     def __init__(self, connection: ERPConnection, before: Mapping[str, Any] | None) -> None:
         self._connection = connection
+        self._before = before
         self._watched: dict[str, Watched] = {n: (s, m, f) for n, (s, m, f) in (before or {}).get("watched", {}).items()}
         self._logged = unread_acks.logged(connection)
         self._still: set[int] = set()
@@ -102,11 +103,11 @@ class FolderAccount:
                 unread_acks.enter(self._connection, found)
                 unread_acks.note_gone(gone)
 
-    def summary(self, before: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """What the connection's page shows, and the next poll needs; `before`, where only a part of the folder was
-        seen."""
+    def summary(self) -> Mapping[str, Any] | None:
+        """What the connection's page shows, and the next poll needs; that of the poll before, where only a part of the
+        folder was seen."""
         if not self._is_whole:
-            return before
+            return self._before
         counts = {kind.value: self._counts[kind] for kind in Counted if self._counts[kind]}
         return {"at": timezone.now().isoformat(), "counts": counts, "watched": self._watched}
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -52,16 +53,11 @@ def newest(organization_id: UUID, connection_id: UUID) -> QuerySet[AckFile]:
     return open_ones(ours).order_by("-pk").defer("raw")[:AT_ONCE]
 
 
-def resolve_all(organization_id: UUID, connection_id: UUID, *, actor: str) -> int:
-    """The `newest` files, each with its audit line. Returns how many."""
-    count = 0
+def resolve_all(organization_id: UUID, connection_id: UUID, *, actor: str) -> None:
+    """The `newest` files, each with its audit line."""
     for ack in newest(organization_id, connection_id):
-        try:
+        with suppress(NotOpen):
             resolve(ack, actor=actor)
-        except NotOpen:
-            continue
-        count += 1
-    return count
 
 
 def resolve_settled() -> None:

@@ -19,7 +19,7 @@ from exports.transitions import ExportStatus
 from orderflow.orders.admin import DraftOrderAdmin
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
-from orderflow.tenancy.admin_page import Button, Note, badge
+from orderflow.tenancy.admin_page import Button, Note, badge, change_url
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import User, may
 
@@ -72,7 +72,7 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
                 level="warning",
                 text=f"A rejected order has the same number, and the ERP may have it: {rejected.error_message} "
                 "Ask the ERP's administrator before you push this one.",
-                href=reverse("admin:exports_erpexport_change", args=[rejected.pk]),
+                href=change_url(rejected),
                 link="See its export",
             )
         if obj.status not in SOURCES.values() or not self.has_push_permission(request):

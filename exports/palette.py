@@ -5,16 +5,16 @@ from typing import Any
 
 from django.db.models import Q
 from django.http import HttpRequest
-from django.urls import reverse
 from unfold.dataclasses import SearchResult
 
 from connectors.models import ERPConnection
 from exports import search
 from orderflow.orders.models import Customer, DraftOrder
+from orderflow.tenancy.admin_page import change_url
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, scoped
 
-# Of each kind. Whoever wants to see more opens the list.
+# Of each kind. The lists show more.
 SHOWN = 8
 
 
@@ -36,8 +36,7 @@ def found(request: HttpRequest, term: str) -> list[SearchResult]:
 
 def _results(rows: Iterable[Any], *, icon: str) -> Iterator[SearchResult]:
     for row in rows:
-        link = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-        yield SearchResult(title=str(row), description=_description(row), link=link, icon=icon)
+        yield SearchResult(title=str(row), description=_description(row), link=change_url(row), icon=icon)
 
 
 def _description(row: Any) -> str:

@@ -16,7 +16,7 @@ from orderflow.orders.transitions import OrderStatus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
-    """One figure. `href` leads to what it counts, or is empty; `is_bad` says that somebody has to do something."""
+    """One figure. `href` leads to what it counts, or is empty; `is_bad` says that a person has to do something."""
 
     title: str
     value: str

@@ -1,6 +1,5 @@
 """The steps from an empty installation to the first order in the ERP, as the dashboard lists them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import models
@@ -10,6 +9,7 @@ from django.urls import reverse
 from exports.dashboard.figures import Figures
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
+from orderflow.tenancy.admin_page import change_url
 from orderflow.tenancy.first_organization import add_url
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action
@@ -59,7 +59,7 @@ def _connection(request: HttpRequest, figures: Figures) -> Step:
     link: Linked | None = None
     if connections:
         text += "" if is_tested else " It is not tested yet."
-        link = _change(connections[0]), "Open the connection"
+        link = change_url(connections[0]), "Open the connection"
     elif may(request.user, Action.EDIT_CONNECTIONS):
         link = reverse("admin:connectors_erpconnection_add"), "Add a connection"
     else:
@@ -105,18 +105,10 @@ def _orders(request: HttpRequest) -> models.QuerySet[DraftOrder]:
 
 def _to_order(orders: models.QuerySet[DraftOrder], *states: OrderStatus) -> Linked:
     """To the newest in the first of the states that any is in, else to the list."""
-    for order in _newest(orders, *states):
-        return _change(order), f"Open order {order}"
-    return reverse("admin:orders_draftorder_changelist"), "Open the orders"
-
-
-def _newest(orders: models.QuerySet[DraftOrder], *states: OrderStatus) -> Iterator[DraftOrder]:
     for state in states:
-        yield from orders.filter(status=state).order_by("-created_at")[:1]
-
-
-def _change(row: models.Model) -> str:
-    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+        if order := orders.filter(status=state).order_by("-created_at").first():
+            return change_url(order), f"Open order {order}"
+    return reverse("admin:orders_draftorder_changelist"), "Open the orders"
 
 
 def _unless(request: HttpRequest, action: Action) -> str:

@@ -86,10 +86,10 @@ def _retry(
     exports = failures.members(group, until=shown["as_of"]).order_by("created_at", "pk")
     order_ids = list(exports.values_list("draft_order", flat=True)[: jobs.MOST])
     if not order_ids:
-        messages.info(request, "Nothing is left to retry: somebody else was quicker.")
+        messages.info(request, "Nothing is left to retry: someone else was quicker.")
         return HttpResponseRedirect(reverse("admin:index"))
     left = shown["shown"] - len(order_ids)
     if left > 0 and len(order_ids) < jobs.MOST:
-        messages.warning(request, f"{left} of those that you saw are left out: somebody else was quicker.")
+        messages.warning(request, f"{left} of those that you saw are left out: someone else was quicker.")
     job = jobs.ask(organization, BulkJob.Kind.RETRY, order_ids, actor=actor(request))
     return HttpResponseRedirect(reverse("admin:exports_bulkjob_change", args=[job.pk]))

@@ -23,16 +23,16 @@ Kind = Incident.Kind
 
 # In one e-mail.
 LISTED = 20
-# More are not counted, and not remembered as told.
+# No more are counted and remembered as listed.
 COUNTED = 5_000
 LINE = 300
-# What was added while these are open is told too.
+# What is added while these are open is reported too.
 DIGESTED = (Kind.FAILING, Kind.IN_DOUBT, Kind.OVERDUE, Kind.ACKS, Kind.TOKEN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contents:
-    """`keys` of all that no e-mail about the incident has told, `lines` about the first of them."""
+    """`keys` of all that no e-mail about the incident has listed or counted, `lines` about the first of them."""
 
     keys: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()

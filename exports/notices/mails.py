@@ -77,7 +77,7 @@ def _due() -> QuerySet[Incident]:
 
 
 def _too_many() -> Q:
-    """Incidents of which nobody was told, where that happened often enough a moment ago."""
+    """Incidents without an opening e-mail, of a subject that has had `OPENINGS` of them within `ALERT_DIGEST_S`."""
     same = Incident.objects.filter(
         organization=OuterRef("organization"),
         kind=OuterRef("kind"),
@@ -95,7 +95,7 @@ def _forget_short_ones() -> None:
 
 
 def _grown() -> Iterator[Incident]:
-    """Open incidents with something that no e-mail has told, whose last one was sent long enough ago."""
+    """Open incidents with something that no e-mail has listed, whose last one was sent long enough ago."""
     rows = Incident.objects.filter(_unclaimed(), closed_at=None, notified_at__isnull=False, kind__in=contents.DIGESTED)
     last = Coalesce("digest_at", "notified_at")
     rows = rows.annotate(last=last).filter(last__lt=from_now(-settings.ALERT_DIGEST_S)).order_by("last")

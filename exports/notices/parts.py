@@ -64,19 +64,20 @@ def _archive(resolved: dict[tuple[UUID, str, str], datetime]) -> Iterator[Troubl
 
 
 def _webhooks() -> Iterator[tuple[Trouble, datetime]]:
-    """Those that OrderFlow disabled, with when it last sent to them."""
+    """Those that OrderFlow disabled, with when it did."""
     rows = WebhookEndpoint.objects.filter(enabled=False).exclude(disabled_reason="").defer("secret_encrypted")
     for row in rows:
-        ran = row.last_run_at or row.created_at
+        # Of those that an earlier version disabled, only the last run is known.
+        disabled_at = row.disabled_at or row.last_run_at or row.created_at
         trouble = Trouble(
             organization_id=row.organization_id,
             kind=Kind.WEBHOOK,
-            since=ran,
+            since=disabled_at,
             subject=str(row.pk),
             label=row.name,
             reason=row.disabled_reason,
         )
-        yield trouble, ran
+        yield trouble, disabled_at
 
 
 def _tokens() -> Iterator[tuple[Trouble, datetime]]:

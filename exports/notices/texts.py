@@ -76,7 +76,7 @@ def opening(incident: Incident, found: Contents) -> Text:
         subject=_subject(incident, what),
         body=_paragraphs(
             f"{_name(incident)}: {what}, since {_time(incident.opened_at)}.",
-            f"Reason: {tame(_reason(incident))}" if _reason(incident) else "",
+            _reason(incident),
             _listed(incident, found),
             _what_to_do(incident),
             _link(incident),
@@ -93,7 +93,7 @@ def addition(incident: Incident, found: Contents) -> Text:
         subject=_subject(incident, subject),
         body=_paragraphs(
             f"{_name(incident)}: {subject}. Open since {_time(incident.opened_at)}.",
-            f"Reason: {tame(incident.reason)}" if incident.reason else "",
+            _reason(incident),
             _listed(incident, found),
             _what_to_do(incident),
             _link(incident),
@@ -102,7 +102,7 @@ def addition(incident: Incident, found: Contents) -> Text:
 
 
 def closing(incident: Incident) -> Text:
-    what, took = WHAT[Kind(incident.kind)].removesuffix(": {}"), timesince(incident.opened_at, incident.closed_at)
+    what, took = _what(incident, Contents()), timesince(incident.opened_at, incident.closed_at)
     by = f" by {tame(incident.resolved_by)}" if incident.resolved_by else ""
     return Text(
         subject=_subject(incident, f"resolved: {what}"),
@@ -145,9 +145,10 @@ def _name(incident: Incident) -> str:
 
 def _reason(incident: Incident) -> str:
     """Of a block, the present one."""
+    text = incident.reason
     if incident.kind == Kind.BLOCKED and incident.connection:
-        return incident.connection.blocked_reason or incident.reason
-    return incident.reason
+        text = incident.connection.blocked_reason or text
+    return f"Reason: {tame(text)}" if text else ""
 
 
 def _what_to_do(incident: Incident) -> str:

@@ -86,9 +86,10 @@ def set_pushing(order: DraftOrder) -> None:
 
 def require_number(order: DraftOrder) -> None:
     """Raises `CannotRestore` where another order has taken the number of a rejected one."""
-    others = DraftOrder.objects.exclude(pk=order.pk).exclude(status=OrderStatus.REJECTED)
     number = order.external_order_number
-    if number and order.customer_id and others.filter(customer=order.customer_id, external_order_number=number):
+    others = DraftOrder.objects.exclude(pk=order.pk).exclude(status=OrderStatus.REJECTED)
+    others = others.filter(customer=order.customer_id, external_order_number=number)
+    if number and order.customer_id and others.exists():
         raise CannotRestore(f"Another order {number!r} of the same customer was entered. Do not send that one.")
 
 

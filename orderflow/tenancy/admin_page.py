@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.contrib import messages
 from django.contrib.admin.utils import model_ngettext, unquote
 from django.core.exceptions import PermissionDenied
+from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.defaultfilters import pluralize
 from django.template.loader import render_to_string
@@ -174,5 +175,10 @@ def page_link(row: Any) -> SafeString | str:
     """A link to the row's own page, or an empty string for no row."""
     if row is None:
         return ""
-    url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    url = change_url(row)
     return format_html('<a href="{}" class="text-primary-600 whitespace-nowrap dark:text-primary-400">{}</a>', url, row)
+
+
+def change_url(row: models.Model) -> str:
+    """The path of the row's own page."""
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])

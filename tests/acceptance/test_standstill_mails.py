@@ -1,4 +1,4 @@
-"""A standstill is told by what still runs: by beat when the workers have stopped, by the web when beat has too."""
+"""A standstill is reported by what still runs: by beat when the workers have stopped, by the web when beat has too."""
 
 from pathlib import Path
 

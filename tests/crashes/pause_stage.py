@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -16,7 +16,6 @@ from tests.crashes.pause_lives import STALE_LEASE_S, settle, stop, stop_after_a_
 from tests.crashes.pauses import UNCOMMITTED, PauseCase
 from tests.crashes.scene import Scene, Seen, scene
 from tests.crashes.stage import (
-    ATTEMPTS,
     ENDS_WITHIN_S,
     NotAsPlanned,
     NotReached,
@@ -26,6 +25,7 @@ from tests.crashes.stage import (
     files,
     killed,
     processes,
+    repeated,
     told,
 )
 from tests.crashes.table import ERP
@@ -44,13 +44,7 @@ def play(stage: Stage, case: PauseCase) -> list[str]:
     before it comes to the step. On SQLite it may be stopped while its lease is being renewed: the successor waits for
     that transaction and moves nothing that an ERP could repeat.
     """
-    for _ in range(ATTEMPTS - 1):
-        with suppress(NotReached):
-            return _play(stage, case)
-    try:
-        return _play(stage, case)
-    except NotReached as error:
-        return [str(error)]
+    return repeated(lambda: _play(stage, case))
 
 
 def _play(stage: Stage, case: PauseCase) -> list[str]:
@@ -58,12 +52,7 @@ def _play(stage: Stage, case: PauseCase) -> list[str]:
     server, folder = stage.servers[case.case.server], stage.folder / slug
     own = scene(case.case, server=server, database=stage.database, folder=folder, slug=slug)
     erp = StandInERP(dropzone=own.dropzone, others=_other_inboxes(own))
-    try:
-        return list(wrongs(case, _played(case, own, erp)))
-    except NotReached:
-        raise
-    except NotAsPlanned as error:
-        return [str(error)]
+    return list(wrongs(case, _played(case, own, erp)))
 
 
 def _other_inboxes(scene: Scene) -> list[Path]:

@@ -40,13 +40,7 @@ class Stage:
 
         A case is played again when its process came to its end: on a loaded machine it loses its short lease.
         """
-        for _ in range(ATTEMPTS - 1):
-            with suppress(NotReached):
-                return self._play(case)
-        try:
-            return self._play(case)
-        except NotAsPlanned as error:
-            return [str(error)]
+        return repeated(lambda: self._play(case))
 
     def _play(self, case: Case) -> list[str]:
         slug = f"scene-{secrets.token_hex(4)}"
@@ -62,6 +56,19 @@ class NotAsPlanned(Exception):
 
 class NotReached(NotAsPlanned):
     """The situation that the case is about did not arise."""
+
+
+def repeated(play: Callable[[], list[str]]) -> list[str]:
+    """What `play` finds wrong. It is called again, `ATTEMPTS` times in all, while its situation does not arise."""
+    wrong: list[str] = []
+    for _ in range(ATTEMPTS):
+        try:
+            return play()
+        except NotReached as error:
+            wrong = [str(error)]
+        except NotAsPlanned as error:
+            return [str(error)]
+    return wrong
 
 
 def _played(scene: Scene) -> Evidence:

@@ -138,9 +138,9 @@ def test_who_comes_second_is_told_so(organization: Organization, fail: Fail) -> 
     export = fail()
     retried(organization, export)
     client = log_in(organization, Role.OPS)
-    assert "somebody else was quicker" in client.get(reverse("retry_failures"), form_of(export)).content.decode()
+    assert "someone else was quicker" in client.get(reverse("retry_failures"), form_of(export)).content.decode()
     again = client.post(reverse("retry_failures"), form_of(export), follow=True)
-    assert "somebody else was quicker" in again.content.decode()
+    assert "someone else was quicker" in again.content.decode()
     assert successors(export) == 1
 
 

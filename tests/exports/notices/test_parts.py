@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.db import InterfaceError
 from django.db.models import F
@@ -24,17 +23,16 @@ from exports.webhooks import endpoint_service
 from orderflow.api import token_service
 from orderflow.api.models import ApiToken
 from orderflow.heartbeats import record, standstill
-from orderflow.heartbeats.models import Heartbeat
 from orderflow.heartbeats.standstill import BEAT, SWEEP
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.conftest import Push
 from tests.exports.notices.conftest import digest_time
+from tests.heartbeats import TASKS, ago, everything_ran
 from tests.servers.smtp import Mailbox
 from tests.tenants import log_in, make_user, page_url
 
 Kind = Incident.Kind
-TASKS = [str(entry["task"]) for entry in django_settings.CELERY_BEAT_SCHEDULE.values()]
 
 
 def open_ones() -> list[tuple[str, str]]:
@@ -100,8 +98,10 @@ def test_a_webhook_that_was_disabled_is_an_incident_until_it_is_enabled(
     row = WebhookEndpoint(organization=organization, name="Slack", url="https://127.0.0.1/hook", enabled=False)
     endpoint = endpoint_service.create(row, actor="ops")
     assert open_ones() == []
-    WebhookEndpoint.objects.update(disabled_reason="The receiver answered 410 Gone.")
+    disabled_at = timezone.now() + timedelta(hours=1)
+    WebhookEndpoint.objects.update(disabled_reason="The receiver answered 410 Gone.", disabled_at=disabled_at)
     watch_task()
+    assert Incident.objects.get().opened_at == disabled_at
     assert mailbox.subjects == ["[OrderFlow] Acme, Slack: webhook disabled"]
     assert "410 Gone" in mailbox.mails[0].get_content()
     assert "410 Gone" in dashboard(organization)
@@ -179,17 +179,6 @@ def test_a_person_who_resolved_a_token_hears_of_it_again_at_its_next_stage(token
         assert open_ones() == []
         left = then
     assert Incident.objects.count() == 4
-
-
-def everything_ran() -> None:
-    for name in (BEAT, *TASKS):
-        record.finished(name, standstill.limit_s(name))
-
-
-def ago(name: str, seconds: float) -> None:
-    """Move the row into the past, where it has run for a day."""
-    past = F("at") - timedelta(seconds=seconds)
-    Heartbeat.objects.filter(name=name).update(at=past, running_since=past - timedelta(days=1))
 
 
 def test_workers_that_stopped_are_reported_by_beat_until_one_runs_again(

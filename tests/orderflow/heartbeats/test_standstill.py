@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.test import Client
@@ -15,21 +14,10 @@ from orderflow.heartbeats import record, standstill
 from orderflow.heartbeats.models import Heartbeat
 from orderflow.heartbeats.standstill import BEAT, SWEEP
 from orderflow.tenancy.roles import Role
+from tests.heartbeats import TASKS, ago, everything_ran
 from tests.tenants import log_in, make_tenant
 
 pytestmark = pytest.mark.django_db
-TASKS = [str(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values()]
-
-
-def everything_ran() -> None:
-    for name in (BEAT, *TASKS):
-        record.finished(name, standstill.limit_s(name))
-
-
-def ago(name: str, seconds: float) -> None:
-    """Move the row into the past, where it has run for a day."""
-    past = F("at") - timedelta(seconds=seconds)
-    Heartbeat.objects.filter(name=name).update(at=past, running_since=past - timedelta(days=1))
 
 
 def problems() -> list[dict[str, Any]]:
