@@ -24,7 +24,7 @@ processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["tests.crashes.preloaded"])
 
 ENDS_WITHIN_S = RECOVERS_WITHIN_S + 10
-ATTEMPTS = 3
+ATTEMPTS = 8
 
 
 @dataclass(frozen=True, kw_only=True)

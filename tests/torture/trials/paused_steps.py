@@ -23,7 +23,7 @@ from tests.torture.stages import SERVERS, SQLITE, stages_of
 from tests.torture.torture import Torture
 
 # For each database. Most of a case is waiting for leases.
-AT_ONCE = 3
+AT_ONCE = 2
 # Another installation: or the copies of a database would look like one that goes back in time.
 ANOTHER = "UPDATE exports_installation SET uuid = '{}'"
 
