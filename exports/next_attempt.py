@@ -42,7 +42,7 @@ def shown(export: ERPExport, *, all_held: bool) -> str:
 def sentence(export: ERPExport) -> str:
     """Of a PENDING export."""
     if blocked := obstacle(export):
-        return f"It goes {blocked}."
+        return f"It goes {blocked}. If that will not happen, withdraw it and send the order over another connection."
     at = planned_at(export)
     if at is None:
         return "It goes as soon as its connection can be used and a worker is free."

@@ -26,7 +26,8 @@ from orderflow.tenancy.transaction_lock import try_lock
 
 class PushRefused(Exception):
     """The push cannot be had. `code` is stable: not_approved, already_pushed, no_connection, connection_disabled,
-    unknown_connection, idempotency_key_reused, still_running, still_alive, not_failed, not_sent, not_undecided."""
+    unknown_connection, idempotency_key_reused, still_running, still_alive, not_failed, not_sent, not_undecided,
+    not_withdrawable."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
