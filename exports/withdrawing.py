@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import undecided
+from exports import log_lines, undecided
 from exports.causes import Cause
 from exports.models import ERPExport, EventKind, ExportEvent, Lane
 from exports.push_service import PushRefused
@@ -69,6 +69,7 @@ def withdraw(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
         )
         ExportEvent.objects.create(export=export, kind=EventKind.WITHDRAWN, actor=actor, message=message, at=now)
         outbox.announce([export.pk])
+        log_lines.step("FAILED", export, message)
         record(export.organization_id, actor, "withdraw export", export)
     export.refresh_from_db()
     return export
@@ -97,6 +98,7 @@ def stop(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
 def _note_stopped(export: ERPExport, actor: str, message: str, now: datetime) -> None:
     ExportEvent.objects.create(export=export, kind=EventKind.UNDECIDED, actor=actor, message=message, at=now)
     record(export.organization_id, actor, "stop export", export)
+    log_lines.step("IN DOUBT", export, message)
 
 
 def _require_at_rest(export: ERPExport) -> None:

@@ -1,7 +1,7 @@
 """An export over a connection that will not work again has a way out, and none that was withdrawn is ever delivered."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
