@@ -82,7 +82,8 @@ WSGI_APPLICATION = "orderflow.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        # In front of those of the packages: texts of theirs that say too little.
+        "DIRS": [BASE_DIR / "orderflow" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
