@@ -278,8 +278,14 @@ SPECTACULAR_SETTINGS = rest_settings.SCHEMA
 UNFOLD = navigation.UNFOLD
 LOGGING = logging_config(as_json=env.boolean("LOG_JSON", default=not DEBUG), level=env.log_level("LOG_LEVEL"))
 
+# `orderflow.client_address` binds the address instead, and believes trusted proxies only.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+
 # Behind a proxy that ends TLS, which production has.
-if env.boolean("BEHIND_TLS_PROXY", default=False):
+BEHIND_TLS_PROXY = env.boolean("BEHIND_TLS_PROXY", default=False)
+# The proxies whose entries in X-Forwarded-For are believed, where more than one is in front.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = env.boolean("REQUIRE_TLS", default=False)
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0
