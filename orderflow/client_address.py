@@ -1,7 +1,7 @@
 """The address that a request comes from: what logins are limited by, and what the log has.
 
-A proxy passes the address of its caller on at the end of X-Forwarded-For. Whatever stands to the left of the first address
-that no trusted proxy has, counted from the right, the caller may have written.
+A proxy appends the address of its caller to X-Forwarded-For. What stands to the left of the last address that no
+trusted proxy has, the caller may have written.
 """
 
 from ipaddress import IPv4Address, IPv6Address, ip_address

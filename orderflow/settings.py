@@ -111,6 +111,8 @@ if DATABASES["default"]["ENGINE"] == server_urls.SQLITE_ENGINE:
         # A journal line has to outlive a power cut, or the file that it speaks of would be sent twice.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+# How long a migration waits for a table that others use, on PostgreSQL; 0: without a limit.
+MIGRATION_LOCK_TIMEOUT_S = env.seconds("MIGRATION_LOCK_TIMEOUT_S", 10, least=0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
