@@ -81,9 +81,11 @@ def die_at_rename(push: Push, connection: ERPConnection, monkeypatch: pytest.Mon
 def test_it_fails_and_its_order_goes_another_way(
     push: Push, connection: ERPConnection, folder: Path, organization: Organization
 ) -> None:
-    export = push()
+    export, waiting = push(), push()
     health.block(connection.pk, "The host key has changed.")
     withdrawn = withdraw(export)
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.draft_order.status) == ("PENDING", "PUSHING")
     assert (withdrawn.status, withdrawn.cause) == ("FAILED", "WITHDRAWN")
     assert withdrawn.error_message == f"Withdrawn by Eva: {REASON}"
     assert withdrawn.settled_at is not None
@@ -99,7 +101,7 @@ def test_it_fails_and_its_order_goes_another_way(
     health.release(connection.pk, actor="ina", cause="A test passed.")
     for each in (connection, other):
         delivery.drain(each.pk)
-    assert (names(folder / "in"), names(folder / "new")) == ([], [again.filename])
+    assert (names(folder / "in"), names(folder / "new")) == ([waiting.filename], [again.filename])
 
 
 def test_webhooks_are_sent_it_and_nobody_is_alerted_of_what_a_person_did(
