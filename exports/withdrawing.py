@@ -16,6 +16,7 @@ from exports import log_lines, undecided
 from exports.causes import Cause
 from exports.models import ERPExport, EventKind, ExportEvent, Lane
 from exports.push_service import PushRefused
+from exports.rollback import guard
 from exports.transitions import ExportStatus
 from exports.webhooks import outbox
 from orderflow.orders.models import DraftOrder
@@ -56,6 +57,7 @@ def withdraw(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
     A worker that has the export commits its journal for PENDING rows only, before it publishes anything. So either that
     commit comes first, and nothing is withdrawn, or it fails, and nothing is published. Raises `PushRefused`.
     """
+    _require_present(export)
     message = f"Withdrawn by {actor}: {reason}"[:500]
     now = timezone.now()
     with transaction.atomic():
@@ -93,6 +95,12 @@ def stop(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
         _note_stopped(export, actor, held["error_message"], now)
     export.refresh_from_db()
     return export
+
+
+def _require_present(export: ERPExport) -> None:
+    """A database that went back in time may have forgotten that the export was journaled. Raises `PushRefused`."""
+    if guard.look():
+        raise PushRefused("not_withdrawable", f"Export {export} is not withdrawn. {guard.why_held()}")
 
 
 def _note_stopped(export: ERPExport, actor: str, message: str, now: datetime) -> None:

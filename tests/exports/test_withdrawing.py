@@ -30,7 +30,6 @@ from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.admin_forms import form_in, forms_of
-from tests.conftest import MakeOrder
 from tests.exports.conftest import Push, names
 from tests.tenants import list_url, log_in, make_user, page_url
 from tests.threads import at_once
@@ -425,9 +424,14 @@ def test_a_viewer_is_offered_nothing(organization: Organization, push: Push) -> 
 
 
 def test_an_export_that_waits_for_a_connection_out_of_use_names_its_way_out(
-    client: Client, push: Push, connection: ERPConnection, make_order: MakeOrder
+    client: Client, push: Push, connection: ERPConnection
 ) -> None:
     export = push()
+    waits = f"The order waits for connection &#x27;{connection.name}&#x27;."
+    assert waits not in client.get(page_url(export.draft_order)).content.decode()
     disable(connection)
     page = client.get(page_url(export)).content.decode()
     assert "It goes when the connection is enabled. If that will not happen, withdraw it" in page
+    page = client.get(page_url(export.draft_order)).content.decode()
+    assert waits in page
+    assert page_url(export) in page
