@@ -103,9 +103,7 @@ def test_it_fails_and_its_order_goes_another_way(
     assert (names(folder / "in"), names(folder / "new")) == ([waiting.filename], [again.filename])
 
 
-def test_webhooks_are_sent_it_and_nobody_is_alerted_of_what_a_person_did(
-    push: Push, organization: Organization
-) -> None:
+def test_webhooks_report_it_and_nobody_is_alerted(push: Push, organization: Organization) -> None:
     endpoint_service.create(
         WebhookEndpoint(organization=organization, name="Shop", url="https://127.0.0.1/x"), actor="admin"
     )
