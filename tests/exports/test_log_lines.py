@@ -18,7 +18,6 @@ from connectors.exceptions import ConnectorError, RejectedError, TransientError
 from connectors.models import ERPConnection
 from exports import ack_poller, delivery, giving_up, undecided, withdrawing
 from exports.models import ERPExport
-from tests.conftest import MakeOrder
 from tests.exports.conftest import Push
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,15 +118,11 @@ def test_nothing_is_logged_of_what_is_rolled_back(push: Push, lines: Any) -> Non
     assert lines() == []
 
 
-def test_hostile_names_stay_in_their_line(
-    push: Push, make_order: MakeOrder, connection: ERPConnection, lines: Any
-) -> None:
-    ERPConnection.objects.update(name="Evil\nSENT: order X\x1b[2J")
-    connection.refresh_from_db()
-    push(make_order(external_order_number="PO\u202e1"))
-    [line] = lines()
+def test_hostile_text_stays_in_its_line(sent: ERPExport, lines: Any) -> None:
+    giving_up.give_up(sent, actor="Eva", reason="gone\nSENT: order X\x1b[2J \u202eevil")
+    [line] = [line for line in lines() if line.startswith("FAILED")]
     assert line.isprintable()
-    assert "connection 'Evil SENT: order X [2J'" in line
+    assert line == f"FAILED: {subject(sent)} Given up by Eva: gone SENT: order X [2J evil"
 
 
 def test_no_line_has_a_secret(connection: ERPConnection, push: Push, lines: Any) -> None:
