@@ -41,7 +41,7 @@ def test_rows_of_earlier_releases_are_normalised_where_none_collides(
     assert (line.internal_sku, line.uom) == ("42", "ST")
     told = capsys.readouterr().err
     assert told == (
-        f"order {orders[1].pk}: external_order_number 'PO-1\\xa0' would become 'PO-1', which another has. "
+        f"draft order {orders[1].pk}: external_order_number 'PO-1\\xa0' would become 'PO-1', which another has. "
         "It was left as it is. Correct one of the two in the admin.\n"
     )
 
