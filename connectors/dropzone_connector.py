@@ -41,6 +41,9 @@ class Unjournaled:
     def discarded(self, export_ids: Sequence[UUID]) -> None:
         pass
 
+    def unwitnessed(self, export_ids: Sequence[UUID]) -> None:
+        pass
+
 
 class _Archive:
     """The documents of a batch by export id, each with its organization, and the keys of those that were stored."""
@@ -68,6 +71,9 @@ class _ArchivingJournal:
 
     def discarded(self, export_ids: Sequence[UUID]) -> None:
         self._journal.discarded(export_ids)
+
+    def unwitnessed(self, export_ids: Sequence[UUID]) -> None:
+        self._journal.unwitnessed(export_ids)
 
 
 class DropzoneConnector(DropzoneAcks):

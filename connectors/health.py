@@ -1,6 +1,8 @@
 """Whether a connection may be used just now: blocked until a person mends it, paused until a time."""
 
+import logging
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +13,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from connectors.exceptions import ConfigError
+from connectors.hostile_text import tame
 from connectors.models import ConnectionEvent, ERPConnection
 from connectors.sealed import key_ring
 from connectors.sftp.pool import sessions
@@ -23,6 +26,10 @@ PAUSES = {3: timedelta(minutes=1), 5: timedelta(minutes=5), 8: timedelta(minutes
 freed = Signal()
 
 Kind = ConnectionEvent.Kind
+logger = logging.getLogger(__name__)
+
+# Of a reason, in a line of the log.
+LOGGED = 300
 
 _AS_NEW: dict[str, Any] = {
     "blocked_at": None,
@@ -154,3 +161,7 @@ def _note(connection_id: UUID, kind: ConnectionEvent.Kind, message: str, actor: 
     ConnectionEvent.objects.create(
         connection_id=connection_id, kind=kind, message=message[:500], actor=actor, at=timezone.now()
     )
+    name = ERPConnection.objects.values_list("name", flat=True).get(pk=connection_id)
+    by = f" By {tame(actor)}." if actor else ""
+    line = f"{kind}: connection {tame(name)!r} ({connection_id}).{by} {tame(message, LOGGED)}".rstrip()
+    transaction.on_commit(partial(logger.info, "%s", line), robust=True)

@@ -44,6 +44,10 @@ class Journal(Protocol):
     def discarded(self, export_ids: Sequence[UUID]) -> None:
         """Commit that these are not staged, before what was staged of them is touched. Raises like `staged`."""
 
+    def unwitnessed(self, export_ids: Sequence[UUID]) -> None:
+        """Commit that these are about to be written under their final names, without an entry by which a later attempt
+        could tell whether they were. Raises like `staged`."""
+
 
 class ERPConnectorPort(ABC):
     """One way into one kind of ERP. `config` is always the decrypted dict of one connection.

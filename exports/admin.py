@@ -23,6 +23,7 @@ from exports.order_admin import PushableOrderAdmin, status_badge
 from exports.push_service import PushRefused
 from exports.search_admin import KnownAsAdmin
 from exports.transitions import ExportStatus
+from exports.withdrawal_admin import WithdrawalAdmin
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.admin_page import Button, Note, page_link
 from orderflow.tenancy.date_span import DateSpanFilter
@@ -37,8 +38,8 @@ admin.site.register(ERPConnection, DeliveringConnectionAdmin)
 
 
 @admin.register(ERPExport)
-class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
-    actions = ("retry", "give_up", "mark_delivered", "mark_not_delivered")
+class ERPExportAdmin(KnownAsAdmin, WithdrawalAdmin, DecisionAdmin):
+    actions = ("retry", "give_up", "withdraw", "stop_sending", "mark_delivered", "mark_not_delivered")
     bulk_offers = ((BulkJob.Kind.RETRY, "Retry all failed of this list"),)
     change_form_outer_before_template = "exports/standing.html"
     change_form_outer_after_template = "exports/answers_and_document.html"
@@ -115,6 +116,7 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
             unread = unread_acks.named(unread_acks.waiting_for(ERPExport.objects.filter(pk=obj.pk)))
             asked = f"{unread} is about this order and unread. Why it does not count" if unread else WHY_GIVE_UP
             yield Button(action="give_up", label="Give up", icon="cancel", ask=asked)
+        yield from self.withdrawal_buttons(obj)
         yield from self.decision_buttons(obj)
 
     @admin.action(description="Retry", permissions=["push"])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from connectors.hostile_text import tame
 from connectors.ports import Ack, AckOutcome
-from exports import history
+from exports import history, log_lines
 from exports.causes import Cause
 from exports.history import Event
 from exports.models import ERPExport, EventKind, Verdict
@@ -76,7 +76,14 @@ class Effects:
             if source == ExportStatus.PENDING:
                 _note_sending(settled, self.now)
         history.note(self._events)
+        log_lines.steps("ACKED", self._told(ExportStatus.ACKED))
+        log_lines.steps("REJECTED", self._told(ExportStatus.FAILED))
         outbox.announce([each.export.pk for settled in self._settled.values() for each in settled])
+
+    def _told(self, target: ExportStatus) -> dict[UUID, str]:
+        """What the log says of those that went there, by export id."""
+        settled = [each for move, found in self._settled.items() if move[1] == target for each in found]
+        return {each.export.pk: f"{each.error_code} {each.text}".strip() for each in settled}
 
     def _settle(self, export: Answered, ack: Ack, target: ExportStatus, file_name: str) -> None:
         if target == ExportStatus.ACKED:

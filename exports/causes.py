@@ -14,6 +14,7 @@ class Cause(models.TextChoices):
     UNDECIDED = "UNDECIDED", "In doubt, found not delivered"
     ERP_REFUSED = "ERP_REFUSED", "Refused by the ERP"
     GIVEN_UP = "GIVEN_UP", "Given up, no answer came"
+    WITHDRAWN = "WITHDRAWN", "Withdrawn, nothing was sent"
 
 
 # The ERP may have these orders all the same: a person looks before they are pushed again.

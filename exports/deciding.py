@@ -10,6 +10,7 @@ from django.utils import timezone
 from connectors.models import ERPConnection
 from connectors.ports import AckReadingConnector
 from connectors.registry import registry
+from exports import log_lines
 from exports.causes import Cause
 from exports.models import ERPExport, EventKind, ExportEvent
 from exports.push_service import PushRefused
@@ -38,6 +39,7 @@ def decide(export: ERPExport, *, delivered: bool, actor: str, reason: str) -> ER
             raise PushRefused("not_undecided", text)
         ExportEvent.objects.create(export=export, kind=EventKind.DECIDED, actor=actor, message=message, at=now)
         outbox.announce([export.pk])
+        log_lines.step("SENT" if delivered else "FAILED", export, message)
         record(export.organization_id, actor, f"mark export as {verdict}", export)
     export.refresh_from_db()
     return export

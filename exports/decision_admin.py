@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import models
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
 from exports import deciding, unread_acks
-from exports.bulk.list_admin import BulkListAdmin
 from exports.models import ERPExport
 from exports.push_service import PushRefused
+from exports.reasoned_admin import ReasonedAdmin
 from orderflow.tenancy.admin_page import Button
 from orderflow.tenancy.scoped_admin import actor
 
@@ -24,7 +22,7 @@ CONSEQUENCES = {
 }
 
 
-class DecisionAdmin(BulkListAdmin):
+class DecisionAdmin(ReasonedAdmin):
     """The actions on undecided exports, and how many there are above the list."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -50,10 +48,13 @@ class DecisionAdmin(BulkListAdmin):
         self, request: HttpRequest, rows: models.QuerySet[ERPExport], *, delivered: bool
     ) -> HttpResponse | None:
         """What was confirmed with a reason is decided; what is not in doubt is rejected without a question."""
-        reason = request.POST.get("reason", "").strip()[:300]
+        reason = self.confirmed_reason(request)
         in_doubt = rows.filter(undecided_since__isnull=False)
-        if in_doubt.exists() and not (reason and "confirmed" in request.POST):
-            return self._question(request, in_doubt, delivered=delivered)
+        if in_doubt.exists() and not reason:
+            title = f"Mark as {'delivered' if delivered else 'not delivered'}"
+            advice = unread_acks.advice(in_doubt)
+            told = " ".join(filter(None, (CONSEQUENCES[delivered], advice, "Check in the ERP first.")))
+            return self.ask_reason(request, in_doubt, title=title, consequence=told, ask="What the ERP shows")
         who = actor(request)
         self.run_each(
             request,
@@ -63,18 +64,3 @@ class DecisionAdmin(BulkListAdmin):
             refusal=PushRefused,
         )
         return None
-
-    def _question(self, request: HttpRequest, rows: models.QuerySet[ERPExport], *, delivered: bool) -> HttpResponse:
-        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        hidden = [("action", request.POST.get("action", "")), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
-        exports = list(rows.select_related("draft_order"))
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"Mark as {'delivered' if delivered else 'not delivered'}",
-            "consequence": f"{CONSEQUENCES[delivered]} {unread_acks.advice(rows)}".strip(),
-            "exports": exports,
-            "hidden": hidden if chosen else [],
-            "back": request.path if chosen else self.page_url(exports[0]),
-        }
-        return TemplateResponse(request, "exports/decision.html", context)

@@ -51,8 +51,8 @@ def unmended(rows: QuerySet[ERPExport]) -> QuerySet[ERPExport]:
 
 
 def alerting(rows: QuerySet[ERPExport]) -> QuerySet[ERPExport]:
-    """Those of `unmended` that raise an alert: the person who gave one up knows of it."""
-    return unmended(rows).exclude(cause=Cause.GIVEN_UP)
+    """Those of `unmended` that raise an alert: the person who gave one up or withdrew it knows."""
+    return unmended(rows).exclude(cause__in=[Cause.GIVEN_UP, Cause.WITHDRAWN])
 
 
 def in_error(orders: QuerySet[DraftOrder]) -> QuerySet[DraftOrder]:

@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
+from exports import log_lines
 from exports.causes import Cause
 from exports.models import ERPExport, EventKind, ExportEvent
 from exports.push_service import PushRefused
@@ -27,6 +28,7 @@ def give_up(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
         )
         ExportEvent.objects.create(export=export, kind=EventKind.GIVEN_UP, actor=actor, message=message, at=now)
         outbox.announce([export.pk])
+        log_lines.step("FAILED", export, message)
         record(export.organization_id, actor, "give up export", export)
     export.refresh_from_db()
     return export

@@ -88,6 +88,14 @@ class LaneJournal:
         _require_all(free.update(handed_over_at=timezone.now()), len(export_ids))
         return guard.number()
 
+    @transaction.atomic
+    def unwitnessed(self, export_ids: Sequence[UUID]) -> None:
+        """A crash does not put these in doubt, it has them written again. But from now on they may have been sent, so
+        that nobody withdraws them."""
+        self._require_hold()
+        rows = ERPExport.objects.filter(pk__any_of=export_ids, status=ExportStatus.PENDING, undecided_since=None)
+        _require_all(rows.update(unwitnessed_since=timezone.now()), len(export_ids))
+
     def discarded(self, export_ids: Sequence[UUID]) -> None:
         """A database that forgot this would take the file's removal for a delivery, so it is kept outside too."""
         try:

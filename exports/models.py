@@ -60,6 +60,8 @@ class ERPExport(models.Model):
     next_attempt_at = models.DateTimeField(null=True)
     # Of a PENDING one that may have arrived: it is never sent again, and a person decides what became of it.
     undecided_since = models.DateTimeField(null=True)
+    # Since when a file of it may lie at the dropzone that no journal entry names: it was written under its final name.
+    unwitnessed_since = models.DateTimeField(null=True)
     # While a connector without a journal has it; still set when the connector's worker died.
     handed_over_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)

@@ -7,6 +7,7 @@ from django.utils.timesince import timeuntil
 
 from connectors.connection_columns import local_time
 from connectors.models import ERPConnection
+from exports import withdrawing
 from exports.models import ERPExport
 from exports.transitions import ExportStatus
 
@@ -39,10 +40,18 @@ def shown(export: ERPExport, *, all_held: bool) -> str:
     return obstacle(export) or held or (local_time(at) if at else "as soon as a worker is free")
 
 
+def _way_out(export: ERPExport) -> str:
+    if withdrawing.may_be_withdrawn(export):
+        return " If that will not happen, withdraw it and send the order over another connection."
+    if withdrawing.may_be_stopped(export):
+        return " If that will not happen, stop sending it and decide: an earlier attempt may have delivered it."
+    return ""
+
+
 def sentence(export: ERPExport) -> str:
     """Of a PENDING export."""
     if blocked := obstacle(export):
-        return f"It goes {blocked}."
+        return f"It goes {blocked}.{_way_out(export)}"
     at = planned_at(export)
     if at is None:
         return "It goes as soon as its connection can be used and a worker is free."

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from exports import earlier, push_choice, search
+from exports import earlier, next_attempt, push_choice, search, withdrawing
 from exports.bulk.list_admin import BulkListAdmin
 from exports.bulk.models import SOURCES, BulkJob
 from exports.models import ERPExport
@@ -75,6 +75,7 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
                 href=change_url(rejected),
                 link="See its export",
             )
+        yield from _stuck(obj)
         if obj.status not in SOURCES.values() or not self.has_push_permission(request):
             return
         choice = push_choice.choice(obj)
@@ -102,6 +103,16 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
     @admin.action(description="Retry over the same connection", permissions=["push"])
     def retry(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> HttpResponse | None:
         return self.push_or_ask(request, rows, BulkJob.Kind.RETRY)
+
+
+def _stuck(order: DraftOrder) -> Iterator[Note]:
+    """An order under way whose connection is out of use, with the way to its export, where it can be withdrawn."""
+    if order.status != OrderStatus.PUSHING:
+        return
+    export = order.exports.select_related("connection").filter(status=ExportStatus.PENDING).first()
+    if export and not export.undecided_since and withdrawing.is_out_of_use(export.connection):
+        text = f"The order waits for connection {export.connection.name!r}. {next_attempt.sentence(export)}"
+        yield Note(level="warning", text=text, href=change_url(export), link="Open its export")
 
 
 def _to_connections(request: HttpRequest) -> dict[str, str]:

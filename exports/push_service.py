@@ -14,7 +14,7 @@ from django.utils import timezone
 from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
 from connectors.ports import ExportAttempt
-from exports import wake_ups
+from exports import log_lines, wake_ups
 from exports.document_names import document_name, taken
 from exports.models import ERPExport, EventKind, ExportEvent
 from exports.transitions import LIVE
@@ -25,8 +25,8 @@ from orderflow.tenancy.transaction_lock import try_lock
 
 
 class PushRefused(Exception):
-    """The push cannot be had. `code` is stable: not_approved, already_pushed, no_connection, connection_disabled,
-    unknown_connection, idempotency_key_reused, still_running, still_alive, not_failed, not_sent, not_undecided."""
+    """`code` is stable: not_approved, already_pushed, no_connection, connection_disabled, unknown_connection,
+    idempotency_key_reused, still_running, still_alive, not_failed, not_sent, not_undecided, not_withdrawable."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -138,8 +138,7 @@ def _require_alone(request: PushRequest) -> None:
 
 def _create(request: PushRequest, connection: ERPConnection, source: OrderStatus) -> ERPExport:
     now, export_id = timezone.now(), uuid4()
-    # Read behind the order's move, which lets one request in at a time. An order that failed, was mended and approved
-    # again has one too.
+    # Read behind the order's move, which lets one request in at a time; a corrected order that is pushed has one too.
     supersedes = ERPExport.objects.filter(draft_order=request.order, superseded_by=None).first()
     attempt = ExportAttempt(export_id=export_id, created_at=now)
     export = ERPExport.objects.create(
@@ -156,6 +155,7 @@ def _create(request: PushRequest, connection: ERPConnection, source: OrderStatus
     )
     ExportEvent.objects.create(export=export, kind=EventKind.REQUESTED, actor=request.actor, at=now)
     record(request.order.organization_id, request.actor, "retry push" if supersedes else "push", request.order)
+    log_lines.step("PUSH", export, f"Requested by {request.actor}.")
     reached(Failpoint.PUSH_WRITTEN)
     return export
 

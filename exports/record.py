@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from connectors.failpoints import Failpoint, reached
 from connectors.ports import ExportResult
-from exports import history
+from exports import history, log_lines
 from exports.history import Event
 from exports.models import ERPExport, EventKind
 from exports.retry_schedule import next_attempt
@@ -98,6 +98,7 @@ def _note_sent(exports: Sequence[ERPExport], now: datetime, took_ms: int) -> Non
         )
         for e in exports
     )
+    log_lines.steps("SENT", {e.pk: f"Attempt {e.tries}, {e.document_size} bytes, {e.dropzone_path}" for e in exports})
 
 
 @transaction.atomic
@@ -151,6 +152,13 @@ def _plan(exports: Sequence[ERPExport], now: datetime, took_ms: int) -> None:
         for e in exports
     ]
     _note(exports, EventKind.RETRY, now, details)
+    log_lines.steps(
+        "RETRY",
+        {
+            e.pk: f"Attempt {e.tries} failed, next at {e.next_attempt_at:%Y-%m-%dT%H:%M:%SZ}: {e.error_message}"
+            for e in exports
+        },
+    )
 
 
 def _fail(exports: Sequence[ERPExport], now: datetime, took_ms: int) -> None:
@@ -168,6 +176,7 @@ def _fail(exports: Sequence[ERPExport], now: datetime, took_ms: int) -> None:
     orders = [export.draft_order_id for export in exports]
     DraftOrder.objects.move_each(orders, OrderStatus.PUSHING, OrderStatus.ERROR, own=own, updated_at=now)
     _note(exports, EventKind.FAILED, now, [{"try": export.tries, "duration_ms": took_ms} for export in exports])
+    log_lines.steps("FAILED", {e.pk: f"Attempt {e.tries}, {e.cause}: {e.error_message}" for e in exports})
     outbox.announce(_keys(exports))
 
 

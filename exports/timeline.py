@@ -25,6 +25,7 @@ COLOURS = {
     EventKind.UNDECIDED: "danger",
     EventKind.FAILED: "danger",
     EventKind.GIVEN_UP: "danger",
+    EventKind.WITHDRAWN: "danger",
     EventKind.CONFLICT: "danger",
     EventKind.LATE: "warning",
     EventKind.ACKED: "success",

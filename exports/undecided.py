@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from exports import history
+from exports import history, log_lines
 from exports.history import Event
 from exports.models import ERPExport, EventKind
 from exports.transitions import ExportStatus
@@ -69,3 +69,4 @@ def mark(reasons: Mapping[UUID, str], took_ms: int) -> None:
         Event(pk, EventKind.UNDECIDED.value, now, message, detail)
         for pk, message, detail in zip(pending, messages, details, strict=True)
     )
+    log_lines.steps("IN DOUBT", dict(zip(pending, messages, strict=True)))

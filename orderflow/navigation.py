@@ -19,7 +19,7 @@ NAVIGATION: list[dict[str, Any]] = [
     {
         "title": "Orders",
         "items": [
-            _item("Draft orders", "receipt_long", "orders_draftorder"),
+            _item("Orders", "receipt_long", "orders_draftorder"),
             _item("Customers", "storefront", "orders_customer"),
         ],
     },
@@ -47,6 +47,7 @@ NAVIGATION: list[dict[str, Any]] = [
             _item("Users", "group", "auth_user", permission=MAY_EDIT_MEMBERS),
             _item("API tokens", "key", "api_apitoken", permission=MAY_EDIT_MEMBERS),
             _item("Audit entries", "history", "tenancy_auditentry"),
+            {"title": "API documentation", "icon": "api", "link": reverse_lazy("docs"), "permission": MAY_READ},
         ],
     },
 ]

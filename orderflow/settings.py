@@ -82,7 +82,8 @@ WSGI_APPLICATION = "orderflow.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        # In front of those of the packages: texts of theirs that say too little.
+        "DIRS": [BASE_DIR / "orderflow" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -110,6 +111,8 @@ if DATABASES["default"]["ENGINE"] == server_urls.SQLITE_ENGINE:
         # A journal line has to outlive a power cut, or the file that it speaks of would be sent twice.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+# How long a migration waits for a table that others use, on PostgreSQL; 0: without a limit.
+MIGRATION_LOCK_TIMEOUT_S = env.seconds("MIGRATION_LOCK_TIMEOUT_S", 10, least=0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -277,8 +280,14 @@ SPECTACULAR_SETTINGS = rest_settings.SCHEMA
 UNFOLD = navigation.UNFOLD
 LOGGING = logging_config(as_json=env.boolean("LOG_JSON", default=not DEBUG), level=env.log_level("LOG_LEVEL"))
 
+# `orderflow.client_address` binds the address instead, and believes trusted proxies only.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+
 # Behind a proxy that ends TLS, which production has.
-if env.boolean("BEHIND_TLS_PROXY", default=False):
+BEHIND_TLS_PROXY = env.boolean("BEHIND_TLS_PROXY", default=False)
+# The proxies whose entries in X-Forwarded-For are believed, where more than one is in front.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = env.boolean("REQUIRE_TLS", default=False)
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0

@@ -53,6 +53,8 @@ class Drop:
 
     def _write_directly(self, placed: Sequence[Placed]) -> None:
         """No witness of an attempt is left behind, so a crash may send the order again: at least once, not once."""
+        if placed:
+            self._journal.unwitnessed([p.parcel.export_id for p in placed])
         written = self._dropzone.write([p.file(p.final) for p in placed])
         reached(Failpoint.WRITTEN_IN_PLACE)
         self._outcomes |= {p.parcel.export_id: error or p.final for p, error in zip(placed, written, strict=True)}

@@ -36,6 +36,7 @@ class Notebook:
 
     def __init__(self, refusal: ConnectorError | None = None) -> None:
         self.files: dict[UUID, Staged] = {}
+        self.written: list[UUID] = []
         self.refusal = refusal
 
     def staged(self, files: Mapping[UUID, Staged]) -> None:
@@ -46,6 +47,11 @@ class Notebook:
     def discarded(self, export_ids: Sequence[UUID]) -> None:
         for export_id in export_ids:
             self.files.pop(export_id, None)
+
+    def unwitnessed(self, export_ids: Sequence[UUID]) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.written += export_ids
 
 
 def attempt() -> ExportAttempt:

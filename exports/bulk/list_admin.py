@@ -113,7 +113,7 @@ class BulkListAdmin(PageAdmin):
         refused = [outcome.refusal for outcome in outcomes if outcome.refusal]
         count = len(outcomes) - len(refused)
         if count:
-            messages.success(request, f"{count} draft order{'s' if count > 1 else ''} {done}.")
+            messages.success(request, f"{count} order{'s' if count > 1 else ''} {done}.")
         if refused:
             messages.warning(request, f"{len(refused)} refused. {in_words(refusals.grouped(refused))}")
 

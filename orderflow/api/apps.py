@@ -6,6 +6,9 @@ class ApiConfig(AppConfig):
     verbose_name = "API"
 
     def ready(self) -> None:
-        from orderflow.api import password_changes  # noqa: PLC0415 - models can be imported from here on
+        # Models can be imported from here on.
+        from orderflow import client_address  # noqa: PLC0415
+        from orderflow.api import password_changes  # noqa: PLC0415
 
         password_changes.connect()
+        client_address.connect()

@@ -25,8 +25,8 @@ def framework(env: Environment) -> dict[str, Any]:
             "connection-test": env.rate("RATE_CONNECTION_TEST", "20/min"),
             "connection-test-organization": env.rate("RATE_CONNECTION_TEST_ORGANIZATION", "100/min"),
         },
-        # How many proxies to believe when they name the caller's address.
-        "NUM_PROXIES": int(env.boolean("BEHIND_TLS_PROXY", default=False)),
+        # The framework believes none: `orderflow.client_address` tells where a call comes from.
+        "NUM_PROXIES": 0,
         "DEFAULT_SCHEMA_CLASS": "orderflow.api.schema.CallSchema",
         "EXCEPTION_HANDLER": "orderflow.api.problems.problem_response",
         "TEST_REQUEST_DEFAULT_FORMAT": "json",

@@ -2,7 +2,7 @@
 
 import math
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
@@ -15,6 +15,12 @@ _WAIT_S = "login_refused_for_s"
 
 
 class LimitedLoginForm(AuthenticationForm):  # type: ignore[misc] # unfold has no types
+    error_messages: ClassVar = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "Username and password do not match, or this account may not log in here. Check both; an "
+        "administrator can set a new password.",
+    }
+
     def clean(self) -> dict[str, Any]:
         """Raises `ValidationError` before the password is looked at when there were too many attempts."""
         wait_s = math.ceil(refused_for_s(self.request))

@@ -16,6 +16,8 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
+from orderflow.client_address import client_address
+
 logger = logging.getLogger(__name__)
 
 # What one provider gives to one customer.
@@ -28,6 +30,9 @@ class _LoginThrottle(SimpleRateThrottle):
     """For requests of Django and of the API."""
 
     duration: int
+
+    def get_ident(self, request: Any) -> str:
+        return client_address(request)
 
     def allow_request(self, request: Any, view: Any) -> bool:
         try:

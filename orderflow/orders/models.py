@@ -61,6 +61,7 @@ class DraftOrder(models.Model):
     objects = DraftOrderQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "order"
         ordering = ["-created_at", "id"]
         constraints = [
             # A rejected order frees its number: the order can be entered again.

@@ -15,7 +15,7 @@ from orderflow.tenancy.date_span import DateSpanFilter
 from orderflow.tenancy.history_admin import details_of
 from orderflow.tenancy.member_forms import MemberForm, NewMemberForm
 from orderflow.tenancy.models import AuditEntry, Membership, Organization
-from orderflow.tenancy.roles import Action
+from orderflow.tenancy.roles import Action, Role, in_words
 from orderflow.tenancy.scoped_admin import ORGANIZATION, ScopedModelAdmin, ScopedTabularInline, may_edit_members
 from orderflow.tenancy.seen import Seen
 
@@ -63,6 +63,11 @@ class MembershipInline(ScopedTabularInline):
     def get_min_num(self, request: HttpRequest, obj: Any = None, **_kwargs: Any) -> int:
         """Somebody without a membership would be out of the reach of whoever added him."""
         return 0 if getattr(request.user, "is_superuser", False) else 1
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "role":
+            kwargs["choices"] = [(role.value, in_words(role)) for role in Role]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         return super().get_formset(request, obj, validate_min=True, **kwargs)

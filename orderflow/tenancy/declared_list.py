@@ -9,15 +9,19 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
-from django.contrib.admin.views.main import ORDER_VAR, ChangeListSearchForm
+from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, ChangeListSearchForm
 from django.core.validators import MaxLengthValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.text import capfirst
 from unfold.views import ChangeList
 
 LONGEST_SEARCH = 200
 # Of a hundred rows each. Further pages cost more and more, and a search gets there sooner.
 LAST_PAGE = 10_000
+# Parameters that leave out no row.
+SHOWS_ALL = frozenset({ORDER_VAR, PAGE_VAR, IS_POPUP_VAR, TO_FIELD_VAR})
 
 
 class SearchForm(ChangeListSearchForm):
@@ -30,6 +34,13 @@ class SearchForm(ChangeListSearchForm):
 
 class DeclaredList(ChangeList):  # type: ignore[misc] # unfold has no types
     search_form_class = SearchForm
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        # Whether the list may have rows that this page leaves out.
+        self.is_narrowed = bool(set(request.GET) - SHOWS_ALL) or self.page_num > 1
+        if not self.is_popup:
+            self.title = capfirst(self.opts.verbose_name_plural)
 
     def get_filters(self, request: HttpRequest) -> tuple[Any, ...]:
         """Raises `DisallowedModelAdminLookup` for a parameter that is neither a filter's nor one of the own links'."""

@@ -31,3 +31,9 @@ ALLOWED: dict[Role, frozenset[Action]] = {
     Role.OPS: frozenset({Action.READ, Action.EDIT_ORDERS, Action.APPROVE, Action.PUSH, Action.TEST_CONNECTIONS}),
     Role.VIEWER: frozenset({Action.READ}),
 }
+
+
+def in_words(role: Role) -> str:
+    """What the role may do, for people who choose one."""
+    allowed = [action.value for action in Action if action in ALLOWED[role]]
+    return f"{role.label}: may {'do everything' if len(allowed) == len(Action) else ', '.join(allowed)}"

@@ -27,6 +27,9 @@ class NoJournal:
     def discarded(self, export_ids: Sequence[UUID]) -> None:
         pass
 
+    def unwitnessed(self, export_ids: Sequence[UUID]) -> None:
+        pass
+
 
 def connection_config(server: OpenSSHServer, port: int, folder: str, **more: Any) -> dict[str, Any]:
     return {

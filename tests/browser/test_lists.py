@@ -67,7 +67,7 @@ def test_find_a_failed_order_and_retry_it(page_as: PageAs, failed: list[ERPExpor
     expect(page.get_by_text(REASON).first).to_be_visible()
     gallery.look_at(page, "order")
     page.get_by_role("button", name="Retry").click()
-    expect(page.get_by_text("1 draft order retried.")).to_be_visible()
+    expect(page.get_by_text("1 order retried.")).to_be_visible()
     order.refresh_from_db()
     assert order.status == OrderStatus.PUSHING
     assert ERPExport.objects.get(supersedes=failed[0]).status == ExportStatus.PENDING
@@ -82,7 +82,7 @@ def test_bulk_retry_says_first_what_will_go(page_as: PageAs, failed: list[ERPExp
     expect(page.get_by_text("is PUSHING; only an order in ERROR can be retried.")).to_be_visible()
     gallery.look_at(page, "confirmation")
     page.get_by_role("button", name="Retry 3 orders").click()
-    expect(page.get_by_text("3 draft orders retried.")).to_be_visible()
+    expect(page.get_by_text("3 orders retried.")).to_be_visible()
     assert ERPExport.objects.exclude(supersedes=None).count() == 3
 
 

@@ -42,7 +42,7 @@ def test_a_push_without_a_default_waits_for_the_choice_of_a_connection(
     assert not ERPExport.objects.exists()
     page.get_by_role("combobox", name="Connection").select_option("Folder")
     page.get_by_role("button", name="Push").click()
-    expect(page.get_by_text("1 draft order pushed.")).to_be_visible()
+    expect(page.get_by_text("1 order pushed.")).to_be_visible()
     assert ERPExport.objects.get().connection == connection
 
 

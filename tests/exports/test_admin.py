@@ -90,7 +90,7 @@ def test_a_failed_export_is_retried_over_its_own_connection(
 
 def test_retrying_many_counts_and_names_what_it_refuses(client: Client, failed: ERPExport, push: Push) -> None:
     page = run(client, "retry", failed, push())
-    assert "1 draft order retried." in page
+    assert "1 order retried." in page
     assert "1 refused." in page
     assert "is PENDING" in page
 
@@ -121,7 +121,7 @@ def test_orders_are_pushed_and_the_others_named(
 ) -> None:
     approved = [make_order() for _ in range(2)]
     page = run(client, "push", *approved, make_order(status=OrderStatus.READY))
-    assert "2 draft orders pushed." in page
+    assert "2 orders pushed." in page
     assert "is READY; only an APPROVED order can be pushed." in page
     assert ERPExport.objects.filter(draft_order__in=approved, requested_by="ops@acme").count() == 2
 
@@ -148,7 +148,7 @@ def test_an_order_in_error_is_retried_over_the_connection_of_its_last_export(
     client: Client, failed: ERPExport, connection: ERPConnection
 ) -> None:
     ERPConnection.objects.update(is_default=False)
-    assert "1 draft order retried." in run(client, "retry", failed.draft_order)
+    assert "1 order retried." in run(client, "retry", failed.draft_order)
     assert ERPExport.objects.get(supersedes=failed).connection == connection
 
 

@@ -53,6 +53,8 @@ MAY_RUN = {
     (ERPConnection, "make_folders"): {Role.ADMIN, Role.INTEGRATOR},
     (ERPExport, "retry"): {Role.ADMIN, Role.OPS},
     (ERPExport, "give_up"): {Role.ADMIN, Role.OPS},
+    (ERPExport, "withdraw"): {Role.ADMIN, Role.OPS},
+    (ERPExport, "stop_sending"): {Role.ADMIN, Role.OPS},
     (ERPExport, "mark_delivered"): {Role.ADMIN, Role.OPS},
     (ERPExport, "mark_not_delivered"): {Role.ADMIN, Role.OPS},
     (AckFile, "read_again"): {Role.ADMIN, Role.OPS},

@@ -52,7 +52,7 @@ def test_a_404_says_what_is_not_there_and_keeps_the_navigation(organization: Org
     address, key = page_url(gone), gone.pk
     gone.delete()
     for url, reason in {
-        address: f"There is no draft order {key}.",
+        address: f"There is no order {key}.",
         "/admin/nothing/": "There is no page at /admin/nothing/.",
         "/nothing": "There is no page at /nothing.",
     }.items():

@@ -49,7 +49,7 @@ def test_what_will_go_and_what_will_not_is_counted_before_anything_is_done(
     assert "Push 3 orders" in page
     assert states() == before
     page = choose(client, *approved, *others, confirmed="yes")
-    assert "3 draft orders pushed." in page
+    assert "3 orders pushed." in page
     assert "3 refused. 2 times such as: " in page
     assert ERPExport.objects.filter(draft_order__in=approved, requested_by="ops@acme").count() == 3
 

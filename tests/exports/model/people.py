@@ -7,7 +7,7 @@ from hypothesis.stateful import initialize, precondition, rule
 from connectors import connection_service, rotation
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import deciding, giving_up, push_service
+from exports import deciding, giving_up, push_service, withdrawing
 from exports.models import ERPExport
 from exports.push_service import PushRefused, PushRequest
 from exports.transitions import ExportStatus
@@ -73,6 +73,20 @@ class People(Rules):
         giving_up.give_up(export, actor=ACTOR, reason="no answer")
         self.account.given_up.add(export.filename)
         self.count("give up")
+
+    @rule(pick=picks)
+    @precondition(lambda self: self.has_pending)
+    def withdraw(self, pick: int) -> None:
+        seen = picked(self.exports(ExportStatus.PENDING), pick)
+        export = ERPExport.objects.get(filename=seen.filename)
+        try:
+            withdrawing.withdraw(export, actor=ACTOR, reason="the ERP was replaced")
+        except PushRefused:
+            assert seen.staged_path or seen.is_undecided, f"{seen.filename} was not withdrawn"
+            self.count("withdraw, refused")
+            return
+        self.account.given_up.add(seen.filename)
+        self.count("withdraw")
 
     @rule()
     @precondition(lambda self: self.undecided)

@@ -64,6 +64,7 @@ UNUSABLE = [
     ("DELIVERY_BATCH_SIZE", "0", "must be a whole number, at least 1"),
     ("DROPZONE_ALLOWED_NETWORKS", f"10.0.0.0/8, {SECRET}", "must be a comma-separated list of networks"),
     ("WEBHOOK_PRIVATE_NETWORKS", "10.0.0.5/8", "each with its first address"),
+    ("TRUSTED_PROXIES", f"10.0.0.0/8 {SECRET}", "must be a comma-separated list of networks"),
     ("WEBHOOK_CA_FILE", f"/nowhere/{SECRET}", "must name a file with certificates in PEM form"),
     ("RATE_LOGIN", f"10/{SECRET}", "must be a number per s, min, hour or day"),
     ("RATE_PUSH", "0/min", "must be a number per s, min, hour or day"),

@@ -1,6 +1,7 @@
 """K5, K13: guessing passwords is slow, in the admin as in the API, and locks nobody else out."""
 
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -105,18 +106,34 @@ def test_an_address_counts_as_the_same_in_both_of_its_forms(attempt: Attempt) ->
     assert attempt("Änne", "wrong", REMOTE_ADDR=f"::ffff:{ATTACKER}").status_code == 429
 
 
-@pytest.mark.parametrize(("proxies", "told_apart"), [(0, False), (1, True)])
-def test_a_proxy_is_believed_only_where_there_is_one(
-    attempt: Attempt, proxies: int, told_apart: bool, settings: Any
-) -> None:
-    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}
+@pytest.mark.parametrize("behind_proxy", [False, True])
+def test_a_proxy_is_believed_only_where_there_is_one(attempt: Attempt, behind_proxy: bool, settings: Any) -> None:
+    settings.BEHIND_TLS_PROXY = behind_proxy
     proxy = {"REMOTE_ADDR": "10.0.0.1"}
     for n in range(3):
         # What a caller writes in front of the proxy's entry is not believed.
         attempt("Änne", "wrong", HTTP_X_FORWARDED_FOR=f"192.0.2.{n}, {ATTACKER}", **proxy)
     assert attempt("Änne", "wrong", HTTP_X_FORWARDED_FOR=f"192.0.2.9, {ATTACKER}", **proxy).status_code == 429
     other = attempt("Änne", PASSWORD, HTTP_X_FORWARDED_FOR=OWNER, **proxy)
-    assert (other.status_code != 429) is told_apart
+    assert (other.status_code != 429) is behind_proxy
+
+
+def test_callers_behind_several_proxies_are_told_apart(attempt: Attempt, settings: Any) -> None:
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/24")]
+    chain = {"REMOTE_ADDR": "10.0.0.1"}
+    for n in range(4):
+        attempt("Änne", "wrong", HTTP_X_FORWARDED_FOR=f"192.0.2.{n}, {ATTACKER}, 10.0.0.9", **chain)
+    assert attempt("Änne", PASSWORD, HTTP_X_FORWARDED_FOR=f"{ATTACKER}, 10.0.0.9", **chain).status_code == 429
+    assert succeeded(attempt("Änne", PASSWORD, HTTP_X_FORWARDED_FOR=f"{OWNER}, 10.0.0.9", **chain))
+
+
+def test_who_is_no_trusted_proxy_speaks_for_nobody_else(attempt: Attempt, settings: Any) -> None:
+    settings.TRUSTED_PROXIES, settings.BEHIND_TLS_PROXY = [ip_network("10.0.0.0/24")], True
+    statuses = [
+        attempt("Änne", "wrong", HTTP_X_FORWARDED_FOR=f"192.0.2.{n}", REMOTE_ADDR=ATTACKER).status_code
+        for n in range(4)
+    ]
+    assert [status == 429 for status in statuses] == [False] * 3 + [True]
 
 
 def test_the_admins_page_says_how_long_to_wait() -> None:

@@ -69,7 +69,7 @@ def test_an_order_with_lines_is_added_and_checked(client: Client, acme: Organiza
     assert client.post(list_url(DraftOrder, "add"), data).status_code == 302
     order = DraftOrder.objects.get()
     assert (order.organization, order.status, order.created_by) == (acme, OrderStatus.READY, "ops@acme")
-    assert AuditEntry.objects.get(action="add draft order").actor == "ops@acme"
+    assert AuditEntry.objects.get(action="add order").actor == "ops@acme"
 
 
 def test_the_page_says_what_keeps_an_order_from_being_ready(client: Client, ready: DraftOrder) -> None:
@@ -85,7 +85,7 @@ def test_an_edit_takes_the_approval_back(client: Client, acme: Organization) -> 
     run(client, "approve", order)
     save(client, order, notes="later")
     assert (order.status, order.approved_by, order.notes) == (OrderStatus.READY, "", "later")
-    assert AuditEntry.objects.get(action="edit draft order").detail == {"changes": "Changed Notes."}
+    assert AuditEntry.objects.get(action="edit order").detail == {"changes": "Changed Notes."}
 
 
 def test_saving_without_a_change_keeps_the_approval(client: Client, ready: DraftOrder) -> None:
@@ -179,7 +179,7 @@ def test_approving_many_counts_and_names_what_it_refuses(client: Client, acme: O
     DraftOrderLine.objects.filter(order=orders[1]).update(qty=0)
     pushed = make_order(acme, "PO-P", OrderStatus.PUSHED)
     page = run(client, "approve", *orders, pushed)
-    assert "2 draft orders approved." in page
+    assert "2 orders approved." in page
     assert "2 refused." in page
     assert "Order PO-1 cannot be approved: Line 1: the quantity is 0; it must be above 0." in page
     assert "Order PO-P is PUSHED" in page
@@ -197,7 +197,7 @@ def test_rejecting_leaves_out_what_is_on_its_way(client: Client, ready: DraftOrd
     page = run(client, "reject", ready, make_order(acme, "PO-P", OrderStatus.PUSHING))
     ready.refresh_from_db()
     assert ready.status == OrderStatus.REJECTED
-    assert "1 draft order rejected." in page
+    assert "1 order rejected." in page
     assert "Order PO-P is PUSHING and cannot be rejected." in page
 
 
@@ -239,7 +239,7 @@ def test_a_rejected_order_is_reopened_by_its_button(client: Client, acme: Organi
     page = client.post(page_url(order, "do", "reopen"), follow=True).content.decode()
     order.refresh_from_db()
     assert order.status == OrderStatus.READY
-    assert "1 draft order reopened." in page
+    assert "1 order reopened." in page
     assert page_url(order, "do", "reopen") not in page
     assert page_url(order, "do", "approve") in page
 

@@ -1,0 +1,50 @@
+"""One line in the log for each step of an export: when an order left, over which connection, and what became of it.
+
+The lines of a call or of an admin page have its request id; those of a worker name the same export.
+"""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+
+from connectors.hostile_text import tame
+from exports.models import ERPExport
+
+logger = logging.getLogger(__name__)
+
+# Of an error message.
+SHOWN = 300
+
+
+def steps(what: str, details: Mapping[UUID, str]) -> None:
+    """Log `what` happened to each export of `details`, which are by export id, once the caller's transaction is
+    committed."""
+    if details and logger.isEnabledFor(logging.INFO):
+        transaction.on_commit(partial(_write_all, what, dict(details)), robust=True)
+
+
+def step(what: str, export: ERPExport, detail: str) -> None:
+    """As `steps`, for an export that is in memory with its order and its connection."""
+    order = export.draft_order.external_order_number or str(export.draft_order_id)
+    line = _line(what, order, export.filename, export.connection.name, detail)
+    transaction.on_commit(partial(logger.info, "%s", line), robust=True)
+
+
+def _write_all(what: str, details: Mapping[UUID, str]) -> None:
+    columns = ("pk", "draft_order__external_order_number", "draft_order_id", "filename", "connection__name")
+    rows = ERPExport.objects.filter(pk__any_of=list(details)).order_by("created_at", "pk")
+    try:
+        found = list(rows.values_list(*columns))
+    except DatabaseError:
+        # It happened all the same.
+        found = [(pk, "", "?", str(pk), "?") for pk in details]
+    for pk, number, order_id, filename, connection in found:
+        logger.info("%s", _line(what, number or str(order_id), filename, connection, details[pk]))
+
+
+def _line(what: str, order: str, filename: str, connection: str, detail: str) -> str:
+    told = f" {tame(detail, SHOWN)}" if detail else ""
+    return f"{what}: order {tame(order)}, export {tame(filename)}, connection {tame(connection)!r}.{told}"

@@ -1,0 +1,70 @@
+"""Withdrawing exports in the admin, and stopping the attempts of those that may have arrived."""
+
+from collections.abc import Callable, Iterator
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+
+from exports import withdrawing
+from exports.models import ERPExport
+from exports.push_service import PushRefused
+from exports.reasoned_admin import ReasonedAdmin
+from exports.transitions import ExportStatus
+from orderflow.tenancy.admin_page import Button
+from orderflow.tenancy.scoped_admin import actor
+
+WITHDRAWN = (
+    "Nothing of these exports was sent, and nothing will be. Each becomes FAILED and its order goes to Error, where it "
+    "can be corrected, rejected, or sent over another connection."
+)
+STOPPED = (
+    "An attempt may have brought these orders to the ERP before the connection went out of use. They are not sent "
+    "again. Look for each in the ERP, then mark its export as delivered or not delivered."
+)
+
+Work = Callable[[ERPExport, str], object]
+
+
+class WithdrawalAdmin(ReasonedAdmin):
+    """The exit of exports that wait for a connection which will not work again."""
+
+    def withdrawal_buttons(self, export: ERPExport) -> Iterator[Button]:
+        if withdrawing.may_be_withdrawn(export):
+            yield Button(action="withdraw", label="Withdraw…", icon="undo")
+        elif withdrawing.may_be_stopped(export):
+            yield Button(action="stop_sending", label="Stop sending…", icon="block")
+
+    @admin.action(description="Withdraw", permissions=["push"])
+    def withdraw(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> HttpResponse | None:
+        waiting = rows.filter(status=ExportStatus.PENDING, **withdrawing.UNTOUCHED)
+        reason = self.confirmed_reason(request)
+        if waiting.exists() and not reason:
+            title, ask = "Withdraw", "Why they are withdrawn"
+            return self.ask_reason(request, waiting, title=title, consequence=WITHDRAWN, ask=ask)
+        who = actor(request)
+        self.run_each(
+            request,
+            rows.select_related("connection"),
+            lambda export: withdrawing.withdraw(export, actor=who, reason=reason),
+            done="withdrawn. Nothing of it was sent; see the order for what can be done with it",
+            refusal=PushRefused,
+        )
+        return None
+
+    @admin.action(description="Stop sending", permissions=["push"])
+    def stop_sending(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> HttpResponse | None:
+        waiting = rows.filter(status=ExportStatus.PENDING, undecided_since=None).exclude(**withdrawing.UNTOUCHED)
+        reason = self.confirmed_reason(request)
+        if waiting.exists() and not reason:
+            title, ask = "Stop sending", "Why no attempt can succeed"
+            return self.ask_reason(request, waiting, title=title, consequence=STOPPED, ask=ask)
+        who = actor(request)
+        self.run_each(
+            request,
+            rows.select_related("connection"),
+            lambda export: withdrawing.stop(export, actor=who, reason=reason),
+            done="stopped. Check in the ERP, then mark as delivered or not delivered",
+            refusal=PushRefused,
+        )
+        return None

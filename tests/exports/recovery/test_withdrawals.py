@@ -1,0 +1,25 @@
+"""What a database has forgotten to have sent is not withdrawn."""
+
+import pytest
+
+from exports import withdrawing
+from exports.models import ERPExport
+from exports.push_service import PushRefused
+from tests.exports.recovery.scene import Scene
+
+
+def test_an_export_whose_delivery_was_forgotten_is_not_withdrawn(scene: Scene) -> None:
+    """No worker has noticed it yet, and the row looks as if nothing had been sent."""
+    export = scene.push()
+    scene.backup.save()
+    scene.work()
+    scene.restore()
+    forgotten = ERPExport.objects.get(pk=export.pk)
+    assert withdrawing.may_be_withdrawn(forgotten)
+    with pytest.raises(PushRefused, match="went back in time"):
+        withdrawing.withdraw(forgotten, actor="Eva", reason="the ERP was replaced")
+    assert scene.is_held()
+    scene.recover()
+    scene.work()
+    forgotten.refresh_from_db()
+    assert (forgotten.status, scene.erp.seen.total()) == ("SENT", 1)
