@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from connectors.connection_columns import ConnectionColumns, is_paused
 from connectors.models import ERPConnection
-from exports.dashboard import cards, figures, first_steps, open_work
+from exports.dashboard import cards, figures, first_steps, incidents, open_work
 from exports.dashboard.figures import Figures, Way
 from exports.dashboard.open_work import OpenWork
 from exports.failures import FailureGroup
-from exports.notices import bystanders, contents
+from exports.notices import bystanders
 from exports.open_filters import FAILED, OPEN, OVERDUE, TO_CHECK, acks_url, exports_url
 from exports.order_admin import BADGES
 from exports.rollback import guard
@@ -78,7 +78,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "acks": _acks_to_check(work),
         "acks_url": acks_url(**{OPEN: TO_CHECK}),
         "standstills": standstills,
-        "incidents": [(each, contents.page(each)) for each in work.incidents[:INCIDENTS_SHOWN]],
+        "incidents": incidents.shown(work.incidents[:INCIDENTS_SHOWN]),
         "incidents_left": max(len(work.incidents) - INCIDENTS_SHOWN, 0),
         "incidents_counted": open_work.INCIDENTS_COUNTED - INCIDENTS_SHOWN,
         "may_retry": may(request.user, Action.PUSH),
@@ -113,9 +113,10 @@ def _chart(found: Figures) -> dict[str, Any]:
     }
 
 
-def _by_trouble(way: Way) -> tuple[bool, bool, bool, str]:
-    connection = way.connection
-    return not connection.blocked_at, not is_paused(connection.paused_until), not way.overdue, connection.name
+def _by_trouble(way: Way) -> tuple[bool, bool, bool, bool, str]:
+    connection, is_stuck = way.connection, _waits_disabled(way)
+    away = is_paused(connection.paused_until)
+    return not connection.blocked_at, not is_stuck, not away, not way.overdue, connection.name
 
 
 def _health(connection: ERPConnection) -> str:
@@ -123,7 +124,11 @@ def _health(connection: ERPConnection) -> str:
 
 
 def _is_unusable(way: Way) -> bool:
-    return bool(way.connection.blocked_at) or is_paused(way.connection.paused_until)
+    return bool(way.connection.blocked_at) or is_paused(way.connection.paused_until) or _waits_disabled(way)
+
+
+def _waits_disabled(way: Way) -> bool:
+    return way.connection.status == ERPConnection.Status.DISABLED and way.pending > 0
 
 
 def _failed_url(group: FailureGroup) -> str:

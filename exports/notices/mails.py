@@ -51,6 +51,8 @@ WANTED_BY = {
     Kind.WEBHOOK: Q(parts=True),
     Kind.TOKEN: Q(parts=True),
     Kind.STOPPED: Q(parts=True),
+    Kind.DISABLED: Q(connections=True),
+    Kind.WAITING: Q(connections=True),
 }
 
 

@@ -20,6 +20,8 @@ class Incident(models.Model):
         WEBHOOK = "WEBHOOK", "Webhook disabled"
         TOKEN = "TOKEN", "API token expires"
         STOPPED = "STOPPED", "Component stopped"
+        DISABLED = "DISABLED", "Orders wait for a disabled connection"
+        WAITING = "WAITING", "Orders not delivered for long"
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     # Empty where no single connection is concerned.
@@ -93,7 +95,7 @@ class Recipient(models.Model):
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="notice_recipients")
     email = models.EmailField("e-mail address")
-    connections = models.BooleanField("connections blocked, paused or not readable", default=True)
+    connections = models.BooleanField("connections blocked, paused or not readable, orders that wait", default=True)
     failures = models.BooleanField("failed exports, exports in doubt", default=True)
     answers = models.BooleanField("acknowledgements overdue, unreadable or contradictory", default=True)
     parts = models.BooleanField("documents, webhooks, API tokens, workers", default=True, db_default=True)

@@ -131,10 +131,16 @@ def stopped(found: Iterable[Standstill]) -> Iterator[Trouble]:
             )
 
 
-def _stopped_beside_us() -> Iterator[Trouble]:
-    """As a worker sees it. Just after a start of everything, what has yet to run is no incident."""
+def watched_for_long() -> bool:
+    """Whether this comparison has run regularly for some minutes. False just after a start of everything, when what
+    waited for it is still under way."""
     limit = standstill.limit_s(WATCH)
     steady = Heartbeat.objects.filter(name=WATCH, running_since__lt=from_now(-limit), at__gt=from_now(-limit))
-    is_steady = steady.exists()
+    return steady.exists()
+
+
+def _stopped_beside_us() -> Iterator[Trouble]:
+    """As a worker sees it. Just after a start of everything, what has yet to run is no incident."""
+    is_steady = watched_for_long()
     for trouble in stopped(standstill.found()):
         yield replace(trouble, begins=trouble.begins and is_steady)
