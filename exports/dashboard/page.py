@@ -16,19 +16,22 @@ from exports.dashboard import cards, figures, first_steps, incidents, open_work
 from exports.dashboard.figures import Figures, Way
 from exports.dashboard.open_work import OpenWork
 from exports.failures import FailureGroup
-from exports.notices import bystanders
+from exports.notices import bystanders, reach
+from exports.notices.reach import Gap
 from exports.open_filters import FAILED, OPEN, OVERDUE, TO_CHECK, acks_url, exports_url
 from exports.order_admin import BADGES
 from exports.rollback import guard
 from exports.transitions import ExportStatus
 from orderflow.heartbeats import standstill
 from orderflow.tenancy.admin_page import badge
+from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action
-from orderflow.tenancy.scope import may, membership_of
+from orderflow.tenancy.scope import may, membership_of, scoped
 
 # Those with trouble come first, so that none of them is left out.
 WAYS_SHOWN = 12
 INCIDENTS_SHOWN = 10
+GAPS_SHOWN = 4
 
 # In the order in which a bar is stacked, from the bottom.
 COLOURS = {
@@ -85,7 +88,15 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "first_steps": first_steps.steps(request, found) if found.is_new else [],
         "is_one_of_many": membership_of(request.user) is None,
         "mails_are_off": not settings.EMAIL_URL,
+        "mail_gaps": _mail_gaps(request),
     }
+
+
+def _mail_gaps(request: HttpRequest) -> list[Gap]:
+    """For those who can do something about it."""
+    if not may(request.user, Action.EDIT_MEMBERS):
+        return []
+    return reach.gaps(scoped(Organization.objects.all(), request.user, path="pk"), GAPS_SHOWN)
 
 
 def _acks_to_check(work: OpenWork) -> str:

@@ -90,6 +90,18 @@ class IncidentItem(models.Model):
         return self.key
 
 
+class MailFailure(models.Model):
+    """The last e-mail to an organization's recipients that the mail server did not accept, for all or some of them. The
+    row is deleted when it accepts one for all."""
+
+    organization = models.OneToOneField(Organization, on_delete=models.CASCADE, related_name="mail_failure")
+    failed_at = models.DateTimeField()
+    reason = models.CharField(max_length=500)
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 class Recipient(models.Model):
     """An address that gets e-mails about incidents of an organization, by category."""
 

@@ -1,8 +1,8 @@
 """Orders that wait to be sent and that no other incident covers: their connection is disabled, or they have waited for
 longer than a delivery takes.
 
-Orders of a connection that is blocked or paused are listed in the incident of that, and while deliveries are held or the
-workers stand still, there is an incident of that too. These two kinds cover the rest, so that no order waits unreported.
+The incident of a connection that is blocked or paused lists its orders, and while deliveries are held or the workers
+stand still, there is an incident as well. These two kinds cover the rest, so that no order waits unreported.
 """
 
 from collections.abc import Collection, Iterator
