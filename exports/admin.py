@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
@@ -26,6 +27,7 @@ from exports.transitions import ExportStatus
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.admin_page import Button, Note, page_link
 from orderflow.tenancy.date_span import DateSpanFilter
+from orderflow.tenancy.fragments import fragment
 from orderflow.tenancy.scope import User
 from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
 
@@ -72,7 +74,8 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.document)
-        return [path("<path:object_id>/document/", view, name="export_document"), *super().get_urls()]
+        standing = path("<path:object_id>/standing/", fragment(self.standing), name=self._url_name("standing"))
+        return [standing, path("<path:object_id>/document/", view, name="export_document"), *super().get_urls()]
 
     def known_as(self, term: str, user: User) -> set[UUID]:
         return search.exports_known_as(term, user)
@@ -83,6 +86,12 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
     def waiting_among(self, rows: models.QuerySet[ERPExport], kind: BulkJob.Kind) -> models.QuerySet[DraftOrder]:
         failed = rows.filter(status=ExportStatus.FAILED, superseded_by=None)
         return self.orders_of(failed).filter(status=SOURCES[kind])
+
+    def standing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The parts of the page that show where the export stands."""
+        export = self.get_object(request, unquote(object_id))
+        found = export_page.standing(export, request.GET.get("loaded", ""))
+        return TemplateResponse(request, "exports/standing_fragment.html", found)
 
     def document(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The exact bytes that were sent."""

@@ -18,7 +18,6 @@ from exports.models import AckFile, ERPExport, Lane, Verdict
 from exports.polling import due_for_polling
 from tests.exports.conftest import Push
 
-
 ROOT = Path(__file__).parents[2]
 
 
