@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from connectors.models import ERPConnection
-from exports import export_page, giving_up, next_attempt, push_choice, search, unread_acks
+from exports import ack_reading, export_page, giving_up, next_attempt, push_choice, search, unread_acks
 from exports.bulk.models import SOURCES, BulkJob
 from exports.connection_admin import DeliveringConnectionAdmin
 from exports.decision_admin import DecisionAdmin
@@ -112,7 +112,7 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
             level = "error" if obj.status == ExportStatus.FAILED else "warning"
             yield Note(level=level, text=obj.error_message)
         if obj.status == ExportStatus.SENT and obj.answer_due_at and obj.answer_due_at < timezone.now():
-            advice = unread_acks.advice(ERPExport.objects.filter(pk=obj.pk))
+            advice = ack_reading.advice(ERPExport.objects.filter(pk=obj.pk))
             asked = "The ERP has not answered in time. Ask its operator whether the order arrived."
             yield Note(level="warning", text=advice or asked)
 
@@ -123,6 +123,8 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
         if obj.status == ExportStatus.SENT:
             unread = unread_acks.named(unread_acks.waiting_for(ERPExport.objects.filter(pk=obj.pk)))
             asked = f"{unread} is about this order and unread. Why it does not count" if unread else WHY_GIVE_UP
+            if ack_reading.obstacle(obj.connection):
+                asked = f"OrderFlow is not reading the acknowledgements now. {asked}"
             yield Button(action="give_up", label="Give up", icon="cancel", ask=asked)
         yield from self.decision_buttons(obj)
 

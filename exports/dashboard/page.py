@@ -61,19 +61,20 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     work, standstills, held = found.open_work, standstill.found(), guard.held()
     if any(each.since for each in standstills):
         bystanders.report()
-    ways = sorted(found.ways, key=_by_trouble)
+    ways, shown = sorted(found.ways, key=_by_trouble), cards.of(found)
     return {
         **context,
         "title": "Dashboard",
         "figures": found,
         "held": held,
-        "cards": cards.of(found),
+        "cards": shown,
         "totals": [_total(found, status) for status in COLOURS],
         "chart": json.dumps(_chart(found)),
         "counted": f"{figures.COUNTED:,}",
         "chart_options": json.dumps(CHART_OPTIONS),
         "failures": [(each, _failed_url(each.group), _retry_url(each.group)) for each in work.failures],
-        "all_is_well": work.is_nothing and not (found.overdue or standstills or held or any(map(_is_unusable, ways))),
+        "all_is_well": work.is_nothing
+        and not (standstills or held or any(map(_is_unusable, ways)) or any(card.is_bad for card in shown)),
         "ways": [(way, _health(way.connection), _pending_url(way), _overdue_url(way)) for way in ways[:WAYS_SHOWN]],
         "ways_left": max(len(ways) - WAYS_SHOWN, 0),
         "undecided": work.undecided,

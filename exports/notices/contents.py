@@ -13,7 +13,7 @@ from connectors.hostile_text import tame
 from exports import copies, failures, next_attempt, open_acks, open_filters
 from exports.causes import Cause
 from exports.models import AckFile, ERPExport
-from exports.notices import parts, waiting
+from exports.notices import certificates, hooks, parts, retrying, waiting
 from exports.notices.models import Incident, IncidentItem
 from exports.open_filters import OPEN
 from exports.transitions import ExportStatus
@@ -27,7 +27,11 @@ LISTED = 20
 COUNTED = 5_000
 LINE = 300
 # What is added while these are open is reported too.
-DIGESTED = (Kind.FAILING, Kind.IN_DOUBT, Kind.OVERDUE, Kind.ACKS, Kind.TOKEN, Kind.DISABLED, Kind.WAITING)
+STAGED = (Kind.TOKEN, Kind.CERT)
+DIGESTED = (
+    *(Kind.FAILING, Kind.IN_DOUBT, Kind.OVERDUE, Kind.ACKS, Kind.DISABLED, Kind.WAITING, Kind.RETRYING, Kind.HOOKLOST),
+    *STAGED,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +51,7 @@ class Contents:
 
 
 def untold(incident: Incident) -> Contents:
-    if incident.kind == Kind.TOKEN:
+    if incident.kind in STAGED:
         return _stages(incident)
     found = _rows(incident)
     if found is None:
@@ -74,6 +78,11 @@ def page(incident: Incident) -> str:
         Kind.TOKEN: lambda: reverse("admin:api_apitoken_changelist"),
         Kind.DISABLED: lambda: open_filters.exports_url(**unsent),
         Kind.WAITING: lambda: open_filters.exports_url(**unsent),
+        Kind.RETRYING: lambda: open_filters.exports_url(**unsent),
+        Kind.HOOKDOWN: lambda: hooks.endpoint_page(incident),
+        Kind.HOOKLOST: lambda: hooks.messages_page(incident),
+        Kind.JOURNAL: lambda: reverse("admin:notices_incident_change", args=[incident.pk]),
+        Kind.CERT: lambda: reverse("admin:notices_incident_change", args=[incident.pk]),
         Kind.ARCHIVE: lambda: reverse("admin:notices_incident_change", args=[incident.pk]),
     }
     if incident.kind in pages:
@@ -101,8 +110,11 @@ def _rows(incident: Incident) -> tuple[QuerySet[Any], Callable[[Any], str]] | No
         Kind.ACKS: (open_acks.open_ones(acks).order_by("-pk"), _ack),
         Kind.DISABLED: (_unsent(waiting.unsent(ours)), _waiting),
         Kind.WAITING: (_unsent(waiting.for_long(ours)), _delayed),
+        Kind.RETRYING: (_unsent(waiting.failing(ours)), _retried),
         Kind.ARCHIVE: (late.select_related("draft_order__customer").order_by("sent_at"), _waiting),
     }
+    if incident.kind == Kind.HOOKLOST:
+        return hooks.messages(incident), hooks.line
     return found.get(incident.kind)
 
 
@@ -123,8 +135,11 @@ def overdue(incident: Incident) -> QuerySet[ERPExport]:
 
 
 def _stages(incident: Incident) -> Contents:
-    token = ApiToken.objects.filter(pk=incident.subject).first()
-    stages = parts.stages_reached(token, timezone.now()) if token else []
+    if incident.kind == Kind.CERT:
+        stages = certificates.reached(incident)
+    else:
+        token = ApiToken.objects.filter(pk=incident.subject).first()
+        stages = parts.stages_reached(token, timezone.now()) if token else []
     told = set(IncidentItem.objects.filter(incident=incident).values_list("key", flat=True))
     return Contents(keys=tuple(key for key in map(str, stages) if key not in told))
 
@@ -141,6 +156,10 @@ def _waiting(export: ERPExport) -> str:
 def _delayed(export: ERPExport) -> str:
     why = " ".join(text for text in (export.error_message, next_attempt.sentence(export)) if text)
     return tame(f"{_order(export)}, pushed {_time(export.created_at)}: {why}")
+
+
+def _retried(export: ERPExport) -> str:
+    return f"{tame(_order(export))}: {retrying.line(export)}"
 
 
 def _failed(export: ERPExport) -> str:

@@ -24,6 +24,12 @@ NOTHING_LEFT = {
     Kind.STOPPED: "The component runs.",
     Kind.DISABLED: "No order waits for this connection any more.",
     Kind.WAITING: "No order has waited for over an hour any more.",
+    Kind.RETRYING: "Each of these orders was sent, or its export has ended: one that failed is reported as that.",
+    Kind.HOOKDOWN: "No message waits for another attempt any more: each was delivered, or failed for good, or the "
+    "webhook is disabled, which is reported separately.",
+    Kind.HOOKLOST: "Each message was sent again.",
+    Kind.JOURNAL: "The journal is written there again, or the machine is not in use any more.",
+    Kind.CERT: "The certificate was replaced.",
 }
 # What keeps a connection from being used.
 OF_USE = (Kind.BLOCKED, Kind.PAUSED, Kind.POLLING)

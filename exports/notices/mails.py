@@ -53,6 +53,11 @@ WANTED_BY = {
     Kind.STOPPED: Q(parts=True),
     Kind.DISABLED: Q(connections=True),
     Kind.WAITING: Q(connections=True),
+    Kind.RETRYING: Q(failures=True),
+    Kind.HOOKDOWN: Q(parts=True),
+    Kind.HOOKLOST: Q(parts=True),
+    Kind.JOURNAL: Q(parts=True),
+    Kind.CERT: Q(parts=True),
 }
 
 

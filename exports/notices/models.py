@@ -22,6 +22,11 @@ class Incident(models.Model):
         STOPPED = "STOPPED", "Component stopped"
         DISABLED = "DISABLED", "Orders wait for a disabled connection"
         WAITING = "WAITING", "Orders not delivered for long"
+        RETRYING = "RETRYING", "Attempts of orders fail"
+        HOOKDOWN = "HOOKDOWN", "Webhook does not deliver"
+        HOOKLOST = "HOOKLOST", "Webhook messages failed"
+        JOURNAL = "JOURNAL", "Restored backups not noticed"
+        CERT = "CERT", "Certificate expires"
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     # Empty where no single connection is concerned.
@@ -108,9 +113,9 @@ class Recipient(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="notice_recipients")
     email = models.EmailField("e-mail address")
     connections = models.BooleanField("connections blocked, paused or not readable, orders that wait", default=True)
-    failures = models.BooleanField("failed exports, exports in doubt", default=True)
+    failures = models.BooleanField("exports that failed, are retried or in doubt", default=True)
     answers = models.BooleanField("acknowledgements overdue, unreadable or contradictory", default=True)
-    parts = models.BooleanField("documents, webhooks, API tokens, workers", default=True, db_default=True)
+    parts = models.BooleanField("documents, webhooks, API tokens, certificates, workers", default=True, db_default=True)
 
     class Meta:
         verbose_name = "recipient of notices"

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from connectors.hostile_text import tame
-from exports import unread_acks
+from exports import ack_reading
 from exports.notices import contents, endings
 from exports.notices.contents import Contents
 from exports.notices.models import Incident
@@ -31,6 +31,11 @@ WHAT = {
     Kind.STOPPED: "component stopped",
     Kind.DISABLED: "connection disabled, orders wait: {}",
     Kind.WAITING: "orders not delivered for over an hour: {}",
+    Kind.RETRYING: "attempts fail, orders are retried: {}",
+    Kind.HOOKDOWN: "webhook does not deliver",
+    Kind.HOOKLOST: "webhook messages failed: {}",
+    Kind.JOURNAL: "restored backups not noticed",
+    Kind.CERT: "certificate expires",
 }
 WHAT_TO_DO = {
     Kind.BLOCKED: "Correct the connection and test it. A test that passes releases its orders.",
@@ -49,6 +54,15 @@ WHAT_TO_DO = {
     "not at all, withdraw them on the pages of their exports.",
     Kind.WAITING: "Open each order's export: its page says what the last attempt met and when the next one is. Correct "
     "what it names, or withdraw the export.",
+    Kind.RETRYING: "Correct what the attempts met. The orders are retried until they are sent or FAILED; the page of "
+    "each export has all its attempts.",
+    Kind.HOOKDOWN: "Correct the receiver, the address or the secret, then send a test message from the webhook's page: "
+    "if it is accepted, what waits is sent. A receiver that checks a replaced secret needs the new one.",
+    Kind.HOOKLOST: 'Correct what the receiver rejects, then use "Send again" in the list, or mark this as resolved.',
+    Kind.JOURNAL: "Make STATE_DIR and the storage (STORAGE_URL) writable for the workers of that machine. After a "
+    "restore or failover in that time, run `manage.py recover --distrust` before the workers start.",
+    Kind.CERT: "Replace the certificate in the file, then restart OrderFlow: its processes read the file when they "
+    "start.",
 }
 
 
@@ -68,7 +82,7 @@ def opening(incident: Incident, found: Contents) -> Text:
             f"{_name(incident)}: {what}, since {_time(incident.opened_at)}.",
             _reason(incident),
             _listed(incident, found),
-            _what_to_do(incident),
+            f"What to do: {what_to_do(incident)}",
             _link(incident),
             _next(incident),
         ),
@@ -78,14 +92,14 @@ def opening(incident: Incident, found: Contents) -> Text:
 def addition(incident: Incident, found: Contents) -> Text:
     """Of what was added since the last e-mail."""
     what = _what(incident, found)
-    subject = what if incident.kind == Kind.TOKEN else f"more {what}"
+    subject = what if incident.kind in contents.STAGED else f"more {what}"
     return Text(
         subject=_subject(incident, subject),
         body=_paragraphs(
             f"{_name(incident)}: {subject}. Open since {_time(incident.opened_at)}.",
             _reason(incident),
             _listed(incident, found),
-            _what_to_do(incident),
+            f"What to do: {what_to_do(incident)}",
             _link(incident),
         ),
     )
@@ -129,9 +143,10 @@ def _reason(incident: Incident) -> str:
     return f"Reason: {tame(text)}" if text else ""
 
 
-def _what_to_do(incident: Incident) -> str:
-    advice = unread_acks.advice(contents.overdue(incident)) if incident.kind == Kind.OVERDUE else ""
-    return f"What to do: {advice or WHAT_TO_DO[Kind(incident.kind)]}"
+def what_to_do(incident: Incident) -> str:
+    """The next step, for e-mails and pages."""
+    advice = ack_reading.advice(contents.overdue(incident)) if incident.kind == Kind.OVERDUE else ""
+    return advice or WHAT_TO_DO[Kind(incident.kind)]
 
 
 def _listed(incident: Incident, found: Contents) -> str:
@@ -141,7 +156,8 @@ def _listed(incident: Incident, found: Contents) -> str:
     lines = [f"- {line}" for line in found.lines]
     if found.left:
         lines.append(f"and {found.left:,} more.")
-    heads = {Kind.ACKS: "Files:", **dict.fromkeys((Kind.PAUSED, Kind.BLOCKED, Kind.DISABLED), "Waiting orders:")}
+    heads = {Kind.ACKS: "Files:", Kind.HOOKLOST: "Messages:"}
+    heads |= dict.fromkeys((Kind.PAUSED, Kind.BLOCKED, Kind.DISABLED), "Waiting orders:")
     return "\n".join((heads.get(Kind(incident.kind), "Orders:"), *lines))
 
 
@@ -151,7 +167,7 @@ def _next(incident: Incident) -> str:
     return f"{further}You will be notified when this is resolved."
 
 
-_COUNTED = frozenset(contents.DIGESTED) - {Kind.TOKEN}
+_COUNTED = frozenset(contents.DIGESTED).difference(contents.STAGED)
 
 
 def _link(incident: Incident) -> str:

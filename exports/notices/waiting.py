@@ -26,6 +26,8 @@ from exports.transitions import ExportStatus
 LONG = timedelta(hours=1)
 # How long what has waited for the end of another incident may take to leave.
 CATCHES_UP = timedelta(minutes=15)
+# An order with so many failed attempts has an incident of its own, `retrying`.
+FAILED_ATTEMPTS = 3
 
 Kind = Incident.Kind
 DISABLED = ERPConnection.Status.DISABLED
@@ -39,32 +41,42 @@ def unsent(rows: QuerySet[ERPExport]) -> QuerySet[ERPExport]:
 
 
 def for_long(rows: QuerySet[ERPExport]) -> QuerySet[ERPExport]:
-    return unsent(rows).filter(created_at__lt=timezone.now() - LONG)
+    return unsent(rows).filter(created_at__lt=timezone.now() - LONG, tries__lt=FAILED_ATTEMPTS)
+
+
+def failing(rows: QuerySet[ERPExport]) -> QuerySet[ERPExport]:
+    return unsent(rows).filter(tries__gte=FAILED_ATTEMPTS)
 
 
 def troubles() -> Iterator[Trouble]:
-    first = unsent(ERPExport.objects.filter(connection=OuterRef("pk"))).order_by("created_at")
-    # As a value for each connection: one look into the index of what is pending.
-    rows = ERPConnection.objects.annotate(first=Subquery(first.values("created_at")[:1])).filter(first__isnull=False)
+    ours = ERPExport.objects.filter(connection=OuterRef("pk")).order_by("created_at")
+    # As values for each connection: one look each into the index of what is pending.
+    first, late = (Subquery(rows.values("created_at")[:1]) for rows in (unsent(ours), for_long(ours)))
+    rows = ERPConnection.objects.annotate(first=first, late=late).filter(first__isnull=False)
     found = list(rows.order_by().only("organization", "status", "updated_at", "blocked_at", "failures_in_a_row"))
     for row in found:
         if row.status == DISABLED:
             yield _trouble(row, Kind.DISABLED, max(row.first, row.updated_at), reason="The connection is disabled.")
-    yield from _delayed([row for row in found if row.first < timezone.now() - LONG])
+    yield from _delayed([row for row in found if row.late])
 
 
 def _delayed(rows: Collection[Any]) -> Iterator[Trouble]:
     """Of connections with orders that have waited for `LONG`. It goes on until they have left, and begins only if
     nothing else explains it."""
-    explained = _explained({row.organization_id for row in rows})
+    known = explained({row.organization_id for row in rows})
     is_watched = bool(rows) and parts.watched_for_long() and not guard.held()
     for row in rows:
-        usable = row.status != DISABLED and not row.blocked_at and row.failures_in_a_row < min(PAUSES)
-        ours = {(row.organization_id, None), (row.organization_id, row.pk)}
-        yield _trouble(row, Kind.WAITING, row.first, begins=usable and is_watched and not ours & explained)
+        yield _trouble(row, Kind.WAITING, row.late, begins=is_watched and is_usable(row, known))
 
 
-def _explained(organizations: Collection[UUID]) -> set[tuple[UUID, Any]]:
+def is_usable(row: Any, known: Collection[tuple[UUID, Any]]) -> bool:
+    """Whether the connection may be used, and no incident of `known`, as of `explained`, says why orders wait."""
+    usable = row.status != DISABLED and not row.blocked_at and row.failures_in_a_row < min(PAUSES)
+    ours = {(row.organization_id, None), (row.organization_id, row.pk)}
+    return usable and ours.isdisjoint(known)
+
+
+def explained(organizations: Collection[UUID]) -> set[tuple[UUID, Any]]:
     """Each with its connection, or None for an incident that concerns all of the organization's."""
     if not organizations:
         return set()

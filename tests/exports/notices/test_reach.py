@@ -51,7 +51,7 @@ def test_administrators_see_that_nobody_receives_alerts(
     for role in (Role.INTEGRATOR, Role.OPS, Role.VIEWER):
         assert NOBODY not in dashboard(organization, role)
     recipient = Recipient.objects.create(organization=organization, email="night@acme.example", failures=False)
-    assert f"{NOBODY} about: failed exports, exports in doubt. Add" in dashboard(organization)
+    assert f"{NOBODY} about: exports that failed, are retried or in doubt. Add" in dashboard(organization)
     Recipient.objects.filter(pk=recipient.pk).update(failures=True)
     assert NOBODY not in dashboard(organization)
     assert NOBODY not in page(organization)

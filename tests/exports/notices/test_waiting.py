@@ -161,12 +161,12 @@ def test_an_organization_whose_only_connection_is_disabled_has_the_incident_that
 def test_an_order_that_fails_alone_for_over_an_hour_is_reported_before_it_is_given_up(
     mailbox: Mailbox, push: Push, connection: ERPConnection, organization: Organization
 ) -> None:
-    """The schedule of attempts takes 17 hours."""
+    """From the third failed attempt, the incident is `RETRYING`."""
     watched_for_long()
     alone, young = push(), push()
     again = timezone.now() + timedelta(hours=4)
     why = "The server keeps no file of that name."
-    ERPExport.objects.filter(pk=alone.pk).update(next_attempt_at=again, tries=5, error_message=why)
+    ERPExport.objects.filter(pk=alone.pk).update(next_attempt_at=again, tries=2, error_message=why)
     assert open_kinds() == []
     pushed_long_ago(alone)
     for _ in range(2):
