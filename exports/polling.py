@@ -8,9 +8,9 @@ minutes. In the worst case with the default settings, from when a damaged file a
      5 s  "poll-due" of `CELERY_BEAT_SCHEDULE`, which looks for connections that are due
     20 s  `SECOND_LOOK_S`
      5 s  "poll-due" again
-    15 s  "watch", which opens the incident and sends the e-mail
+    10 s  "watch", which opens the incident and sends the e-mail
 
-These are 105 s; 15 s are left for the two polls and the mail server.
+These are 100 s; 20 s are left for the two polls and the mail server.
 """
 
 from uuid import UUID

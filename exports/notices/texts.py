@@ -29,7 +29,7 @@ WHAT = {
     Kind.WEBHOOK: "webhook disabled",
     Kind.TOKEN: "API token expires",
     Kind.STOPPED: "component stopped",
-    Kind.DISABLED: "connection disabled, orders wait: {}",
+    Kind.DISABLED: "orders wait for a disabled connection: {}",
     Kind.WAITING: "orders not delivered for over an hour: {}",
     Kind.RETRYING: "attempts fail, orders are retried: {}",
     Kind.HOOKDOWN: "webhook does not deliver",

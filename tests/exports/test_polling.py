@@ -1,10 +1,5 @@
 """Who is asked for answers: often where one is awaited, rarely where none is, and where nothing was sent, never."""
 
-import json
-import os
-import re
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +12,6 @@ from exports import ack_poller, giving_up, lanes, polling
 from exports.models import AckFile, ERPExport, Lane, Verdict
 from exports.polling import due_for_polling
 from tests.exports.conftest import Push
-
-ROOT = Path(__file__).parents[2]
 
 
 def asked(connection: ERPConnection, seconds_ago: float) -> None:
@@ -162,26 +155,3 @@ def test_a_file_that_is_gone_or_another_connections_makes_no_poll_due(
         asked(other, 0)
     asked(connection, polling.SECOND_LOOK_S)
     assert due_for_polling() == []
-
-
-def default(name: str) -> Any:
-    """Of a setting, in a process without any in its environment."""
-    code = f"import json; from orderflow import settings; print(json.dumps(settings.{name}))"
-    known = ("PATH", "HOME", "ENV_FILE", "DATA_DIR", "SECRET_KEY", "ENCRYPTION_MASTER_KEY")
-    environment = {key: os.environ[key] for key in known if key in os.environ}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, check=True)
-    return json.loads(done.stdout)
-
-
-def test_a_damaged_ack_is_reported_within_two_minutes_with_the_default_settings() -> None:
-    """The sum that the module states."""
-    schedule = default("CELERY_BEAT_SCHEDULE")
-    look, watch = (schedule[name]["schedule"] for name in ("poll-due", "watch"))
-    found = default("ACK_POLL_INTERVAL_S") + look
-    judged = polling.SECOND_LOOK_S + look
-    assert found + judged + watch == 105
-    assert polling.__doc__
-    stated = [int(line.split()[0]) for line in polling.__doc__.splitlines() if re.match(r" +\d+ s  ", line)]
-    assert sum(stated) == found + judged + watch
-    # What is left for the polls and the mail server, of 120.
-    assert sum(stated) <= 105

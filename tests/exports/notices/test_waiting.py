@@ -62,7 +62,7 @@ def test_orders_of_a_disabled_connection_are_reported_at_once_with_the_way_out(
     assert "nothing else is open" not in dashboard(organization)
     for _ in range(3):
         watch()
-    assert mailbox.subjects == [f"{ABOUT}connection disabled, orders wait: 5"]
+    assert mailbox.subjects == [f"{ABOUT}orders wait for a disabled connection: 5"]
     text = mailbox.mails[0].get_content()
     lines = [f"- Order {each.draft_order}, TOMSP Toms Spezialitäten: {each.filename}" for each in exports]
     assert all(line in text for line in lines)
