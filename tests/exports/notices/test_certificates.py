@@ -102,13 +102,15 @@ def test_a_certificate_that_is_renewed_every_few_days_is_reported_only_when_that
     assert open_labels() == ["WEBHOOK_CA_FILE: CN=Short"]
 
 
-def test_files_of_redis_and_of_the_database_are_read_too(tmp_path: Path, settings: Any) -> None:
+def test_files_of_redis_and_of_the_database_are_read_too(
+    tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("ca", "client", "database"):
         (tmp_path / f"{name}.pem").write_bytes(certificate(name, timedelta(days=5)))
     tls = {"ssl_ca_certs": str(tmp_path / "ca.pem"), "ssl_certfile": str(tmp_path / "client.pem")}
     settings.REDIS_SERVERS = [RedisServer(setting="REDIS_URL", url="rediss://redis", tls=tls)]
     options = {**settings.DATABASES["default"].get("OPTIONS", {}), "sslrootcert": str(tmp_path / "database.pem")}
-    settings.DATABASES = {"default": {**settings.DATABASES["default"], "OPTIONS": options}}
+    monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", options)
     assert open_labels() == ["DATABASE_URL: CN=database", "REDIS_CA_FILE or REDIS_URL: CN=ca", "REDIS_URL: CN=client"]
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db.models import F
+from django.db.models import F, Value
+from django.db.models.functions import Concat
 from django.test import Client
 
 from connectors.models import ERPConnection
@@ -137,7 +138,7 @@ def test_what_one_machine_can_write_does_not_end_what_another_cannot(connection:
     break_(state)
     tasks.store_copies()
     for_long()
-    Fault.objects.update(name=F("name") + "2")
+    Fault.objects.update(name=Concat("name", Value("2")))
     state.unlink()
     tasks.store_copies()
     assert open_labels() == [f"STATE_DIR, machine {MACHINE}2"]

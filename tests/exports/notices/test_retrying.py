@@ -49,9 +49,7 @@ def test_an_order_is_reported_from_its_third_failed_attempt_until_it_is_sent(
         watch()
     assert mailbox.subjects == ["[OrderFlow] Acme, Folder: attempts fail, orders are retried: 1"]
     text = mailbox.mails[0].get_content()
-    assert (
-        f"- Order {alone.draft_order}, TOMSP Toms Spezialitäten: 3 attempts failed. The next attempt is in 5" in text
-    )
+    assert f"- Order {alone.draft_order}, TOMSP Toms Spezialitäten: 3 attempts failed. The next attempt is in 5" in text
     assert "What to do: Correct what the attempts met." in text
     assert other.filename not in text
     assert page_url(alone) in linked(organization, text)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from exports.models import WebhookEndpoint, WebhookMessage, WebhookTry
@@ -36,7 +36,8 @@ def earlier(by: timedelta) -> None:
     """As if all that has happened so far had happened so much earlier."""
     let_time_pass(seconds=by.total_seconds())
     WebhookMessage.objects.update(created_at=F("created_at") - by)
-    WebhookTry.objects.update(at=F("at") - by)
+    # The log itself allows no changes.
+    QuerySet(WebhookTry).update(at=F("at") - by)
     resent = WebhookMessage.objects.filter(resent_at__isnull=False)
     resent.update(resent_at=F("resent_at") - by)
 
