@@ -117,7 +117,8 @@ def _with_tries(rows: QuerySet[Any]) -> QuerySet[Any]:
     tries = WebhookTry.objects.filter(message=OuterRef("pk"))
     since = tries.filter(at__gte=Coalesce(OuterRef("resent_at"), OuterRef("created_at"))).order_by("id")
     last = {name: Subquery(tries.order_by("-id").values(name)[:1]) for name in ("http_status", "error", "answer")}
-    return rows.annotate(first_at=Subquery(since.values("at")[:1]), **last)
+    annotated: QuerySet[Any] = rows.annotate(first_at=Subquery(since.values("at")[:1]), **last)
+    return annotated
 
 
 def _came_to(message: Any) -> str:
