@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
@@ -13,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from connectors.models import ERPConnection
-from exports import export_page, giving_up, next_attempt, push_choice, search, unread_acks
+from exports import ack_reading, export_page, giving_up, next_attempt, push_choice, search, unread_acks
 from exports.bulk.models import SOURCES, BulkJob
 from exports.connection_admin import DeliveringConnectionAdmin
 from exports.decision_admin import DecisionAdmin
@@ -27,6 +28,7 @@ from exports.withdrawal_admin import WithdrawalAdmin
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.admin_page import Button, Note, page_link
 from orderflow.tenancy.date_span import DateSpanFilter
+from orderflow.tenancy.fragments import fragment
 from orderflow.tenancy.scope import User
 from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
 
@@ -73,7 +75,8 @@ class ERPExportAdmin(KnownAsAdmin, WithdrawalAdmin, DecisionAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.document)
-        return [path("<path:object_id>/document/", view, name="export_document"), *super().get_urls()]
+        standing = path("<path:object_id>/standing/", fragment(self.standing), name=self._url_name("standing"))
+        return [standing, path("<path:object_id>/document/", view, name="export_document"), *super().get_urls()]
 
     def known_as(self, term: str, user: User) -> set[UUID]:
         return search.exports_known_as(term, user)
@@ -84,6 +87,12 @@ class ERPExportAdmin(KnownAsAdmin, WithdrawalAdmin, DecisionAdmin):
     def waiting_among(self, rows: models.QuerySet[ERPExport], kind: BulkJob.Kind) -> models.QuerySet[DraftOrder]:
         failed = rows.filter(status=ExportStatus.FAILED, superseded_by=None)
         return self.orders_of(failed).filter(status=SOURCES[kind])
+
+    def standing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The parts of the page that show where the export stands."""
+        export = self.get_object(request, unquote(object_id))
+        found = export_page.standing(export, request.GET.get("loaded", ""))
+        return TemplateResponse(request, "exports/standing_fragment.html", found)
 
     def document(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The exact bytes that were sent."""
@@ -104,7 +113,7 @@ class ERPExportAdmin(KnownAsAdmin, WithdrawalAdmin, DecisionAdmin):
             level = "error" if obj.status == ExportStatus.FAILED else "warning"
             yield Note(level=level, text=obj.error_message)
         if obj.status == ExportStatus.SENT and obj.answer_due_at and obj.answer_due_at < timezone.now():
-            advice = unread_acks.advice(ERPExport.objects.filter(pk=obj.pk))
+            advice = ack_reading.advice(ERPExport.objects.filter(pk=obj.pk))
             asked = "The ERP has not answered in time. Ask its operator whether the order arrived."
             yield Note(level="warning", text=advice or asked)
 
@@ -115,6 +124,8 @@ class ERPExportAdmin(KnownAsAdmin, WithdrawalAdmin, DecisionAdmin):
         if obj.status == ExportStatus.SENT:
             unread = unread_acks.named(unread_acks.waiting_for(ERPExport.objects.filter(pk=obj.pk)))
             asked = f"{unread} is about this order and unread. Why it does not count" if unread else WHY_GIVE_UP
+            if ack_reading.obstacle(obj.connection):
+                asked = f"OrderFlow is not reading the acknowledgements now. {asked}"
             yield Button(action="give_up", label="Give up", icon="cancel", ask=asked)
         yield from self.withdrawal_buttons(obj)
         yield from self.decision_buttons(obj)

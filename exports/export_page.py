@@ -5,7 +5,8 @@ from typing import Any
 from exports import copies, timeline
 from exports.models import ERPExport, Verdict
 from exports.order_admin import status_badge
-from orderflow.tenancy.admin_page import badge
+from exports.transitions import ExportStatus
+from orderflow.tenancy.admin_page import badge, change_url
 
 VERDICTS = {
     Verdict.MATCHED: "success",
@@ -20,12 +21,23 @@ VERDICTS = {
 SHOWN_BYTES = 256 * 1024
 
 
-def context(export: ERPExport) -> dict[str, Any]:
-    content = document(export)
+def standing(export: ERPExport, loaded: str) -> dict[str, Any]:
+    """What changes while a person looks at the page, which was `loaded` when the export had that status."""
     return {
+        "export": export,
+        "loaded": loaded,
+        "is_unfinished": export.status == ExportStatus.PENDING or bool(export.answer_due_at),
         "badge": status_badge(export),
         "standing": timeline.standing(export),
         "steps": timeline.steps(export),
+        "page_to_reload": "" if loaded == export.status else change_url(export),
+    }
+
+
+def context(export: ERPExport) -> dict[str, Any]:
+    content = document(export)
+    return {
+        **standing(export, export.status),
         "answers": [
             (ack, badge(ack.get_verdict_display(), VERDICTS.get(Verdict(ack.verdict), "")))
             for ack in export.ack_files.all()

@@ -5,9 +5,11 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db import models
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from exports import earlier, next_attempt, push_choice, search, withdrawing
@@ -20,6 +22,7 @@ from orderflow.orders.admin import DraftOrderAdmin
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.admin_page import Button, Note, badge, change_url
+from orderflow.tenancy.fragments import fragment
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import User, may
 
@@ -61,9 +64,19 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
         if obj is not None:
-            exports = obj.exports.select_related("connection")
-            context["exports_of_order"] = [(export, status_badge(export)) for export in exports]
+            context |= _exports(obj, obj.status)
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = fragment(self.exports_of_order)
+        return [path("<path:object_id>/exports/", view, name=self._url_name("exports")), *super().get_urls()]
+
+    def exports_of_order(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The part of the page that shows where the order's exports stand."""
+        order = self.get_object(request, unquote(object_id))
+        return TemplateResponse(
+            request, "exports/exports_of_order.html", _exports(order, request.GET.get("loaded", ""))
+        )
 
     def notes(self, request: HttpRequest, obj: DraftOrder) -> Iterator[Note]:
         yield from super().notes(request, obj)
@@ -113,6 +126,17 @@ def _stuck(order: DraftOrder) -> Iterator[Note]:
     if export and not export.undecided_since and withdrawing.is_out_of_use(export.connection):
         text = f"The order waits for connection {export.connection.name!r}. {next_attempt.sentence(export)}"
         yield Note(level="warning", text=text, href=change_url(export), link="Open its export")
+
+
+def _exports(order: DraftOrder, loaded: str) -> dict[str, Any]:
+    """What changes while a person looks at the page, which was `loaded` when the order had that status."""
+    exports = order.exports.select_related("connection")
+    return {
+        "order": order,
+        "loaded": loaded,
+        "exports_of_order": [(export, status_badge(export)) for export in exports],
+        "page_to_reload": "" if loaded == order.status else change_url(order),
+    }
 
 
 def _to_connections(request: HttpRequest) -> dict[str, str]:

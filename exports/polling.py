@@ -1,15 +1,32 @@
-"""Which connections to ask for answers now: often while one is awaited, rarely otherwise."""
+"""Which connections to ask for answers now: often while one is awaited, rarely otherwise.
+
+A file that cannot be read yet may still be growing, so only a second look can call it malformed. That look is due
+`SECOND_LOOK_S` after the first instead of a whole `ACK_POLL_INTERVAL_S`, so that people are notified within two
+minutes. In the worst case with the default settings, from when a damaged file appears:
+
+    60 s  `ACK_POLL_INTERVAL_S`: a poll has just listed the folder
+     5 s  "poll-due" of `CELERY_BEAT_SCHEDULE`, which looks for connections that are due
+    20 s  `SECOND_LOOK_S`
+     5 s  "poll-due" again
+    10 s  "watch", which opens the incident and sends the e-mail
+
+These are 100 s; 20 s are left for the two polls and the mail server.
+"""
 
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from connectors.models import ERPConnection
+from exports import unread_acks
 from exports.database_clock import from_now
-from exports.models import ERPExport, Lane
+from exports.models import AckFile, ERPExport, Lane, Verdict
 from exports.transitions import ExportStatus
+
+# How long after a poll that found a file which cannot be read yet the next one is due.
+SECOND_LOOK_S = 20.0
 
 
 def due_for_polling() -> list[UUID]:
@@ -26,5 +43,14 @@ def due_for_polling() -> list[UUID]:
     lately = asked.filter(last_run_at__gt=from_now(-settings.ACK_POLL_IDLE_INTERVAL_S))
     # A first push makes the lane: without it, there is nothing that could be answered.
     active = Q(status=ERPConnection.Status.ACTIVE) & Exists(lanes.filter(kind=Lane.Kind.DELIVERY))
-    due = rows.filter((Q(awaiting__isnull=False) & ~Exists(recently)) | (active & ~Exists(lately)))
+    regular = (Q(awaiting__isnull=False) & ~Exists(recently)) | (active & ~Exists(lately))
+    just_now = asked.filter(last_run_at__gt=from_now(-SECOND_LOOK_S))
+    due = rows.filter(regular | (Exists(_unfinished()) & ~Exists(just_now)))
     return list(due.values_list("pk", flat=True))
+
+
+def _unfinished() -> QuerySet[AckFile]:
+    """Files of a connection that could not be read when a poll first found them, a moment ago. One that goes on growing
+    for longer than a regular interval is looked at as often as any other."""
+    young = unread_acks.still_there().filter(verdict=Verdict.INCOMPLETE, connection=OuterRef("pk"))
+    return young.filter(seen_at__gt=from_now(-settings.ACK_POLL_INTERVAL_S))

@@ -13,7 +13,7 @@ from exports import ack_poller, copies, delivery, tidying, wake_ups
 from exports.bulk import jobs
 from exports.models import Lane
 from exports.polling import due_for_polling
-from exports.rollback import guard
+from exports.rollback import guard, probe
 from exports.webhooks import sender, signing
 from exports.webhooks import wake_ups as webhook_wake_ups
 
@@ -80,7 +80,8 @@ def bulk_jobs_due() -> None:
 
 @shared_task
 def store_copies() -> None:
-    """The copies that did not come about beside the drop."""
+    """The copies that did not come about beside the drop; and whether the journal beside them can be written."""
+    probe.look()
     copies.store_missing()
 
 

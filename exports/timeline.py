@@ -9,7 +9,7 @@ from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.utils import formats, timezone
 from django.utils.timesince import timesince, timeuntil
 
-from exports import next_attempt, unread_acks
+from exports import ack_reading, next_attempt, unread_acks
 from exports.models import ERPExport, EventKind, ExportEvent
 from exports.rollback import guard
 from exports.transitions import ExportStatus
@@ -88,6 +88,8 @@ def _answer(export: ERPExport) -> str:
     if due is None:
         return "This ERP does not answer."
     if due < timezone.now():
+        if why := ack_reading.obstacle(export.connection):
+            return f"The answer is overdue for {timesince(due)}, and OrderFlow is not reading the answers. {why}"
         unread = unread_acks.named(unread_acks.waiting_for(ERPExport.objects.filter(pk=export.pk)))
         return f"The answer is overdue for {timesince(due)}{f'; {unread} could not be read' if unread else ''}."
     return f"The answer is due in {timeuntil(due)}."

@@ -40,9 +40,14 @@ def waiting_for(exports: QuerySet[ERPExport]) -> QuerySet[AckFile]:
     return AckFile.objects.filter(unread, export__in=exports.order_by()).order_by("name")
 
 
+def still_there() -> QuerySet[AckFile]:
+    """The files that lay unread in their folders at the last poll, from the index of these by connection."""
+    return AckFile.objects.filter(_IS_OPEN, gone_at=None).order_by()
+
+
 def logged(connection: ERPConnection) -> dict[str, Logged]:
     """The files that lay unread in the connection's folder at its last poll, by name."""
-    rows = AckFile.objects.filter(_IS_OPEN, connection=connection, gone_at=None).order_by()
+    rows = still_there().filter(connection=connection)
     return {name: Logged(*row) for name, *row in rows.values_list("name", *Logged._fields)}
 
 

@@ -259,8 +259,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "forget": {"task": "orderflow.api.tasks.forget", "schedule": 300.0},
     "tidy-due": {"task": "exports.tasks.tidy_due", "schedule": 300.0},
     "sweep-tests": {"task": "connectors.tasks.sweep_tests", "schedule": SWEEP_INTERVAL_S},
-    "watch": {"task": "exports.notices.tasks.watch", "schedule": 15.0},
-    "poll-due": {"task": "exports.tasks.poll_due", "schedule": min(ACK_POLL_INTERVAL_S, 10.0)},
+    "watch": {"task": "exports.notices.tasks.watch", "schedule": 10.0},
+    "poll-due": {"task": "exports.tasks.poll_due", "schedule": min(ACK_POLL_INTERVAL_S, 5.0)},
     "bulk-jobs-due": {"task": "exports.tasks.bulk_jobs_due", "schedule": 15.0},
     "webhooks-due": {"task": "exports.tasks.webhooks_due", "schedule": 10.0},
 }

@@ -15,6 +15,7 @@ from exports.bulk import jobs, refusals
 from exports.bulk.jobs import NotUnderWay
 from exports.bulk.models import BulkJob
 from orderflow.tenancy.admin_page import Button, PageAdmin, badge
+from orderflow.tenancy.fragments import fragment
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
 from orderflow.tenancy.scoped_admin import actor
@@ -51,7 +52,7 @@ class BulkJobAdmin(PageAdmin):
         return may(request.user, Action.PUSH)
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.progress)
+        view = fragment(self.progress)
         return [path("<path:object_id>/progress/", view, name=self._url_name("progress")), *super().get_urls()]
 
     def progress(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -12,23 +12,26 @@ from django.utils import timezone
 
 from connectors.connection_columns import ConnectionColumns, is_paused
 from connectors.models import ERPConnection
-from exports.dashboard import cards, figures, first_steps, open_work
+from exports.dashboard import cards, figures, first_steps, incidents, open_work
 from exports.dashboard.figures import Figures, Way
 from exports.dashboard.open_work import OpenWork
 from exports.failures import FailureGroup
-from exports.notices import bystanders, contents
+from exports.notices import bystanders, reach
+from exports.notices.reach import Gap
 from exports.open_filters import FAILED, OPEN, OVERDUE, TO_CHECK, acks_url, exports_url
 from exports.order_admin import BADGES
 from exports.rollback import guard
 from exports.transitions import ExportStatus
 from orderflow.heartbeats import standstill
 from orderflow.tenancy.admin_page import badge
+from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action
-from orderflow.tenancy.scope import may, membership_of
+from orderflow.tenancy.scope import may, membership_of, scoped
 
 # Those with trouble come first, so that none of them is left out.
 WAYS_SHOWN = 12
 INCIDENTS_SHOWN = 10
+GAPS_SHOWN = 4
 
 # In the order in which a bar is stacked, from the bottom.
 COLOURS = {
@@ -58,19 +61,20 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     work, standstills, held = found.open_work, standstill.found(), guard.held()
     if any(each.since for each in standstills):
         bystanders.report()
-    ways = sorted(found.ways, key=_by_trouble)
+    ways, shown = sorted(found.ways, key=_by_trouble), cards.of(found)
     return {
         **context,
         "title": "Dashboard",
         "figures": found,
         "held": held,
-        "cards": cards.of(found),
+        "cards": shown,
         "totals": [_total(found, status) for status in COLOURS],
         "chart": json.dumps(_chart(found)),
         "counted": f"{figures.COUNTED:,}",
         "chart_options": json.dumps(CHART_OPTIONS),
         "failures": [(each, _failed_url(each.group), _retry_url(each.group)) for each in work.failures],
-        "all_is_well": work.is_nothing and not (found.overdue or standstills or held or any(map(_is_unusable, ways))),
+        "all_is_well": work.is_nothing
+        and not (standstills or held or any(map(_is_unusable, ways)) or any(card.is_bad for card in shown)),
         "ways": [(way, _health(way.connection), _pending_url(way), _overdue_url(way)) for way in ways[:WAYS_SHOWN]],
         "ways_left": max(len(ways) - WAYS_SHOWN, 0),
         "undecided": work.undecided,
@@ -78,14 +82,22 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "acks": _acks_to_check(work),
         "acks_url": acks_url(**{OPEN: TO_CHECK}),
         "standstills": standstills,
-        "incidents": [(each, contents.page(each)) for each in work.incidents[:INCIDENTS_SHOWN]],
+        "incidents": incidents.shown(work.incidents[:INCIDENTS_SHOWN]),
         "incidents_left": max(len(work.incidents) - INCIDENTS_SHOWN, 0),
         "incidents_counted": open_work.INCIDENTS_COUNTED - INCIDENTS_SHOWN,
         "may_retry": may(request.user, Action.PUSH),
         "first_steps": first_steps.steps(request, found) if found.is_new else [],
         "is_one_of_many": membership_of(request.user) is None,
         "mails_are_off": not settings.EMAIL_URL,
+        "mail_gaps": _mail_gaps(request),
     }
+
+
+def _mail_gaps(request: HttpRequest) -> list[Gap]:
+    """For those who can do something about it."""
+    if not may(request.user, Action.EDIT_MEMBERS):
+        return []
+    return reach.gaps(scoped(Organization.objects.all(), request.user, path="pk"), GAPS_SHOWN)
 
 
 def _acks_to_check(work: OpenWork) -> str:
@@ -113,9 +125,10 @@ def _chart(found: Figures) -> dict[str, Any]:
     }
 
 
-def _by_trouble(way: Way) -> tuple[bool, bool, bool, str]:
-    connection = way.connection
-    return not connection.blocked_at, not is_paused(connection.paused_until), not way.overdue, connection.name
+def _by_trouble(way: Way) -> tuple[bool, bool, bool, bool, str]:
+    connection, is_stuck = way.connection, _waits_disabled(way)
+    away = is_paused(connection.paused_until)
+    return not connection.blocked_at, not is_stuck, not away, not way.overdue, connection.name
 
 
 def _health(connection: ERPConnection) -> str:
@@ -123,7 +136,11 @@ def _health(connection: ERPConnection) -> str:
 
 
 def _is_unusable(way: Way) -> bool:
-    return bool(way.connection.blocked_at) or is_paused(way.connection.paused_until)
+    return bool(way.connection.blocked_at) or is_paused(way.connection.paused_until) or _waits_disabled(way)
+
+
+def _waits_disabled(way: Way) -> bool:
+    return way.connection.status == ERPConnection.Status.DISABLED and way.pending > 0
 
 
 def _failed_url(group: FailureGroup) -> str:

@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connectors.hostile_text import tame
-from exports import copies, failures, open_acks, open_filters
+from exports import copies, failures, next_attempt, open_acks, open_filters
 from exports.causes import Cause
 from exports.models import AckFile, ERPExport
-from exports.notices import parts
+from exports.notices import certificates, hooks, parts, retrying, waiting
 from exports.notices.models import Incident, IncidentItem
 from exports.open_filters import OPEN
 from exports.transitions import ExportStatus
@@ -27,7 +27,11 @@ LISTED = 20
 COUNTED = 5_000
 LINE = 300
 # What is added while these are open is reported too.
-DIGESTED = (Kind.FAILING, Kind.IN_DOUBT, Kind.OVERDUE, Kind.ACKS, Kind.TOKEN)
+STAGED = (Kind.TOKEN, Kind.CERT)
+DIGESTED = (
+    *(Kind.FAILING, Kind.IN_DOUBT, Kind.OVERDUE, Kind.ACKS, Kind.DISABLED, Kind.WAITING, Kind.RETRYING, Kind.HOOKLOST),
+    *STAGED,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +51,7 @@ class Contents:
 
 
 def untold(incident: Incident) -> Contents:
-    if incident.kind == Kind.TOKEN:
+    if incident.kind in STAGED:
         return _stages(incident)
     found = _rows(incident)
     if found is None:
@@ -63,6 +67,7 @@ def untold(incident: Incident) -> Contents:
 def page(incident: Incident) -> str:
     """The path of what the e-mail links to: the list of the orders or files, or the page of what is concerned."""
     of_connection = {"connection__id__exact": incident.connection_id}
+    unsent = {"status__exact": ExportStatus.PENDING, "undecided_since__isnull": True, **of_connection}
     pages: dict[str, Callable[[], str]] = {
         Kind.PAUSED: lambda: open_filters.exports_url(status__exact=ExportStatus.PENDING, **of_connection),
         Kind.FAILING: lambda: open_filters.exports_url(**{OPEN: open_filters.FAILED}, **of_connection),
@@ -71,6 +76,13 @@ def page(incident: Incident) -> str:
         Kind.ACKS: lambda: open_filters.acks_url(**{OPEN: open_filters.TO_CHECK}, **of_connection),
         Kind.WEBHOOK: lambda: reverse("admin:exports_webhookendpoint_change", args=[incident.subject]),
         Kind.TOKEN: lambda: reverse("admin:api_apitoken_changelist"),
+        Kind.DISABLED: lambda: open_filters.exports_url(**unsent),
+        Kind.WAITING: lambda: open_filters.exports_url(**unsent),
+        Kind.RETRYING: lambda: open_filters.exports_url(**unsent),
+        Kind.HOOKDOWN: lambda: hooks.endpoint_page(incident),
+        Kind.HOOKLOST: lambda: hooks.messages_page(incident),
+        Kind.JOURNAL: lambda: reverse("admin:notices_incident_change", args=[incident.pk]),
+        Kind.CERT: lambda: reverse("admin:notices_incident_change", args=[incident.pk]),
         Kind.ARCHIVE: lambda: reverse("admin:notices_incident_change", args=[incident.pk]),
     }
     if incident.kind in pages:
@@ -84,7 +96,7 @@ def _rows(incident: Incident) -> tuple[QuerySet[Any], Callable[[Any], str]] | No
     """The rows of the incident and how one reads; None where it has none."""
     exports = ERPExport.objects.select_related("draft_order__customer")
     ours = exports.filter(connection=incident.connection_id)
-    in_line = waiting(incident).select_related("draft_order__customer").order_by("created_at"), _waiting
+    in_line = pending(incident).select_related("draft_order__customer").order_by("created_at"), _waiting
     # Both columns, so that the index of open files leads to them.
     acks = AckFile.objects.filter(organization=incident.organization_id, connection=incident.connection_id)
     acks = acks.select_related("export__draft_order").defer("raw")
@@ -96,12 +108,22 @@ def _rows(incident: Incident) -> tuple[QuerySet[Any], Callable[[Any], str]] | No
         Kind.IN_DOUBT: (ours.filter(undecided_since__isnull=False).order_by("undecided_since"), _failed),
         Kind.OVERDUE: (overdue(incident).order_by("answer_due_at"), _overdue),
         Kind.ACKS: (open_acks.open_ones(acks).order_by("-pk"), _ack),
+        Kind.DISABLED: (_unsent(waiting.unsent(ours)), _waiting),
+        Kind.WAITING: (_unsent(waiting.for_long(ours)), _delayed),
+        Kind.RETRYING: (_unsent(waiting.failing(ours)), _retried),
         Kind.ARCHIVE: (late.select_related("draft_order__customer").order_by("sent_at"), _waiting),
     }
+    if incident.kind == Kind.HOOKLOST:
+        return hooks.messages(incident), hooks.line
     return found.get(incident.kind)
 
 
-def waiting(incident: Incident) -> QuerySet[ERPExport]:
+def _unsent(rows: QuerySet[ERPExport]) -> QuerySet[ERPExport]:
+    """With what a line about each needs."""
+    return rows.select_related("connection").defer("connection__config_encrypted").order_by("created_at")
+
+
+def pending(incident: Incident) -> QuerySet[ERPExport]:
     """The exports that have yet to leave over the incident's connection."""
     return ERPExport.objects.filter(connection=incident.connection_id, status=ExportStatus.PENDING)
 
@@ -113,8 +135,11 @@ def overdue(incident: Incident) -> QuerySet[ERPExport]:
 
 
 def _stages(incident: Incident) -> Contents:
-    token = ApiToken.objects.filter(pk=incident.subject).first()
-    stages = parts.stages_reached(token, timezone.now()) if token else []
+    if incident.kind == Kind.CERT:
+        stages = certificates.reached(incident)
+    else:
+        token = ApiToken.objects.filter(pk=incident.subject).first()
+        stages = parts.stages_reached(token, timezone.now()) if token else []
     told = set(IncidentItem.objects.filter(incident=incident).values_list("key", flat=True))
     return Contents(keys=tuple(key for key in map(str, stages) if key not in told))
 
@@ -126,6 +151,15 @@ def _order(export: ERPExport) -> str:
 
 def _waiting(export: ERPExport) -> str:
     return tame(f"{_order(export)}: {export.filename}")
+
+
+def _delayed(export: ERPExport) -> str:
+    why = " ".join(text for text in (export.error_message, next_attempt.sentence(export)) if text)
+    return tame(f"{_order(export)}, pushed {_time(export.created_at)}: {why}")
+
+
+def _retried(export: ERPExport) -> str:
+    return f"{tame(_order(export))}: {retrying.line(export)}"
 
 
 def _failed(export: ERPExport) -> str:

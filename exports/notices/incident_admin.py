@@ -14,7 +14,7 @@ from exports import open_acks
 from exports.models import AckFile
 from exports.notices import contents, parts, watch
 from exports.notices.models import Incident
-from exports.notices.texts import WHAT_TO_DO
+from exports.notices.texts import what_to_do
 from exports.notices.watch import NotResolvable
 from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge
 from orderflow.tenancy.roles import Action
@@ -65,7 +65,7 @@ class IncidentAdmin(PageAdmin):
 
     def notes(self, request: HttpRequest, obj: Incident) -> Iterator[Note]:
         if obj.closed_at is None:
-            yield Note(level="warning", text=WHAT_TO_DO[Kind(obj.kind)])
+            yield Note(level="warning", text=what_to_do(obj))
 
     def buttons(self, request: HttpRequest, obj: Incident) -> Iterator[Button]:
         if obj.closed_at is None and obj.kind in (Kind.ACKS, *parts.RESOLVABLE):

@@ -16,10 +16,10 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from connectors.hostile_text import tame
 from exports.database_clock import from_now
-from exports.notices import contents, texts
+from exports.notices import contents, mail_server, texts
 from exports.notices.contents import Contents
+from exports.notices.mail_server import Refused
 from exports.notices.models import Incident, IncidentItem, Recipient
 from exports.notices.texts import Text
 
@@ -51,6 +51,13 @@ WANTED_BY = {
     Kind.WEBHOOK: Q(parts=True),
     Kind.TOKEN: Q(parts=True),
     Kind.STOPPED: Q(parts=True),
+    Kind.DISABLED: Q(connections=True),
+    Kind.WAITING: Q(connections=True),
+    Kind.RETRYING: Q(failures=True),
+    Kind.HOOKDOWN: Q(parts=True),
+    Kind.HOOKLOST: Q(parts=True),
+    Kind.JOURNAL: Q(parts=True),
+    Kind.CERT: Q(parts=True),
 }
 
 
@@ -63,12 +70,15 @@ def send_due() -> None:
         _told(incident, Contents())
     if not wanted:
         return
+    left = {incident.organization_id for incident, _ in wanted}
     try:
-        with mail.get_connection() as server:
+        with mail_server.session() as (server, refused):
             for incident, addresses in wanted:
-                _send(incident, addresses, server)
+                left.discard(incident.organization_id)
+                _send(incident, addresses, server, refused)
     except OSError as error:
-        logger.warning("The mail server cannot be used, notices are tried again: %s", tame(str(error)))
+        logger.warning("Notices are tried again: %s", mail_server.reason(error))
+        mail_server.failed(left, mail_server.reason(error))
 
 
 def _due() -> QuerySet[Incident]:
@@ -123,16 +133,19 @@ def _by_recipients(incidents: Iterable[Incident]) -> tuple[list[Incident], list[
     return for_nobody, wanted
 
 
-def _send(incident: Incident, addresses: list[str], server: Any) -> None:
+def _send(incident: Incident, addresses: list[str], server: Any, refused: Refused) -> None:
     if not _unchanged(incident).filter(_unclaimed()).update(tried_at=Now()):
         return
     text, found = _text(incident)
+    refused.clear()
     try:
         mail.EmailMessage(text.subject, text.body, to=addresses, connection=server).send()
     except OSError as error:  # smtplib's errors are
-        logger.warning("The notice of incident %s is tried again: %s", incident.pk, tame(str(error)))
+        logger.warning("The notice of incident %s is tried again: %s", incident.pk, mail_server.reason(error))
+        mail_server.failed([incident.organization_id], mail_server.reason(error))
     else:
         _told(incident, found)
+        mail_server.accepted(incident.organization_id, refused)
 
 
 def _text(incident: Incident) -> tuple[Text, Contents]:

@@ -20,6 +20,13 @@ class Incident(models.Model):
         WEBHOOK = "WEBHOOK", "Webhook disabled"
         TOKEN = "TOKEN", "API token expires"
         STOPPED = "STOPPED", "Component stopped"
+        DISABLED = "DISABLED", "Orders wait for a disabled connection"
+        WAITING = "WAITING", "Orders not delivered for long"
+        RETRYING = "RETRYING", "Attempts of orders fail"
+        HOOKDOWN = "HOOKDOWN", "Webhook does not deliver"
+        HOOKLOST = "HOOKLOST", "Webhook messages failed"
+        JOURNAL = "JOURNAL", "Restored backups not noticed"
+        CERT = "CERT", "Certificate expires"
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     # Empty where no single connection is concerned.
@@ -88,15 +95,27 @@ class IncidentItem(models.Model):
         return self.key
 
 
+class MailFailure(models.Model):
+    """The last e-mail to an organization's recipients that the mail server did not accept, for all or some of them. The
+    row is deleted when it accepts one for all."""
+
+    organization = models.OneToOneField(Organization, on_delete=models.CASCADE, related_name="mail_failure")
+    failed_at = models.DateTimeField()
+    reason = models.CharField(max_length=500)
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 class Recipient(models.Model):
     """An address that gets e-mails about incidents of an organization, by category."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="notice_recipients")
     email = models.EmailField("e-mail address")
-    connections = models.BooleanField("connections blocked, paused or not readable", default=True)
-    failures = models.BooleanField("failed exports, exports in doubt", default=True)
+    connections = models.BooleanField("connections blocked, paused or not readable, orders that wait", default=True)
+    failures = models.BooleanField("exports that failed, are retried or in doubt", default=True)
     answers = models.BooleanField("acknowledgements overdue, unreadable or contradictory", default=True)
-    parts = models.BooleanField("documents, webhooks, API tokens, workers", default=True, db_default=True)
+    parts = models.BooleanField("documents, webhooks, API tokens, certificates, workers", default=True, db_default=True)
 
     class Meta:
         verbose_name = "recipient of notices"

@@ -1,6 +1,6 @@
 """What is wrong beside the orders: documents that are not archived, webhooks, API tokens, processes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from django.utils import timezone
 from exports import copies
 from exports.database_clock import from_now
 from exports.models import WebhookEndpoint
+from exports.notices import certificates, hooks, journal_places
 from exports.notices.models import Incident
 from exports.notices.troubles import Trouble, organizations
 from orderflow.api.models import ApiToken
@@ -32,16 +33,18 @@ WATCH = "exports.notices.tasks.watch"
 
 Kind = Incident.Kind
 # A person may end these incidents: nothing else might ever do.
-RESOLVABLE = (Kind.ARCHIVE, Kind.WEBHOOK, Kind.TOKEN)
+RESOLVABLE = (Kind.ARCHIVE, Kind.WEBHOOK, Kind.TOKEN, Kind.HOOKLOST, Kind.CERT)
 
 
 def troubles() -> Iterator[Trouble]:
     resolved = _resolved()
     yield from _archive(resolved)
-    for trouble, changed_at in (*_webhooks(), *_tokens()):
+    for trouble, changed_at in (*_webhooks(), *_tokens(), *hooks.lost(), *certificates.troubles()):
         at = resolved.get(trouble.key)
         if at is None or at < changed_at:
             yield trouble
+    yield from hooks.failing()
+    yield from journal_places.troubles()
     yield from _stopped_beside_us()
 
 
@@ -88,20 +91,30 @@ def _tokens() -> Iterator[tuple[Trouble, datetime]]:
     rows = rows.exclude(Q(name=LOG_IN) & (Q(last_used_at=None) | Q(last_used_at__lt=now - IN_USE)))
     for token in rows.annotate(organization_id=F("user__membership__organization")):
         stages = stages_reached(token, now)
-        if stages and token.organization_id:
+        for organization_id in _concerned(token) if stages else ():
             since, last = (token.expiry - timedelta(days=days) for days in (stages[0], stages[-1]))
-            yield _token(token, since), last
+            yield replace(_token(token, since), organization_id=organization_id), last
+
+
+def _concerned(token: Any) -> Collection[UUID]:
+    """The organizations that a token's end is reported to: of a superuser who belongs to none, every one that is in
+    use. Without one, other users can call nothing."""
+    if token.organization_id:
+        return [token.organization_id]
+    return organizations() if token.user.is_superuser else ()
 
 
 def _token(token: Any, since: datetime) -> Trouble:
     end = f"{timezone.localtime(token.expiry):%Y-%m-%d %H:%M %Z}"
+    # Of an organization's recipients, none has to know the superusers by name.
+    owner = f"user {token.user}" if token.organization_id else "a superuser"
     return Trouble(
         organization_id=token.organization_id,
         kind=Kind.TOKEN,
         since=since,
         subject=str(token.pk),
         label=str(token)[:200],
-        reason=f"The token of user {token.user} is valid until {end}. After that, calls with it get 401.",
+        reason=f"The token of {owner} is valid until {end}. After that, calls with it get 401.",
     )
 
 
@@ -131,10 +144,16 @@ def stopped(found: Iterable[Standstill]) -> Iterator[Trouble]:
             )
 
 
-def _stopped_beside_us() -> Iterator[Trouble]:
-    """As a worker sees it. Just after a start of everything, what has yet to run is no incident."""
+def watched_for_long() -> bool:
+    """Whether this comparison has run regularly for some minutes. False just after a start of everything, when what
+    waited for it is still under way."""
     limit = standstill.limit_s(WATCH)
     steady = Heartbeat.objects.filter(name=WATCH, running_since__lt=from_now(-limit), at__gt=from_now(-limit))
-    is_steady = steady.exists()
+    return steady.exists()
+
+
+def _stopped_beside_us() -> Iterator[Trouble]:
+    """As a worker sees it. Just after a start of everything, what has yet to run is no incident."""
+    is_steady = watched_for_long()
     for trouble in stopped(standstill.found()):
         yield replace(trouble, begins=trouble.begins and is_steady)

@@ -8,10 +8,8 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from connectors.hostile_text import tame
-from connectors.models import ERPConnection
-from exports import unread_acks
-from exports.models import Lane
-from exports.notices import contents
+from exports import ack_reading
+from exports.notices import contents, endings
 from exports.notices.contents import Contents
 from exports.notices.models import Incident
 
@@ -31,6 +29,13 @@ WHAT = {
     Kind.WEBHOOK: "webhook disabled",
     Kind.TOKEN: "API token expires",
     Kind.STOPPED: "component stopped",
+    Kind.DISABLED: "orders wait for a disabled connection: {}",
+    Kind.WAITING: "orders not delivered for over an hour: {}",
+    Kind.RETRYING: "attempts fail, orders are retried: {}",
+    Kind.HOOKDOWN: "webhook does not deliver",
+    Kind.HOOKLOST: "webhook messages failed: {}",
+    Kind.JOURNAL: "restored backups not noticed",
+    Kind.CERT: "certificate expires",
 }
 WHAT_TO_DO = {
     Kind.BLOCKED: "Correct the connection and test it. A test that passes releases its orders.",
@@ -45,20 +50,19 @@ WHAT_TO_DO = {
     Kind.WEBHOOK: "Correct the receiver or the address, then enable the webhook.",
     Kind.TOKEN: "Make a new token, give it to the program that uses this one, then revoke this one.",
     Kind.STOPPED: "Follow the next step above. Orders and acknowledgements may wait until then.",
-}
-NOTHING_LEFT = {
-    Kind.BLOCKED: "The connection is released.",
-    Kind.PAUSED: "A session with the server succeeded, or the pause was ended.",
-    Kind.POLLING: "The acknowledgements were read.",
-    Kind.FAILING: "No order that failed over this connection is in ERROR any more.",
-    Kind.IN_DOUBT: "No export of this connection is in doubt any more.",
-    Kind.OVERDUE: "No acknowledgement of this connection is overdue any more.",
-    Kind.ACKS: "No acknowledgement file of this connection is open any more.",
-    Kind.HELD: "Deliveries go on.",
-    Kind.ARCHIVE: "Every document is archived.",
-    Kind.WEBHOOK: "The webhook is enabled.",
-    Kind.TOKEN: "The token was revoked or deleted, or it expired without having been in use.",
-    Kind.STOPPED: "The component runs.",
+    Kind.DISABLED: "Enable the connection: its orders are then sent. If they are to leave over another connection, or "
+    "not at all, withdraw them on the pages of their exports.",
+    Kind.WAITING: "Open each order's export: its page says what the last attempt met and when the next one is. Correct "
+    "what it names, or withdraw the export.",
+    Kind.RETRYING: "Correct what the attempts met. The orders are retried until they are sent or FAILED; the page of "
+    "each export has all its attempts.",
+    Kind.HOOKDOWN: "Correct the receiver, the address or the secret, then send a test message from the webhook's page: "
+    "if it is accepted, what waits is sent. A receiver that checks a replaced secret needs the new one.",
+    Kind.HOOKLOST: 'Correct what the receiver rejects, then use "Send again" in the list, or mark this as resolved.',
+    Kind.JOURNAL: "Make STATE_DIR and the storage (STORAGE_URL) writable for the workers of that machine. After a "
+    "restore or failover in that time, run `manage.py recover --distrust` before the workers start.",
+    Kind.CERT: "Replace the certificate in the file, then restart OrderFlow: its processes read the file when they "
+    "start.",
 }
 
 
@@ -78,7 +82,7 @@ def opening(incident: Incident, found: Contents) -> Text:
             f"{_name(incident)}: {what}, since {_time(incident.opened_at)}.",
             _reason(incident),
             _listed(incident, found),
-            _what_to_do(incident),
+            f"What to do: {what_to_do(incident)}",
             _link(incident),
             _next(incident),
         ),
@@ -88,14 +92,14 @@ def opening(incident: Incident, found: Contents) -> Text:
 def addition(incident: Incident, found: Contents) -> Text:
     """Of what was added since the last e-mail."""
     what = _what(incident, found)
-    subject = what if incident.kind == Kind.TOKEN else f"more {what}"
+    subject = what if incident.kind in contents.STAGED else f"more {what}"
     return Text(
         subject=_subject(incident, subject),
         body=_paragraphs(
             f"{_name(incident)}: {subject}. Open since {_time(incident.opened_at)}.",
             _reason(incident),
             _listed(incident, found),
-            _what_to_do(incident),
+            f"What to do: {what_to_do(incident)}",
             _link(incident),
         ),
     )
@@ -109,22 +113,10 @@ def closing(incident: Incident) -> Text:
         body=_paragraphs(
             f"{_name(incident)}: {what}, since {_time(incident.opened_at)}.",
             f"Resolved{by} at {_time(incident.closed_at)}, after {took}.",
-            "" if by else _why_over(incident),
+            "" if by else endings.why(incident),
             _link(incident),
         ),
     )
-
-
-def _why_over(incident: Incident) -> str:
-    """Disabling a connection ends what keeps it from being used, and removes no cause."""
-    is_disabled = incident.connection and incident.connection.status == ERPConnection.Status.DISABLED
-    lane = Lane.objects.filter(connection=incident.connection_id, kind=Lane.Kind.ACKS)
-    is_polled = incident.kind == Kind.POLLING and lane.filter(last_error="").exists()
-    if not is_disabled or is_polled or incident.kind not in (Kind.BLOCKED, Kind.PAUSED, Kind.POLLING):
-        return NOTHING_LEFT[Kind(incident.kind)]
-    count = contents.waiting(incident).count()
-    wait = "1 order waits" if count == 1 else f"{count:,} orders wait"
-    return f"The connection was disabled; {wait} until it is enabled."
 
 
 def _what(incident: Incident, found: Contents) -> str:
@@ -151,9 +143,10 @@ def _reason(incident: Incident) -> str:
     return f"Reason: {tame(text)}" if text else ""
 
 
-def _what_to_do(incident: Incident) -> str:
-    advice = unread_acks.advice(contents.overdue(incident)) if incident.kind == Kind.OVERDUE else ""
-    return f"What to do: {advice or WHAT_TO_DO[Kind(incident.kind)]}"
+def what_to_do(incident: Incident) -> str:
+    """The next step, for e-mails and pages."""
+    advice = ack_reading.advice(contents.overdue(incident)) if incident.kind == Kind.OVERDUE else ""
+    return advice or WHAT_TO_DO[Kind(incident.kind)]
 
 
 def _listed(incident: Incident, found: Contents) -> str:
@@ -163,7 +156,8 @@ def _listed(incident: Incident, found: Contents) -> str:
     lines = [f"- {line}" for line in found.lines]
     if found.left:
         lines.append(f"and {found.left:,} more.")
-    heads = {Kind.ACKS: "Files:", Kind.PAUSED: "Waiting orders:", Kind.BLOCKED: "Waiting orders:"}
+    heads = {Kind.ACKS: "Files:", Kind.HOOKLOST: "Messages:"}
+    heads |= dict.fromkeys((Kind.PAUSED, Kind.BLOCKED, Kind.DISABLED), "Waiting orders:")
     return "\n".join((heads.get(Kind(incident.kind), "Orders:"), *lines))
 
 
@@ -173,7 +167,7 @@ def _next(incident: Incident) -> str:
     return f"{further}You will be notified when this is resolved."
 
 
-_COUNTED = frozenset(contents.DIGESTED) - {Kind.TOKEN}
+_COUNTED = frozenset(contents.DIGESTED).difference(contents.STAGED)
 
 
 def _link(incident: Incident) -> str:

@@ -57,7 +57,21 @@ def of_connections() -> Iterator[Trouble]:
 
 def organizations() -> set[UUID]:
     """Those that an incident of the whole installation concerns."""
-    return set(ERPConnection.objects.filter(status=ACTIVE).order_by().values_list("organization", flat=True))
+    return set(_in_use(ERPConnection.objects.all()).order_by().values_list("organization", flat=True))
+
+
+def _in_use(rows: QuerySet[ERPConnection]) -> QuerySet[ERPConnection]:
+    """Those of `rows` that orders may leave over, or that acknowledgements are awaited over: they are still read where
+    the connection is disabled."""
+    return rows.annotate(awaited=_awaited("pk")).filter(Q(status=ACTIVE) | Q(awaited__isnull=False))
+
+
+def _awaited(connection: str) -> Subquery:
+    """An export that awaits an acknowledgement, of the row's connection, which the column `connection` names."""
+    rows = ERPExport.objects.filter(
+        connection=OuterRef(connection), status=ExportStatus.SENT, answer_due_at__isnull=False
+    )
+    return Subquery(rows.order_by().values("pk")[:1])
 
 
 def _of_connection(connection_id: UUID, organization_id: UUID, kind: str, since: datetime, **more: Any) -> Trouble:
@@ -73,8 +87,8 @@ def _of_connection(connection_id: UUID, organization_id: UUID, kind: str, since:
 
 def _unusable() -> Iterator[Trouble]:
     """A pause lasts until a session succeeds: when its time is over, the next attempt may begin another one."""
-    rows = ERPConnection.objects.filter(status=ACTIVE)
-    rows = rows.filter(Q(blocked_at__isnull=False) | Q(failures_in_a_row__gte=min(PAUSES)))
+    rows = ERPConnection.objects.filter(Q(blocked_at__isnull=False) | Q(failures_in_a_row__gte=min(PAUSES)))
+    rows = _in_use(rows)
     paused = ConnectionEvent.objects.filter(connection=OuterRef("pk"), kind=ConnectionEvent.Kind.PAUSED).order_by("-pk")
     rows = rows.annotate(why_paused=Subquery(paused.values("message")[:1]))
     for row in rows.only("organization", "blocked_at", "blocked_reason", "failures_in_a_row"):
@@ -91,11 +105,8 @@ def _polling() -> Iterator[Trouble]:
     failed = ConnectionEvent.objects.filter(
         connection=OuterRef("connection"), kind=ConnectionEvent.Kind.POLL_FAILED
     ).order_by("-pk")
-    awaited = ERPExport.objects.filter(
-        connection=OuterRef("connection"), status=ExportStatus.SENT, answer_due_at__isnull=False
-    ).order_by()
     lanes = Lane.objects.filter(kind=Lane.Kind.ACKS).exclude(last_error="")
-    lanes = lanes.annotate(since=Subquery(failed.values("at")[:1]), awaited=Subquery(awaited.values("pk")[:1]))
+    lanes = lanes.annotate(since=Subquery(failed.values("at")[:1]), awaited=_awaited("connection"))
     lanes = lanes.filter(Q(connection__status=ACTIVE) | Q(awaited__isnull=False), since__isnull=False)
     for lane in lanes.select_related("connection").defer("connection__config_encrypted"):
         since, row = lane.since, lane.connection

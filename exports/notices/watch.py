@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from exports import open_acks
-from exports.notices import parts, troubles
+from exports.notices import parts, retrying, troubles, waiting
 from exports.notices.models import Incident
 from exports.notices.troubles import Trouble
 from orderflow.heartbeats import standstill
@@ -57,6 +57,8 @@ def resolve(incident: Incident, *, actor: str) -> None:
 def _all() -> Iterator[Trouble]:
     yield from troubles.of_connections()
     yield from parts.troubles()
+    yield from waiting.troubles()
+    yield from retrying.troubles()
 
 
 def _close(incidents: Collection[int]) -> None:

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.utils import timezone
 
-from exports.rollback import entries
+from exports.rollback import entries, place_faults
 from exports.rollback.durable import save
 from exports.rollback.entries import Mark
 
@@ -132,6 +132,7 @@ def outcome(asked: "Future[T] | None") -> T | None:
     except Exception as error:  # noqa: BLE001 - whatever a storage backend raises
         process().archive_rests_until = time.monotonic() + REST_S
         logger.warning("The storage of archived documents cannot be used for the journal: %s", error or type(error))
+        place_faults.failed(place_faults.STORAGE, error)
         return None
 
 
@@ -144,8 +145,12 @@ def put(home: str, mark: Mark, content: bytes) -> bool:
         is_local = True
     except OSError as error:
         logger.warning("The journal cannot be kept in %s: %s", settings.STATE_DIR, error)
+        place_faults.failed(place_faults.FOLDER, error)
         is_local = False
+    else:
+        place_faults.worked(place_faults.FOLDER)
     if outcome(asked):
+        place_faults.worked(place_faults.STORAGE)
         _catch_up()
         return True
     process().behind.add(name)

@@ -10,3 +10,15 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.at}"
+
+
+class Fault(models.Model):
+    """Something that failed when it was last tried. The row is deleted as soon as it works."""
+
+    name = models.CharField(max_length=255, primary_key=True)
+    since = models.DateTimeField()
+    at = models.DateTimeField(help_text="When it was last seen to fail, by the database's clock.")
+    reason = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} since {self.since}"

@@ -9,6 +9,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ from datetime import timedelta
 from django.utils import timezone
 from exports.models import ERPExport
 ERPExport.objects.filter(pk="{}").update(answer_due_at=timezone.now() - timedelta(hours=1))
+"""
+POLLED = """
+from exports.models import Lane
+print("polled" if Lane.objects.filter(kind="ACKS", leased_until=None, last_run_at__isnull=False).exists() else "")
 """
 LAST_FRIDAY = """
 from datetime import timedelta
@@ -97,15 +102,21 @@ class Morning:
         return eventually(find, within_s=within_s, what=f"{subject!r} among {self.mailbox.subjects}")
 
 
-@pytest.fixture
-def morning(tmp_path: Path) -> Iterator[Morning]:
+@contextmanager
+def begun(tmp_path: Path, **settings: str) -> Iterator[Morning]:
     with smtp_server() as mailbox, openssh_server(tmp_path / "sshd") as sshd:
         for name in ("in", "acks"):
             (sshd.root / name).mkdir()
-        settings = {"EMAIL_URL": mailbox.url, "SWEEP_INTERVAL_S": "15", "ACK_POLL_INTERVAL_S": "10"}
-        with installed(tmp_path / "site", settings) as installation:
+        own = {"EMAIL_URL": mailbox.url, "SWEEP_INTERVAL_S": "15", **settings}
+        with installed(tmp_path / "site", own) as installation:
             installation.manage("shell", text=RECIPIENT)
             yield Morning(installation=installation, sshd=sshd, mailbox=mailbox)
+
+
+@pytest.fixture
+def morning(tmp_path: Path) -> Iterator[Morning]:
+    with begun(tmp_path, ACK_POLL_INTERVAL_S="10") as morning:
+        yield morning
 
 
 def connect(morning: Morning) -> str:
@@ -237,3 +248,18 @@ def _everything_is_fixed(
 
 def retry(installation: Installation, order: str) -> str:
     return str(installation.post(f"draft-orders/{order}/retry-push/")["erp_export_id"])
+
+
+@pytest.mark.timeout(400)
+def test_a_damaged_ack_is_reported_within_two_minutes_with_the_default_intervals(tmp_path: Path) -> None:
+    """The file appears just after a poll, which is the worst moment."""
+    with begun(tmp_path, ACK_POLL_INTERVAL_S="60") as morning:
+        connect(morning)
+        export_id = morning.push("PO-1")
+        morning.reaches("SENT", export_id)
+        shell = morning.installation.manage
+        eventually(lambda: "polled" in shell("shell", text=POLLED).splitlines(), within_s=60, what="a poll")
+        begins = time.monotonic()
+        morning.answer(export_id, '{"status": "FAILED", "error_c', prefix="error")
+        morning.told("acknowledgements to check: 1", "PO-1", f"error_{morning.export(export_id)['filename']}")
+        assert time.monotonic() - begins < TOLD_WITHIN_S

@@ -241,3 +241,47 @@ def drawn(page: Page) -> bool:
         " return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(value => value) })()"
     )
     return pixels
+
+
+def test_an_export_is_followed_without_loading_its_page_again_and_what_is_typed_stays(
+    page_as: PageAs, connection: ERPConnection, folder: Path, make_order: MakeOrder
+) -> None:
+    export = push(make_order())
+    delivery.drain(connection.pk)
+    page = page_as(Role.OPS)
+    page.goto(page_url(export))
+    expect(page.get_by_text("It was put where the ERP picks it up")).to_be_visible()
+    reason = page.get_by_placeholder("Why no answer will come")
+    reason.type("The ERP was re")
+    answer(folder, export, status="ACKED", erp_order_id="SO-2026-000123")
+    ack_poller.poll(connection.pk)
+    expect(page.get_by_text("The ERP has it as SO-2026-000123")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Its state has changed since this page was loaded.")).to_be_visible()
+    assert page.locator("#timeline").get_by_text("SO-2026-000123").count() == 1
+    assert reason.input_value() == "The ERP was re"
+    page.get_by_role("link", name="Load the page again").click()
+    expect(reason).to_have_count(0)
+
+
+def test_the_dashboard_is_refreshed_while_it_is_in_view(
+    page_as: PageAs, connection: ERPConnection, make_order: MakeOrder
+) -> None:
+    push(make_order())
+    page = page_as(Role.OPS)
+    page.clock.install()
+    page.goto("/admin/")
+    expect(page.get_by_text("1 pending, the oldest for")).to_be_visible()
+    pushed = "Chart.getChart(document.querySelector('canvas.chart')).data.datasets.flatMap(each => each.data)"
+    assert sum(page.evaluate(pushed)) == 1
+    push(make_order())
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    page.clock.run_for(65_000)
+    expect(page.get_by_text("1 pending, the oldest for")).to_be_visible()
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: false, configurable: true})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.get_by_text("2 pending, the oldest for")).to_be_visible()
+    push(make_order())
+    page.clock.run_for(31_000)
+    expect(page.get_by_text("3 pending, the oldest for")).to_be_visible()
+    assert sum(page.evaluate(pushed)) == 3
+    assert drawn(page)

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from connectors.models import ERPConnection
+from exports import ack_poller
 from exports.models import AckFile, ERPExport, EventKind, ExportEvent, Verdict
 from exports.transitions import ExportStatus
 from orderflow.orders.models import DraftOrder
@@ -113,6 +114,7 @@ def test_giving_up_what_was_not_sent_is_refused(client: Client, push: Push) -> N
 
 def test_a_missing_answer_is_told(client: Client, sent: ERPExport) -> None:
     ERPExport.objects.filter(pk=sent.pk).update(answer_due_at=timezone.now() - timedelta(hours=1))
+    ack_poller.poll(sent.connection_id)
     assert "The ERP has not answered in time." in client.get(page_url(sent)).content.decode()
 
 

@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import ack_poller, giving_up, lanes
-from exports.models import ERPExport, Lane
+from exports import ack_poller, giving_up, lanes, polling
+from exports.models import AckFile, ERPExport, Lane, Verdict
 from exports.polling import due_for_polling
 from tests.exports.conftest import Push
 
@@ -83,3 +84,74 @@ def test_a_delivery_is_no_poll(sent: ERPExport, connection: ERPConnection) -> No
     asked(connection, 61)
     Lane.objects.filter(kind=Lane.Kind.DELIVERY).update(last_run_at=timezone.now())
     assert due_for_polling() == [connection.pk]
+
+
+def damaged_ack(export: ERPExport, folder: Path) -> Path:
+    path = folder / "acks" / f"error_{export.filename}"
+    path.write_text('{"status": "FAIL')
+    return path
+
+
+def test_a_second_look_at_a_file_that_cannot_be_read_yet_is_due_soon(
+    sent: ERPExport, connection: ERPConnection, folder: Path
+) -> None:
+    damaged_ack(sent, folder)
+    ack_poller.poll(connection.pk)
+    assert AckFile.objects.get().verdict == Verdict.INCOMPLETE
+    assert due_for_polling() == []
+    asked(connection, polling.SECOND_LOOK_S - 1)
+    assert due_for_polling() == []
+    asked(connection, polling.SECOND_LOOK_S)
+    assert due_for_polling() == [connection.pk]
+    ack_poller.poll(connection.pk)
+    assert AckFile.objects.get().verdict == Verdict.MALFORMED
+    asked(connection, polling.SECOND_LOOK_S)
+    assert due_for_polling() == []
+    asked(connection, 61)
+    assert due_for_polling() == [connection.pk]
+
+
+def test_a_file_that_goes_on_growing_is_looked_at_as_often_as_any_other(
+    sent: ERPExport, connection: ERPConnection, folder: Path, settings: Any
+) -> None:
+    path = damaged_ack(sent, folder)
+    for _ in range(3):
+        ack_poller.poll(connection.pk)
+        path.write_text(path.read_text() + "E")
+    past = timezone.now() - timedelta(seconds=settings.ACK_POLL_INTERVAL_S)
+    AckFile.objects.filter(verdict=Verdict.INCOMPLETE).update(seen_at=past)
+    asked(connection, polling.SECOND_LOOK_S)
+    assert due_for_polling() == []
+    asked(connection, 61)
+    assert due_for_polling() == [connection.pk]
+
+
+@pytest.mark.parametrize(
+    "change", [{"blocked_at": timezone.now()}, {"paused_until": timezone.now() + timedelta(days=1)}]
+)
+def test_a_connection_out_of_use_gets_no_second_look(
+    sent: ERPExport, connection: ERPConnection, folder: Path, change: dict[str, object]
+) -> None:
+    damaged_ack(sent, folder)
+    ack_poller.poll(connection.pk)
+    asked(connection, 61)
+    ERPConnection.objects.update(**change)
+    assert due_for_polling() == []
+
+
+@pytest.mark.parametrize("gone", ["removed", "of another connection"])
+def test_a_file_that_is_gone_or_another_connections_makes_no_poll_due(
+    gone: str, sent: ERPExport, connection: ERPConnection, folder: Path
+) -> None:
+    path = damaged_ack(sent, folder)
+    ack_poller.poll(connection.pk)
+    if gone == "removed":
+        path.unlink()
+        ack_poller.poll(connection.pk)
+    else:
+        other = ERPConnection(organization=connection.organization, name="Other", connector_type="DROPZONE_JSON_V1")
+        other.save()
+        AckFile.objects.update(connection=other, export=None)
+        asked(other, 0)
+    asked(connection, polling.SECOND_LOOK_S)
+    assert due_for_polling() == []

@@ -498,6 +498,7 @@ def test_nobody_is_advised_to_send_an_order_again_that_an_unread_file_names(  # 
     name: str, body: str, polls: int, sent: ERPExport, connection: ERPConnection, acks: Path, admin: Client
 ) -> None:
     overdue(sent)
+    poll(connection)
     assert "whether these orders arrived" in _mail(connection)
     assert "Ask its operator" in _page(admin, sent)
     path = acks / name.format(sent.filename)

@@ -62,6 +62,7 @@ MAY_RUN = {
     (Incident, "resolve"): {Role.ADMIN, Role.OPS},
     (BulkJob, "stop"): {Role.ADMIN, Role.OPS},
     (ApiToken, "revoke"): {Role.ADMIN},
+    (Organization, "send_test_email"): {Role.ADMIN},
     (WebhookEndpoint, "test"): {Role.ADMIN, Role.INTEGRATOR},
     (WebhookEndpoint, "new_secret"): {Role.ADMIN, Role.INTEGRATOR},
     (WebhookEndpoint, "end_old_secrets"): {Role.ADMIN, Role.INTEGRATOR},

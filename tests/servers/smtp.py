@@ -11,11 +11,13 @@ from threading import Thread
 
 @dataclass
 class Mailbox:
-    """`refusing` is the answer to each mail instead of taking it, such as "451 Later."."""
+    """`refusing` is the answer to each mail instead of taking it, such as "451 Later.". `unknown` has the answers to
+    recipients that are not taken."""
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
     refusing: str = ""
+    unknown: dict[str, str] = field(default_factory=dict)
     asked: int = 0
 
     @property
@@ -40,7 +42,8 @@ class _Conversation(socketserver.StreamRequestHandler):
                 self._say("354 Go on.")
                 box.mails.append(self._mail())
             box.asked += command == b"DATA"
-            self._say(box.refusing if command == b"DATA" and box.refusing else "250 Fine.")
+            recipient = line.decode().partition("<")[2].partition(">")[0] if command == b"RCPT" else ""
+            self._say(box.refusing if command == b"DATA" and box.refusing else box.unknown.get(recipient, "250 Fine."))
 
     def _mail(self) -> EmailMessage:
         lines = iter(self.rfile.readline, b".\r\n")

@@ -201,6 +201,16 @@ def test_all_is_well_is_not_said_while_anything_is_open(client: Client, push: Pu
     assert "nothing else is open" in dashboard(client)
 
 
+def test_all_is_well_is_not_said_while_a_figure_is_red(client: Client, push: Push) -> None:
+    everything_ran()
+    export = push()
+    assert "nothing else is open" in dashboard(client)
+    ERPExport.objects.filter(pk=export.pk).update(created_at=timezone.now() - timedelta(minutes=61))
+    page = dashboard(client)
+    assert "text-red-700" in page.partition("Oldest pending")[2].partition("Overdue answers")[0]
+    assert "nothing else is open" not in page
+
+
 def test_incidents_beyond_the_first_are_counted(client: Client, push: Push, organization: Organization) -> None:
     push()
     Incident.objects.bulk_create(

@@ -15,6 +15,8 @@ from connectors import health
 from connectors.models import ERPConnection
 from exports import releases
 from exports.models import ERPExport, Lane
+from exports.notices import watch
+from exports.notices.models import Incident
 from tests.exports.conftest import Push
 from tests.exports.faults.test_drops import long
 from tests.exports.faults.test_poll_errors import Attempts, passwords
@@ -29,13 +31,20 @@ def kinds(export: ERPExport) -> list[str]:
     return [event.kind for event in export.events.all()]
 
 
+def incidents() -> list[str]:
+    """The kinds of those that are open now."""
+    watch.compare()
+    return list(Incident.objects.filter(closed_at=None).values_list("kind", flat=True))
+
+
 @pytest.mark.parametrize("large_is", ["first", "last"])
 def test_one_file_without_room_among_others_is_no_failed_session(large_is: str, push: Push, zone: Zone) -> None:
-    """F10: or three batches of it would pause the whole connection."""
+    """F10: or three batches of it would pause the whole connection. From its third failed attempt, the order has an
+    incident of its own: the schedule goes on for 17 hours before it is FAILED."""
     large = push()
     long(large.draft_order_id)
     zone.faults.append(DiskFull(at=40_000))
-    for _ in range(4):
+    for tries in range(1, 5):
         small = [push(), push()]
         if large_is == "last":
             ERPExport.objects.filter(pk=large.pk).update(created_at=timezone.now())
@@ -43,11 +52,16 @@ def test_one_file_without_room_among_others_is_no_failed_session(large_is: str, 
         for export in small:
             export.refresh_from_db()
             assert (export.status, export.tries) == ("SENT", 1)
+        assert incidents() == (["RETRYING"] if tries >= 3 else [])
     large.refresh_from_db()
     assert (large.status, large.tries) == ("PENDING", 4)
     zone.connection.refresh_from_db()
     assert (zone.connection.failures_in_a_row, zone.connection.paused_until) == (0, None)
     assert Lane.objects.get(kind="DELIVERY").last_error == ""
+    assert "space" in Incident.objects.get().reason
+    zone.faults.clear()
+    zone.drain_later()
+    assert incidents() == []
 
 
 def test_a_session_in_which_nothing_could_be_done_is_a_failed_one(push: Push, zone: Zone) -> None:

@@ -164,6 +164,26 @@ def test_which_tokens_are_reported(organization: Organization, token: ApiToken) 
     assert open_ones() == []
 
 
+def test_the_token_of_a_superuser_without_an_organization_is_reported_to_those_in_use(
+    connection: ERPConnection, organization: Organization
+) -> None:
+    """B66."""
+    Organization.objects.create(name="Unused", slug="unused")
+    root = User.objects.create_superuser("root")
+    token = ApiToken.objects.create(root, name="Monitoring")[0]
+    nobody = ApiToken.objects.create(make_user(None, Role.OPS, "nobody"), name="Opens nothing")[0]
+    for each in (token, nobody):
+        expires(each, days=3)
+        used(each, timezone.now())
+    assert open_ones() == [(Kind.TOKEN, str(token))]
+    incident = Incident.objects.get()
+    assert incident.organization == organization
+    assert "The token of a superuser is valid until" in incident.reason
+    assert "root" not in incident.reason
+    token.delete()
+    assert open_ones() == []
+
+
 def test_a_person_who_resolved_a_token_hears_of_it_again_at_its_next_stage(token: ApiToken) -> None:
     reported = [(Kind.TOKEN, str(token))]
     left = timedelta(days=13)

@@ -1,0 +1,59 @@
+"""Why an incident that no person resolved is over, for its last e-mail."""
+
+from connectors.health import PAUSES
+from connectors.models import ERPConnection
+from exports.models import Lane
+from exports.notices import contents
+from exports.notices.models import Incident
+
+Kind = Incident.Kind
+DISABLED = ERPConnection.Status.DISABLED
+
+NOTHING_LEFT = {
+    Kind.BLOCKED: "The connection is released.",
+    Kind.PAUSED: "A session with the server succeeded, or the pause was ended.",
+    Kind.POLLING: "The acknowledgements were read.",
+    Kind.FAILING: "No order that failed over this connection is in ERROR any more.",
+    Kind.IN_DOUBT: "No export of this connection is in doubt any more.",
+    Kind.OVERDUE: "No acknowledgement of this connection is overdue any more.",
+    Kind.ACKS: "No acknowledgement file of this connection is open any more.",
+    Kind.HELD: "Deliveries go on.",
+    Kind.ARCHIVE: "Every document is archived.",
+    Kind.WEBHOOK: "The webhook is enabled.",
+    Kind.TOKEN: "The token was revoked or deleted, or it expired without having been in use.",
+    Kind.STOPPED: "The component runs.",
+    Kind.DISABLED: "No order waits for this connection any more.",
+    Kind.WAITING: "No order has waited for over an hour any more.",
+    Kind.RETRYING: "Each of these orders was sent, or its export has ended: one that failed is reported as that.",
+    Kind.HOOKDOWN: "No message waits for another attempt any more: each was delivered, or failed for good, or the "
+    "webhook is disabled, which is reported separately.",
+    Kind.HOOKLOST: "Each message was sent again.",
+    Kind.JOURNAL: "The journal is written there again, or the machine is not in use any more.",
+    Kind.CERT: "The certificate was replaced.",
+}
+# What keeps a connection from being used.
+OF_USE = (Kind.BLOCKED, Kind.PAUSED, Kind.POLLING)
+
+
+def why(incident: Incident) -> str:
+    """A sentence or two. What ends because its connection is disabled says so: that removes no cause."""
+    connection = incident.connection
+    if connection and incident.kind == Kind.DISABLED and connection.status != DISABLED:
+        return f"The connection was enabled. {_orders(incident)} to be sent over it."
+    if connection is None or connection.status != DISABLED or incident.kind not in OF_USE or _is_polled(incident):
+        return NOTHING_LEFT[Kind(incident.kind)]
+    if connection.updated_at >= incident.opened_at:
+        return f"The connection was disabled; {_orders(incident)} until it is enabled."
+    # It was disabled before, and acknowledgements were awaited.
+    is_unusable = connection.blocked_at or connection.failures_in_a_row >= min(PAUSES)
+    return "It awaits no acknowledgement any more." if is_unusable else NOTHING_LEFT[Kind(incident.kind)]
+
+
+def _is_polled(incident: Incident) -> bool:
+    lane = Lane.objects.filter(connection=incident.connection_id, kind=Lane.Kind.ACKS)
+    return incident.kind == Kind.POLLING and lane.filter(last_error="").exists()
+
+
+def _orders(incident: Incident) -> str:
+    count = contents.pending(incident).count()
+    return "1 order waits" if count == 1 else f"{count:,} orders wait"

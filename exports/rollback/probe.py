@@ -1,0 +1,29 @@
+"""Whether the journal could be written outside the database now, also while nothing is sent."""
+
+from django.core.files.storage import Storage
+from django.utils import timezone
+
+from exports.rollback import outside, place_faults
+from exports.rollback.durable import save
+
+# Beside the folders of the journals, which have no file of this kind.
+NAME = f"{outside.ROOT}/writable.txt"
+
+
+def look() -> None:
+    """Write a small file to each place, and record which ones fail on this machine. Never raises for a place."""
+    content = f"OrderFlow wrote this at {timezone.now().isoformat()} to see whether it can.".encode()
+    asked = outside.ask_archive(lambda storage: _saved(storage, content))
+    try:
+        save(outside.local(), NAME, content)
+    except OSError as error:
+        place_faults.failed(place_faults.FOLDER, error)
+    else:
+        place_faults.worked(place_faults.FOLDER, whoever_wrote=True)
+    if outside.outcome(asked):
+        place_faults.worked(place_faults.STORAGE, whoever_wrote=True)
+
+
+def _saved(storage: Storage, content: bytes) -> bool:
+    save(storage, NAME, content)
+    return True

@@ -1,0 +1,121 @@
+"""Certificates in files that the settings name are reported 14, 7 and 1 days before they end."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from exports.notices import watch
+from exports.notices.models import Incident
+from exports.notices.tasks import watch as watch_task
+from orderflow.environment.redis_url import RedisServer
+from orderflow.tenancy.models import Organization
+from orderflow.tenancy.roles import Role
+from tests.exports.notices.conftest import digest_time
+from tests.servers.smtp import Mailbox
+from tests.tenants import log_in, page_url
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+def certificate(name: str, left: timedelta, life: timedelta = timedelta(days=900)) -> bytes:
+    """In PEM form, valid for so much longer."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(subject, subject, KEY.public_key(), x509.random_serial_number())
+    valid = builder.not_valid_before(now + left - life).not_valid_after(now + left)
+    return valid.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture
+def file(tmp_path: Path, settings: Any) -> Path:
+    settings.WEBHOOK_CA_FILE = str(tmp_path / "authorities.pem")
+    return tmp_path / "authorities.pem"
+
+
+def open_labels() -> list[str]:
+    watch.compare()
+    rows = Incident.objects.filter(closed_at=None)
+    assert set(rows.values_list("kind", flat=True)) <= {Incident.Kind.CERT}
+    return sorted(rows.values_list("label", flat=True))
+
+
+@pytest.mark.usefixtures("recipient")
+def test_a_certificate_is_reported_14_7_and_1_days_before_its_end_and_when_it_has_ended(
+    mailbox: Mailbox, file: Path, organization: Organization
+) -> None:
+    """B66."""
+    counts = []
+    for left in (20, 13, 6, 2, 0.5, -0.5):
+        file.write_bytes(certificate("Our authority", timedelta(days=left)))
+        for _ in range(2):
+            watch_task()
+            digest_time()
+        counts.append(len(mailbox.mails))
+    assert counts == [0, 1, 2, 2, 3, 4]
+    assert all("certificate expires" in subject for subject in mailbox.subjects)
+    text = " ".join(mailbox.mails[0].get_content().split())
+    assert f"The certificate CN=Our authority in {file}, which WEBHOOK_CA_FILE names, is valid until" in text
+    assert "Replace the certificate in the file, then restart" in text
+    assert "CN=Our authority" in log_in(organization, Role.OPS).get("/admin/").content.decode()
+    file.write_bytes(certificate("Our authority", timedelta(days=400)))
+    watch_task()
+    assert "resolved: certificate expires" in mailbox.subjects[-1]
+
+
+def test_of_an_authority_and_its_successor_the_later_end_counts(file: Path) -> None:
+    file.write_bytes(certificate("One", timedelta(days=3)) + certificate("Two", timedelta(days=3)))
+    assert open_labels() == ["WEBHOOK_CA_FILE: CN=One", "WEBHOOK_CA_FILE: CN=Two"]
+    file.write_bytes(file.read_bytes() + certificate("One", timedelta(days=300)))
+    assert open_labels() == ["WEBHOOK_CA_FILE: CN=Two"]
+
+
+def test_what_ended_long_ago_begins_no_incident_and_ends_none(file: Path) -> None:
+    file.write_bytes(certificate("Old", timedelta(days=-8)))
+    assert open_labels() == []
+    file.write_bytes(certificate("Ended", timedelta(days=-6)))
+    assert open_labels() == ["WEBHOOK_CA_FILE: CN=Ended"]
+
+
+def test_a_person_may_resolve_it_until_the_next_stage(file: Path, organization: Organization) -> None:
+    file.write_bytes(certificate("Unused", timedelta(days=13)))
+    assert open_labels() == ["WEBHOOK_CA_FILE: CN=Unused"]
+    log_in(organization, Role.OPS).post(page_url(Incident.objects.get(), "do", "resolve"))
+    file.write_bytes(certificate("Unused", timedelta(days=8)))
+    assert open_labels() == []
+    # As if it had been resolved a week ago.
+    Incident.objects.update(closed_at=datetime.now(UTC) - timedelta(days=5))
+    file.write_bytes(certificate("Unused", timedelta(days=6)))
+    assert open_labels() == ["WEBHOOK_CA_FILE: CN=Unused"]
+
+
+def test_a_certificate_that_is_renewed_every_few_days_is_reported_only_when_that_fails(file: Path) -> None:
+    file.write_bytes(certificate("Short", timedelta(hours=20), life=timedelta(days=1)))
+    assert open_labels() == []
+    file.write_bytes(certificate("Short", timedelta(hours=-1), life=timedelta(days=1)))
+    assert open_labels() == ["WEBHOOK_CA_FILE: CN=Short"]
+
+
+def test_files_of_redis_and_of_the_database_are_read_too(
+    tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ca", "client", "database"):
+        (tmp_path / f"{name}.pem").write_bytes(certificate(name, timedelta(days=5)))
+    tls = {"ssl_ca_certs": str(tmp_path / "ca.pem"), "ssl_certfile": str(tmp_path / "client.pem")}
+    settings.REDIS_SERVERS = [RedisServer(setting="REDIS_URL", url="rediss://redis", tls=tls)]
+    options = {**settings.DATABASES["default"].get("OPTIONS", {}), "sslrootcert": str(tmp_path / "database.pem")}
+    monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", options)
+    assert open_labels() == ["DATABASE_URL: CN=database", "REDIS_CA_FILE or REDIS_URL: CN=ca", "REDIS_URL: CN=client"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_file_that_cannot_be_read_ends_no_comparison(content: bytes | None, file: Path) -> None:
+    if content is not None:
+        file.write_bytes(content)
+    assert open_labels() == []

@@ -1,0 +1,152 @@
+"""The journal outside the database: an incident where it is not written, so that a rollback would not be noticed."""
+
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.models import F, Value
+from django.db.models.functions import Concat
+from django.test import Client
+
+from connectors.models import ERPConnection
+from exports import delivery, tasks
+from exports.notices import journal_places, watch
+from exports.notices.models import Incident
+from exports.notices.tasks import watch as watch_task
+from exports.rollback import outside, place_faults
+from orderflow.heartbeats.models import Fault
+from orderflow.tenancy.models import Organization
+from orderflow.tenancy.roles import Role
+from tests.exports.conftest import Push
+from tests.servers.smtp import Mailbox
+from tests.tenants import log_in
+
+MACHINE = socket.gethostname()
+OFF = f"{journal_places.OFF}, machine {MACHINE}"
+
+
+@pytest.fixture(autouse=True)
+def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place_faults, "_written", {})
+    monkeypatch.setattr(outside, "REST_S", 0)
+    outside.process().archive_rests_until = 0
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    return tmp_path / "storage"
+
+
+@pytest.fixture
+def state(settings: Any) -> Path:
+    return Path(settings.STATE_DIR)
+
+
+def break_(*places: Path) -> None:
+    for place in places:
+        place.write_text("This is no folder.")
+
+
+def open_labels() -> list[str]:
+    watch.compare()
+    rows = Incident.objects.filter(closed_at=None, kind=Incident.Kind.JOURNAL)
+    return sorted(rows.values_list("label", flat=True))
+
+
+def for_long() -> None:
+    Fault.objects.update(since=F("since") - journal_places.ONE_FAILS_FOR - timedelta(seconds=1))
+
+
+@pytest.mark.usefixtures("recipient")
+def test_orders_that_leave_while_no_place_takes_the_journal_are_reported_at_once_until_one_does(  # noqa: PLR0917
+    mailbox: Mailbox, push: Push, connection: ERPConnection, organization: Organization, storage: Path, state: Path
+) -> None:
+    break_(storage, state)
+    export = push()
+    delivery.drain(connection.pk)
+    export.refresh_from_db()
+    assert export.status == "SENT"
+    for _ in range(2):
+        watch_task()
+    assert mailbox.subjects == [f"[OrderFlow] Acme, {OFF}: restored backups not noticed"]
+    text = mailbox.mails[0].get_content()
+    assert "OrderFlow does not notice it and sends orders a second time." in text.replace("\n", " ")
+    assert "STATE_DIR: " in text
+    assert "recover --distrust" in text
+    page = log_in(organization, Role.OPS).get("/admin/").content.decode()
+    assert "Restored backups not noticed:" in page
+    assert "nothing else is open" not in page
+    storage.unlink()
+    push()
+    delivery.drain(connection.pk)
+    assert open_labels() == []
+    for_long()
+    assert open_labels() == [f"STATE_DIR, machine {MACHINE}"]
+    state.unlink()
+    push()
+    delivery.drain(connection.pk)
+    assert (open_labels(), Fault.objects.count()) == ([], 0)
+
+
+def test_places_that_are_unusable_are_reported_before_anything_is_sent(
+    connection: ERPConnection, storage: Path, state: Path
+) -> None:
+    break_(storage, state)
+    tasks.store_copies()
+    assert open_labels() == [OFF]
+    state.unlink()
+    tasks.store_copies()
+    assert open_labels() == []
+
+
+def test_one_place_that_fails_for_a_moment_is_no_incident(connection: ERPConnection, storage: Path) -> None:
+    break_(storage)
+    tasks.store_copies()
+    assert open_labels() == []
+    for_long()
+    assert open_labels() == [f"{place_faults.STORAGE}, machine {MACHINE}"]
+    storage.unlink()
+    tasks.store_copies()
+    assert open_labels() == []
+
+
+def test_the_check_ends_what_a_process_reported_that_has_ended(
+    connection: ERPConnection, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_(state)
+    tasks.store_copies()
+    assert Fault.objects.count() == 1
+    monkeypatch.setattr(place_faults, "_written", {})
+    state.unlink()
+    tasks.store_copies()
+    assert Fault.objects.count() == 0
+
+
+def test_a_machine_that_is_not_in_use_any_more_is_forgotten(
+    connection: ERPConnection, storage: Path, state: Path
+) -> None:
+    break_(storage, state)
+    tasks.store_copies()
+    assert open_labels() == [OFF]
+    Fault.objects.update(at=F("at") - timedelta(seconds=place_faults.FORGOTTEN_AFTER_S + 1))
+    assert open_labels() == []
+
+
+def test_what_one_machine_can_write_does_not_end_what_another_cannot(connection: ERPConnection, state: Path) -> None:
+    break_(state)
+    tasks.store_copies()
+    for_long()
+    Fault.objects.update(name=Concat("name", Value("2")))
+    state.unlink()
+    tasks.store_copies()
+    assert open_labels() == [f"STATE_DIR, machine {MACHINE}2"]
+
+
+def test_the_probe_is_unaffected(connection: ERPConnection, storage: Path, state: Path, client: Client) -> None:
+    """The web serves pages whatever becomes of the journal."""
+    break_(storage, state)
+    before = client.get("/readyz").content
+    tasks.store_copies()
+    assert client.get("/readyz").content == before

@@ -1,0 +1,105 @@
+"""While OrderFlow does not read the acknowledgements, an overdue one is no reason to ask the ERP, or to send again."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+
+from connectors import health
+from connectors.exceptions import ConnectorError
+from connectors.models import ERPConnection
+from exports import ack_poller, ack_reading, timeline
+from exports.models import ERPExport, Lane
+from exports.notices import contents, texts, watch
+from exports.notices.models import Incident
+from exports.rollback import guard
+from orderflow.tenancy.models import Organization
+from orderflow.tenancy.roles import Role
+from tests.tenants import log_in, page_url
+
+ASKED = ("whether these orders arrived", "Ask its operator")
+
+
+@pytest.fixture
+def overdue(sent: ERPExport, connection: ERPConnection) -> ERPExport:
+    """Polled a moment ago, and not answered."""
+    ack_poller.poll(connection.pk)
+    ERPExport.objects.filter(pk=sent.pk).update(answer_due_at=timezone.now() - timedelta(hours=1))
+    sent.refresh_from_db()
+    return sent
+
+
+def hinder(because: str, connection: ERPConnection, folder: Path) -> None:
+    """Keep OrderFlow from reading."""
+    if because == "blocked":
+        health.block(connection.pk, "The log-in was refused.")
+    elif because == "paused":
+        for _ in range(min(health.PAUSES)):
+            health.record_failure(connection.pk, "No answer.")
+    elif because == "held":
+        guard.hold("The database went back in time.")
+    elif because == "polls fail":
+        (folder / "acks").rename(folder / "elsewhere")
+        with pytest.raises(ConnectorError):
+            ack_poller.poll(connection.pk)
+        ERPConnection.objects.update(blocked_at=None)
+    else:
+        Lane.objects.filter(kind="ACKS").update(last_run_at=F("last_run_at") - timedelta(hours=1))
+
+
+def said(export: ERPExport, organization: Organization) -> list[str]:
+    """By the e-mail, the pages of the export and the incident, and the dashboard."""
+    watch.compare()
+    incident = Incident.objects.get(kind=Incident.Kind.OVERDUE, closed_at=None)
+    client = log_in(organization, Role.OPS)
+    pages = (page_url(export), page_url(incident), "/admin/")
+    mail = texts.opening(incident, contents.untold(incident)).body
+    return [mail, *(client.get(page).content.decode() for page in pages)]
+
+
+@pytest.mark.parametrize(
+    ("because", "why"),
+    [
+        ("blocked", "The connection is blocked: The log-in was refused."),
+        ("paused", "The connection is paused until"),
+        ("held", "Deliveries and polls are held: The database went back in time."),
+        ("polls fail", "The last poll failed:"),
+        ("workers stopped", "No worker has read its folder of acknowledgements since"),
+    ],
+)
+def test_what_keeps_orderflow_from_reading_is_named_instead_of_asking_the_erp(  # noqa: PLR0917
+    because: str, why: str, overdue: ERPExport, connection: ERPConnection, folder: Path, organization: Organization
+) -> None:
+    hinder(because, connection, folder)
+    connection.refresh_from_db()
+    assert ack_reading.obstacle(connection).startswith(why)
+    for text in said(overdue, organization):
+        assert "OrderFlow is not reading the acknowledgements of this connection" in text
+        assert why in text
+        assert not any(asked in text for asked in ASKED)
+    assert "OrderFlow is not reading the answers." in timeline.standing(ERPExport.objects.get())
+    client = log_in(organization, Role.OPS)
+    assert "OrderFlow is not reading the acknowledgements now." in client.get(page_url(overdue)).content.decode()
+
+
+def test_a_connection_that_is_read_is_asked_about_at_the_erp(overdue: ERPExport, organization: Organization) -> None:
+    mail, page, incident, _ = said(overdue, organization)
+    assert ASKED[0] in mail
+    assert ASKED[1] in page
+    assert ASKED[0] in incident
+    assert "not reading" not in mail + page + incident
+
+
+def test_a_disabled_connection_that_awaits_acknowledgements_is_read(
+    overdue: ERPExport, connection: ERPConnection
+) -> None:
+    ERPConnection.objects.update(status=ERPConnection.Status.DISABLED)
+    ack_poller.poll(connection.pk)
+    connection.refresh_from_db()
+    assert ack_reading.obstacle(connection) == ""
+
+
+def test_what_was_never_polled_is_not_read(sent: ERPExport, connection: ERPConnection) -> None:
+    assert ack_reading.obstacle(connection).startswith("No worker has read its folder of acknowledgements yet.")
