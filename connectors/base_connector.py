@@ -14,13 +14,16 @@ class BaseConnector(ERPConnectorPort):
     """A connector with a form: the one description of its config for admin, API and checks.
 
     `secret_fields` never leave the product again once entered, and belong to the server that `server_fields` name: they
-    do not follow when one of these changes.
+    do not follow when one of these changes. `order_fields` and `ack_fields` say besides where on that server orders are
+    put and acknowledgements are read.
     """
 
     label: ClassVar[str]
     config_form: ClassVar[type[ConfigForm]]
     secret_fields: ClassVar[frozenset[str]] = frozenset()
     server_fields: ClassVar[tuple[str, ...]] = ()
+    order_fields: ClassVar[tuple[str, ...]] = ()
+    ack_fields: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage

@@ -16,7 +16,7 @@ from connectors.exceptions import ConfigError, ConnectorError
 from connectors.merged_config import merged_config
 from connectors.models import ERPConnection
 from connectors.ports import TestResult, TestStep
-from connectors.reached import count_edit
+from connectors.reached import count_edit, note_worked
 from connectors.registry import registry
 from connectors.storable import checked_result, checked_steps
 from connectors.third_party import guarded, words
@@ -145,6 +145,7 @@ def _keep(connection: ERPConnection, result: TestResult, actor: str) -> None:
         last_test_latency_ms=result.latency_ms,
     )
     if result.success:
+        note_worked(connection)
         health.release(connection.pk, actor=actor, cause="A test passed.", tested=True)
     elif result.login_refused:
         health.block(connection.pk, result.error_message or "", revision=connection.revision)

@@ -13,8 +13,9 @@ from django.core.files.base import ContentFile
 from connectors.dropzone_acks import DropzoneAcks
 from connectors.dropzones.config import DropzoneSettings
 from connectors.dropzones.drop import Drop
-from connectors.dropzones.form import SECRET_FIELDS, SERVER_FIELDS, DropzoneForm
+from connectors.dropzones.form import ACK_FIELDS, ORDER_FIELDS, SECRET_FIELDS, SERVER_FIELDS, DropzoneForm
 from connectors.dropzones.inspection import DropzoneInspection
+from connectors.dropzones.outages import as_met
 from connectors.dropzones.recovery import Outcome, Parcel
 from connectors.dropzones.trial import try_dropzone
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError
@@ -75,6 +76,8 @@ class DropzoneConnector(DropzoneAcks):
     config_form = DropzoneForm
     secret_fields = SECRET_FIELDS
     server_fields = SERVER_FIELDS
+    order_fields = ORDER_FIELDS
+    ack_fields = ACK_FIELDS
 
     @abstractmethod
     def render_content(self, draft_order: SalesOrder) -> bytes:
@@ -120,7 +123,7 @@ class DropzoneConnector(DropzoneAcks):
         with settings.open() as dropzone:
             reached(Failpoint.DROPZONE_OPEN)
             outcomes = Drop(dropzone, settings, _ArchivingJournal(journal, archive)).deliver(parcels)
-        yield from _results(parcels, outcomes, archive.keys)
+        yield from _results(parcels, outcomes, archive.keys, worked=settings.worked)
 
     def test_connection(
         self, config: Mapping[str, Any], *, on_step: Callable[[TestStep], None] | None = None
@@ -150,12 +153,14 @@ class DropzoneConnector(DropzoneAcks):
 
 
 def _results(
-    parcels: Sequence[Parcel], outcomes: Mapping[UUID, Outcome], keys: Mapping[UUID, str | None]
+    parcels: Sequence[Parcel], outcomes: Mapping[UUID, Outcome], keys: Mapping[UUID, str | None], *, worked: bool
 ) -> Iterator[ExportResult]:
     """What has an outcome first; then the refusal of the whole place, if it refused."""
     refusal: ConfigError | None = None
     for parcel in parcels:
         outcome = outcomes[parcel.export_id]
+        if isinstance(outcome, ConnectorError):
+            outcome = as_met(outcome, worked=worked)
         if isinstance(outcome, ConfigError):
             refusal = outcome
         elif isinstance(outcome, ConnectorError):

@@ -34,7 +34,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
     # How its server does, and what counts edits.
     seen_without = frozenset({
         "revision", "last_test_at", "last_test_success", "last_test_message", "last_test_latency_ms", "blocked_at",
-        "blocked_reason", "blocked_by_key", "paused_until", "failures_in_a_row", "reached_at",
+        "blocked_reason", "blocked_by_key", "paused_until", "failures_in_a_row", "reached_at", "worked_at",
     })  # fmt: skip
 
     class Media:

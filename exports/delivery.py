@@ -16,6 +16,7 @@ from connectors.failpoints import Failpoint, reached
 from connectors.fencing import LeaseLost
 from connectors.models import ERPConnection
 from connectors.ports import ExportResult
+from connectors.reached import note_worked
 from exports import lanes, record, undecided, wake_ups
 from exports.copies import Copies
 from exports.documents import batch_of
@@ -98,6 +99,8 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
     with lanes.held(lease):
         record.sent(outcome.sent, rows, outcome.answer_due, stored, took_ms)
     reached(Failpoint.SENT_RECORDED)
+    if outcome.sent:
+        note_worked(connection)
     if outcome.failed or outcome.undecided:
         with lanes.held(lease):
             record.failed(outcome.failed, rows, took_ms)
