@@ -10,7 +10,7 @@ class ExportsConfig(AppConfig):
         from django.contrib.admin import site  # noqa: PLC0415
 
         from connectors.health import freed  # noqa: PLC0415
-        from exports import ack_admin  # noqa: F401, PLC0415
+        from exports import ack_admin, checks  # noqa: F401, PLC0415
         from exports.bulk import job_admin  # noqa: F401, PLC0415
         from exports.releases import put_forward  # noqa: PLC0415
         from exports.webhooks import admin, message_admin  # noqa: F401, PLC0415
