@@ -9,14 +9,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from connectors import health
+from connectors import health, worked
 from connectors.changes_told import changes_told
 from connectors.default_connection import is_first
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.merged_config import merged_config
 from connectors.models import ERPConnection
 from connectors.ports import TestResult, TestStep
-from connectors.reached import count_edit, note_worked
+from connectors.reached import count_edit
 from connectors.registry import registry
 from connectors.storable import checked_result, checked_steps
 from connectors.third_party import guarded, words
@@ -85,6 +85,7 @@ def _write(
     else:
         connection.save(update_fields=[*changed, "updated_at"])
         count_edit(before, connection)
+        worked.count_edit(before, connection)
         health.release(connection.pk, actor=actor, cause="The connection was edited.")
     record(
         connection.organization_id,
@@ -145,7 +146,7 @@ def _keep(connection: ERPConnection, result: TestResult, actor: str) -> None:
         last_test_latency_ms=result.latency_ms,
     )
     if result.success:
-        note_worked(connection)
+        worked.note(connection)
         health.release(connection.pk, actor=actor, cause="A test passed.", tested=True)
     elif result.login_refused:
         health.block(connection.pk, result.error_message or "", revision=connection.revision)

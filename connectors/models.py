@@ -14,6 +14,7 @@ from django.utils.timezone import localtime
 from connectors.encryption import EncryptionError
 from connectors.exceptions import ConfigError
 from connectors.fencing import Fence
+from connectors.known_folder import KnownFolder
 from connectors.sealed import Sealed, key_ring
 from orderflow.tenancy.models import AppendOnly, Organization
 from orderflow.tenancy.time_ordered import time_ordered_uuid
@@ -21,7 +22,7 @@ from orderflow.tenancy.time_ordered import time_ordered_uuid
 logger = logging.getLogger(__name__)
 
 
-class ERPConnection(Sealed):
+class ERPConnection(KnownFolder, Sealed):
     """One configured, named way into one ERP."""
 
     sealed_column = "config_encrypted"
@@ -51,9 +52,8 @@ class ERPConnection(Sealed):
     blocked_by_key = models.CharField(max_length=16, blank=True, db_default="", editable=False)
     paused_until = models.DateTimeField(null=True, editable=False)
     failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
-    # When its server first let a session in, and when orders were first put into its folder, since these were edited.
+    # When its server first let a session in, since its address was last edited.
     reached_at = models.DateTimeField(null=True, editable=False)
-    worked_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -85,15 +85,15 @@ class ERPConnection(Sealed):
         """The config as the connector takes it: `root` keeps filesystem mode inside the organization's folder,
         `connection_id` and `revision` say whose sessions may be used again, and `ends_at`, on the monotonic clock,
         when the job that it is for has to be over whatever the server does. `fence` is the lease of that job. `reached`
-        and `on_reached` are those of `SFTPTarget`, `worked` that of `DropzoneSettings`; none of `stored` alone."""
+        and `on_reached` are those of `SFTPTarget`; nothing is known of a server that only `stored` names."""
         config = self.stored_config() if stored is None else stored
         root = str(settings.DROPZONE_ROOT / self.organization.slug)
-        whose = {"connection_id": self.pk, "revision": self.revision}
-        reached_at, worked_at = (self.reached_at, self.worked_at) if stored is None else (None, None)
-        known: dict[str, Any] = {"reached": reached_at is not None, "worked": worked_at is not None}
-        if stored is None and reached_at is None:
-            known["on_reached"] = partial(_note_reached, self.pk, self.revision)
-        return {**config, "root": root, **whose, "ends_at": ends_at, "fence": fence, **known}
+        worked = stored is None and self.worked_at is not None
+        whose = {"connection_id": self.pk, "revision": self.revision, "worked": worked}
+        reached: dict[str, Any] = {"reached": stored is None and self.reached_at is not None}
+        if stored is None and self.reached_at is None:
+            reached["on_reached"] = partial(_note_reached, self.pk, self.revision)
+        return {**config, "root": root, **whose, "ends_at": ends_at, "fence": fence, **reached}
 
 
 def _note_reached(connection_id: UUID, revision: int) -> None:

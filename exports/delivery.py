@@ -10,13 +10,12 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from connectors import health
+from connectors import health, worked
 from connectors.exceptions import ConfigError, ConnectorError, TransientError, UndecidedError
 from connectors.failpoints import Failpoint, reached
 from connectors.fencing import LeaseLost
 from connectors.models import ERPConnection
 from connectors.ports import ExportResult
-from connectors.reached import note_worked
 from exports import lanes, record, undecided, wake_ups
 from exports.copies import Copies
 from exports.documents import batch_of
@@ -100,7 +99,7 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
         record.sent(outcome.sent, rows, outcome.answer_due, stored, took_ms)
     reached(Failpoint.SENT_RECORDED)
     if outcome.sent:
-        note_worked(connection)
+        worked.note(connection)
     if outcome.failed or outcome.undecided:
         with lanes.held(lease):
             record.failed(outcome.failed, rows, took_ms)
