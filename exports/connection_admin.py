@@ -30,6 +30,7 @@ WORDS = {
     Counted.TEMPORARY: "with temporary names",
     Counted.FOREIGN: "that are no acknowledgements",
     Counted.IRREGULAR: "that are folders or links",
+    Counted.TESTS: "about the file of a connection test",
 }
 
 
