@@ -14,16 +14,13 @@ class BaseConnector(ERPConnectorPort):
     """A connector with a form: the one description of its config for admin, API and checks.
 
     `secret_fields` never leave the product again once entered, and belong to the server that `server_fields` name: they
-    do not follow when one of these changes. `order_fields` and `ack_fields` say besides where on that server orders are
-    put and acknowledgements are read.
+    do not follow when one of these changes.
     """
 
     label: ClassVar[str]
     config_form: ClassVar[type[ConfigForm]]
     secret_fields: ClassVar[frozenset[str]] = frozenset()
     server_fields: ClassVar[tuple[str, ...]] = ()
-    order_fields: ClassVar[tuple[str, ...]] = ()
-    ack_fields: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
@@ -32,6 +29,17 @@ class BaseConnector(ERPConnectorPort):
         for name in fields:
             if config.get(name) in (None, ""):
                 raise ConfigError(f"The config field {name!r} is missing. Set it on the connection.", field=name)
+
+    def order_place(self, config: Mapping[str, Any]) -> str:
+        """Where orders are put, in words; another text means another place."""
+        return self._server(config)
+
+    def ack_place(self, config: Mapping[str, Any]) -> str:
+        """Where acknowledgements are read, in words; another text means another place. Empty where none are read."""
+        return self._server(config)
+
+    def _server(self, config: Mapping[str, Any]) -> str:
+        return ", ".join(f"{name} {config[name]}" for name in self.server_fields if config.get(name) not in (None, ""))
 
     def validate_config(self, config: Mapping[str, Any]) -> None:
         self.clean_config(config)

@@ -13,7 +13,7 @@ from django.core.files.base import ContentFile
 from connectors.dropzone_acks import DropzoneAcks
 from connectors.dropzones.config import DropzoneSettings
 from connectors.dropzones.drop import Drop
-from connectors.dropzones.form import ACK_FIELDS, ORDER_FIELDS, SECRET_FIELDS, SERVER_FIELDS, DropzoneForm
+from connectors.dropzones.form import SECRET_FIELDS, SERVER_FIELDS, DropzoneForm
 from connectors.dropzones.inspection import DropzoneInspection
 from connectors.dropzones.outages import as_met
 from connectors.dropzones.recovery import Outcome, Parcel
@@ -76,8 +76,6 @@ class DropzoneConnector(DropzoneAcks):
     config_form = DropzoneForm
     secret_fields = SECRET_FIELDS
     server_fields = SERVER_FIELDS
-    order_fields = ORDER_FIELDS
-    ack_fields = ACK_FIELDS
 
     @abstractmethod
     def render_content(self, draft_order: SalesOrder) -> bytes:
@@ -129,6 +127,14 @@ class DropzoneConnector(DropzoneAcks):
         self, config: Mapping[str, Any], *, on_step: Callable[[TestStep], None] | None = None
     ) -> TestResult:
         return try_dropzone(lambda: self.settings(config), self.document_name, on_step=on_step)
+
+    def order_place(self, config: Mapping[str, Any]) -> str:
+        settings = self.settings(config)
+        return f"{settings.place}/{settings.export_path}"
+
+    def ack_place(self, config: Mapping[str, Any]) -> str:
+        settings = self.settings(config)
+        return f"{settings.place}/{settings.ack_path}" if settings.ack_path else ""
 
     @contextmanager
     def open_inspection(self, config: Mapping[str, Any]) -> Iterator[Inspection]:

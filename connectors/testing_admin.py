@@ -113,6 +113,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
             context = self._report(request, connection, request.POST.get(SEEN, ""))
             return TemplateResponse(request, "connectors/test_report.html", context)
         form: ConnectionForm = self.get_form(request, connection, change=True)(request.POST, instance=connection)
+        form.saves = False
         if not self.is_seen(request, connection, lock=False):
             changes = self.seen_changes(request, connection, parse(request.POST.get(SEEN, "")))
             error = f"Nothing was tested: {connection} was changed since this page was loaded. {changes} Load it again."

@@ -1,12 +1,11 @@
 """Whether orders were put into the folder that a connection names, before a missing one is taken for an outage."""
 
-from typing import Any
-
 from django.db.models.functions import Now
 
+from connectors.exceptions import ConnectorError
 from connectors.models import ERPConnection
-from connectors.public_config import public_config
 from connectors.registry import registry
+from connectors.third_party import guarded
 
 
 def note(connection: ERPConnection) -> None:
@@ -18,14 +17,15 @@ def note(connection: ERPConnection) -> None:
 
 def count_edit(before: ERPConnection | None, after: ERPConnection) -> None:
     """Nothing is known of the folder of `after` unless `before` put orders there too."""
-    if before is None or _puts_orders_into(before) != _puts_orders_into(after):
+    place = before and _place(before)
+    if not place or place != _place(after):
         ERPConnection.objects.filter(pk=after.pk).update(worked_at=None)
 
 
-def _puts_orders_into(connection: ERPConnection) -> dict[str, Any]:
-    """Like nothing else where the config cannot be read."""
-    values = public_config(connection).values
-    if values is None:
-        return {"unreadable": object()}
-    connector = registry.connector_class(connection.connector_type)
-    return {name: values.get(name) for name in (*connector.server_fields, *connector.order_fields)}
+def _place(connection: ERPConnection) -> str | None:
+    """None where the config cannot be read."""
+    try:
+        with guarded(connection.connector_type):
+            return registry.create(connection.connector_type).order_place(connection.runtime_config())
+    except ConnectorError:
+        return None

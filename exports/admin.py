@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from connectors.models import ERPConnection
-from exports import conflict_admin, export_page, giving_up, next_attempt, push_choice, search, unread_acks
+from exports import acks_left, conflict_admin, export_page, giving_up, next_attempt, push_choice, search, unread_acks
 from exports.bulk.models import SOURCES, BulkJob
 from exports.connection_admin import DeliveringConnectionAdmin
 from exports.decision_admin import DecisionAdmin
@@ -103,7 +103,8 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
             level = "error" if obj.status == ExportStatus.FAILED else "warning"
             yield Note(level=level, text=obj.error_message)
         if obj.status == ExportStatus.SENT and obj.answer_due_at and obj.answer_due_at < timezone.now():
-            advice = unread_acks.advice(ERPExport.objects.filter(pk=obj.pk))
+            rows = ERPExport.objects.filter(pk=obj.pk)
+            advice = unread_acks.advice(rows) or acks_left.advice(rows)
             asked = "The ERP has not answered in time. Ask its operator whether the order arrived."
             yield Note(level="warning", text=advice or asked)
         yield from conflict_admin.notes(obj)

@@ -17,4 +17,5 @@ class EventKind(models.TextChoices):
     CONFLICT = "CONFLICT", "Contradicting answer"
     LATE = "LATE", "Late answer"
     GIVEN_UP = "GIVEN_UP", "Given up"
+    ACKS_LEFT = "ACKS_LEFT", "Acknowledgements read elsewhere"
     RECOVERED = "RECOVERED", "Recovered after the database went back in time"

@@ -15,8 +15,6 @@ from orderflow.tenancy.number_fields import WholeNumberField
 
 SECRET_FIELDS = frozenset({"password", "private_key", "passphrase"})
 SERVER_FIELDS = ("mode", "host", "port")
-ORDER_FIELDS = ("username", "export_path")
-ACK_FIELDS = ("username", "ack_path")
 REQUIRED = {"required": "An SFTP server needs it."}
 
 

@@ -9,8 +9,8 @@ from django.utils.timesince import timesince
 
 from connectors.hostile_text import tame
 from connectors.models import ERPConnection
-from exports import unread_acks
-from exports.models import Lane
+from exports import acks_left, unread_acks
+from exports.models import ERPExport, Lane
 from exports.notices import contents
 from exports.notices.contents import Contents
 from exports.notices.models import Incident
@@ -152,7 +152,8 @@ def _reason(incident: Incident) -> str:
 
 
 def _what_to_do(incident: Incident) -> str:
-    advice = unread_acks.advice(contents.overdue(incident)) if incident.kind == Kind.OVERDUE else ""
+    overdue = contents.overdue(incident) if incident.kind == Kind.OVERDUE else ERPExport.objects.none()
+    advice = unread_acks.advice(overdue) or acks_left.advice(overdue)
     return f"What to do: {advice or WHAT_TO_DO[Kind(incident.kind)]}"
 
 
