@@ -228,6 +228,7 @@ def test_the_acknowledgement_of_a_test_is_counted_and_archived_and_no_incident(
     zone.drain()
     zone.faults.append(erp := TakesFiles())
     assert run(zone).success
+    zone.faults.remove(erp)
     (name,) = erp.taken
     (zone.acks / f"{prefix}{name}").write_text(json.dumps({"status": "FAILED", "message": "It is no JSON."}))
     (zone.acks / f"ack_{export.filename}").write_text(json.dumps({"status": "ACKED", "erp_order_id": "SO-1"}))
