@@ -4,7 +4,7 @@ import math
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -94,9 +94,11 @@ class DropzoneSettings:
 
     @contextmanager
     def open(self) -> Iterator[Dropzone]:
-        """A session with the dropzone, one that was kept where there is one. Raises `ConnectorError`; a missing folder
-        is a `TransientError` where the connection worked before."""
-        with folders_may_return(worked=self.worked), self._session() as dropzone:
+        """A session with the dropzone, one that was kept where there is one. Raises `ConnectorError`; a root that is
+        missing is a `TransientError` where the connection worked before."""
+        with ExitStack() as stack:
+            with folders_may_return(worked=self.worked):
+                dropzone = stack.enter_context(self._session())
             yield dropzone
 
     @contextmanager

@@ -15,7 +15,7 @@ def as_met(error: ConnectorError, *, worked: bool) -> ConnectorError:
 
 @contextmanager
 def folders_may_return(*, worked: bool) -> Iterator[None]:
-    """Around the use of a dropzone. Raises what `as_met` makes of the errors raised inside."""
+    """Around the opening of a dropzone. Raises what `as_met` makes of the errors raised inside."""
     try:
         yield
     except MissingError as error:
