@@ -9,7 +9,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
-from connectors import connection_history, connection_service
+from connectors import connection_history, connection_service, leaving_acks
 from connectors.connection_columns import is_paused, local_time
 from connectors.connection_service import NotPaused
 from connectors.exceptions import ConfigError
@@ -80,7 +80,7 @@ class ERPConnectionAdmin(TestingAdmin):
         config = [name for name in form.declared_fields if name.startswith((CONFIG, CLEAR))]
         if not config or not self.has_change_permission(request, obj):
             return (own,)
-        return (own, ("Configuration", {"fields": config}))
+        return (own, ("Configuration", {"fields": [*config, *leaving_acks.shown(obj, request.method)]}))
 
     def _form_class(self, request: HttpRequest, obj: ERPConnection | None) -> type[ConnectionForm]:
         connection = obj or ERPConnection(connector_type=request.GET.get("connector_type", ""))

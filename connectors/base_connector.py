@@ -30,6 +30,17 @@ class BaseConnector(ERPConnectorPort):
             if config.get(name) in (None, ""):
                 raise ConfigError(f"The config field {name!r} is missing. Set it on the connection.", field=name)
 
+    def order_place(self, config: Mapping[str, Any]) -> str:
+        """Where orders are put, in words; another text means another place."""
+        return self._server(config)
+
+    def ack_place(self, config: Mapping[str, Any]) -> str:
+        """Where acknowledgements are read, in words; another text means another place. Empty where none are read."""
+        return self._server(config)
+
+    def _server(self, config: Mapping[str, Any]) -> str:
+        return ", ".join(f"{name} {config[name]}" for name in self.server_fields if config.get(name) not in (None, ""))
+
     def validate_config(self, config: Mapping[str, Any]) -> None:
         self.clean_config(config)
 

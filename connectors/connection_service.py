@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from connectors import health
+from connectors import ack_places, health, worked
 from connectors.changes_told import changes_told
 from connectors.default_connection import is_first
 from connectors.exceptions import ConfigError, ConnectorError
@@ -26,17 +26,20 @@ from orderflow.tenancy.models import VALUES, record
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionChanges:
     """What to set; None leaves a value as it is. In `config` a secret that is missing or empty keeps the stored one,
-    and None removes it. An organization's first connection becomes its default, unless `is_default` is False."""
+    and None removes it. An organization's first connection becomes its default, unless `is_default` is False.
+    `leave_acks` confirms that acknowledgements which are still awaited will not be read where they were expected."""
 
     name: str | None = None
     status: str | None = None
     is_default: bool | None = None
     config: Mapping[str, Any] | None = None
+    leave_acks: bool = False
 
 
 @transaction.atomic
 def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -> ERPConnection:
-    """Create or change a connection; an edit releases a block. Raises `ConfigError`, nothing is saved then."""
+    """Create or change a connection; an edit releases a block. Raises `ConfigError`, which is `AcksAwaited` where
+    `leave_acks` would be needed; nothing is saved then."""
     before = _brought_up_to_date(connection)
     if connection._state.adding and changes.is_default is None:
         changes = replace(changes, is_default=is_first(connection.organization_id) or None)
@@ -48,6 +51,8 @@ def save(connection: ERPConnection, changes: ConnectionChanges, *, actor: str) -
     if changes.config is not None or not connection.config_encrypted:
         connection.set_config(merged_config(connection, changes.config or {}))
         changed += ["config_encrypted"]
+    if before is not None and not changes.leave_acks:
+        ack_places.require_none_awaited(before, connection)
     try:
         _write(connection, changed, actor, changes.config or {}, before)
     except IntegrityError as error:
@@ -85,6 +90,8 @@ def _write(
     else:
         connection.save(update_fields=[*changed, "updated_at"])
         count_edit(before, connection)
+        worked.count_edit(before, connection)
+        ack_places.note_edit(before, connection, actor=actor)
         health.release(connection.pk, actor=actor, cause="The connection was edited.")
     record(
         connection.organization_id,
@@ -145,6 +152,7 @@ def _keep(connection: ERPConnection, result: TestResult, actor: str) -> None:
         last_test_latency_ms=result.latency_ms,
     )
     if result.success:
+        worked.note(connection)
         health.release(connection.pk, actor=actor, cause="A test passed.", tested=True)
     elif result.login_refused:
         health.block(connection.pk, result.error_message or "", revision=connection.revision)

@@ -15,6 +15,7 @@ from connectors.dropzones.config import DropzoneSettings
 from connectors.dropzones.drop import Drop
 from connectors.dropzones.form import SECRET_FIELDS, SERVER_FIELDS, DropzoneForm
 from connectors.dropzones.inspection import DropzoneInspection
+from connectors.dropzones.outages import as_met
 from connectors.dropzones.recovery import Outcome, Parcel
 from connectors.dropzones.trial import try_dropzone
 from connectors.exceptions import ConfigError, ConnectorError, RejectedError
@@ -126,12 +127,20 @@ class DropzoneConnector(DropzoneAcks):
         with settings.open() as dropzone:
             reached(Failpoint.DROPZONE_OPEN)
             outcomes = Drop(dropzone, settings, _ArchivingJournal(journal, archive)).deliver(parcels)
-        yield from _results(parcels, outcomes, archive.keys)
+        yield from _results(parcels, outcomes, archive.keys, worked=settings.worked)
 
     def test_connection(
         self, config: Mapping[str, Any], *, on_step: Callable[[TestStep], None] | None = None
     ) -> TestResult:
         return try_dropzone(lambda: self.settings(config), self.document_name, on_step=on_step)
+
+    def order_place(self, config: Mapping[str, Any]) -> str:
+        settings = self.settings(config)
+        return f"{settings.place}/{settings.export_path}"
+
+    def ack_place(self, config: Mapping[str, Any]) -> str:
+        settings = self.settings(config)
+        return f"{settings.place}/{settings.ack_path}" if settings.ack_path else ""
 
     @contextmanager
     def open_inspection(self, config: Mapping[str, Any]) -> Iterator[Inspection]:
@@ -156,12 +165,14 @@ class DropzoneConnector(DropzoneAcks):
 
 
 def _results(
-    parcels: Sequence[Parcel], outcomes: Mapping[UUID, Outcome], keys: Mapping[UUID, str | None]
+    parcels: Sequence[Parcel], outcomes: Mapping[UUID, Outcome], keys: Mapping[UUID, str | None], *, worked: bool
 ) -> Iterator[ExportResult]:
     """What has an outcome first; then the refusal of the whole place, if it refused."""
     refusal: ConfigError | None = None
     for parcel in parcels:
         outcome = outcomes[parcel.export_id]
+        if isinstance(outcome, ConnectorError):
+            outcome = as_met(outcome, worked=worked)
         if isinstance(outcome, ConfigError):
             refusal = outcome
         elif isinstance(outcome, ConnectorError):

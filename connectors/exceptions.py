@@ -80,6 +80,10 @@ class ConfigError(ConnectorError):
         return first
 
 
+class MissingError(ConfigError):
+    """A folder is not there: the path is wrong, or the share that it is on is not mounted at present."""
+
+
 class WrongFieldError(ConfigError):
     """The value of the config field `field` is wrong; `problem` is a sentence that leaves the field unnamed."""
 

@@ -15,6 +15,7 @@ from connectors.config_form import ConfigForm
 from connectors.config_widgets import secret_widget, widget
 from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
+from connectors.leaving_acks import LeavingAcks
 from connectors.merged_config import merged_config
 from connectors.models import ERPConnection
 from connectors.public_config import PublicConfig, public_config
@@ -26,7 +27,7 @@ CLEAR = "clear_"
 FIRST_IS_DEFAULT = " The first connection of an organization becomes its default."
 
 
-class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class is not generic when run
+class ConnectionForm(LeavingAcks):
     """Without a connector's fields, for a connector that is not installed any more."""
 
     connector_type: ClassVar[str] = ""
@@ -87,7 +88,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
         if self.whole:
             connection.config_encrypted = b""
         try:
-            merged_config(connection, self.config_changes())
+            self.check_acks(merged_config(connection, self.config_changes()))
         except ConfigError as error:
             for one in error.each:
                 name = CONFIG + one.field
@@ -111,6 +112,8 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg] # Django's clas
             own["is_default"] = own["is_default"] or None
         return ConnectionChanges(
             config=self.config_changes() or None,
+            # The form has checked it.
+            leave_acks=True,
             **{name: value for name, value in own.items() if new or name in self.changed_data},
         )
 

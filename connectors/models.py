@@ -14,6 +14,7 @@ from django.utils.timezone import localtime
 from connectors.encryption import EncryptionError
 from connectors.exceptions import ConfigError
 from connectors.fencing import Fence
+from connectors.known_folder import KnownFolder
 from connectors.sealed import Sealed, key_ring
 from orderflow.tenancy.models import AppendOnly, Organization
 from orderflow.tenancy.time_ordered import time_ordered_uuid
@@ -21,7 +22,7 @@ from orderflow.tenancy.time_ordered import time_ordered_uuid
 logger = logging.getLogger(__name__)
 
 
-class ERPConnection(Sealed):
+class ERPConnection(KnownFolder, Sealed):
     """One configured, named way into one ERP."""
 
     sealed_column = "config_encrypted"
@@ -87,7 +88,8 @@ class ERPConnection(Sealed):
         and `on_reached` are those of `SFTPTarget`; nothing is known of a server that only `stored` names."""
         config = self.stored_config() if stored is None else stored
         root = str(settings.DROPZONE_ROOT / self.organization.slug)
-        whose = {"connection_id": self.pk, "revision": self.revision}
+        worked = stored is None and self.worked_at is not None
+        whose = {"connection_id": self.pk, "revision": self.revision, "worked": worked}
         reached: dict[str, Any] = {"reached": stored is None and self.reached_at is not None}
         if stored is None and self.reached_at is None:
             reached["on_reached"] = partial(_note_reached, self.pk, self.revision)

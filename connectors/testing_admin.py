@@ -34,7 +34,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
     # How its server does, and what counts edits.
     seen_without = frozenset({
         "revision", "last_test_at", "last_test_success", "last_test_message", "last_test_latency_ms", "blocked_at",
-        "blocked_reason", "blocked_by_key", "paused_until", "failures_in_a_row", "reached_at",
+        "blocked_reason", "blocked_by_key", "paused_until", "failures_in_a_row", "reached_at", "worked_at",
     })  # fmt: skip
 
     class Media:
@@ -113,6 +113,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
             context = self._report(request, connection, request.POST.get(SEEN, ""))
             return TemplateResponse(request, "connectors/test_report.html", context)
         form: ConnectionForm = self.get_form(request, connection, change=True)(request.POST, instance=connection)
+        form.saves = False
         if not self.is_seen(request, connection, lock=False):
             changes = self.seen_changes(request, connection, parse(request.POST.get(SEEN, "")))
             error = f"Nothing was tested: {connection} was changed since this page was loaded. {changes} Load it again."

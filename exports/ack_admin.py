@@ -11,13 +11,14 @@ from django.utils.safestring import SafeString
 from connectors.connection_columns import local_time
 from exports import open_acks, reading_again, search
 from exports.ack_file import NEEDS_A_PERSON
+from exports.conflict_admin import LEAVE, ConflictAdmin
 from exports.export_page import VERDICTS
 from exports.models import AckFile, Verdict
 from exports.open_acks import NotOpen
 from exports.open_filters import OpenAcks
 from exports.reading_again import NotReadable
 from exports.search_admin import KnownAsAdmin
-from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge, page_link
+from orderflow.tenancy.admin_page import Button, Note, badge, page_link
 from orderflow.tenancy.date_span import DateSpanFilter
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import User, may
@@ -26,8 +27,8 @@ from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
 # What it means and what there is to do; the others need nobody.
 MEANINGS = {
     Verdict.CONFLICT: (
-        "It contradicts the first answer, which stands. Ask the ERP's operator what became of the order; if it did not "
-        "arrive after all, push it as a new one."
+        "It contradicts the first acknowledgement, which counts until a person decides. Ask the ERP's administrator "
+        "what became of the order, then choose above whether the ERP took it, or leave it as it is."
     ),
     Verdict.LATE: (
         "It answers an export that a newer one has replaced, so it changed nothing. If it says that the ERP took the "
@@ -55,8 +56,8 @@ LEFT = "It counts, but it could not be moved away: {} Mend that; the next readin
 
 
 @admin.register(AckFile)
-class AckFileAdmin(KnownAsAdmin, PageAdmin):
-    actions = ("read_again", "resolve")
+class AckFileAdmin(KnownAsAdmin, ConflictAdmin):
+    actions = ("read_again", "resolve", "mark_taken", "mark_not_taken")
     # The digest of it is a column too.
     seen_without = frozenset({"raw"})
     list_display = ("seen_at", "outcome", "order", "name", "reason", "erp_connection", "organization")
@@ -86,7 +87,9 @@ class AckFileAdmin(KnownAsAdmin, PageAdmin):
 
     def buttons(self, request: HttpRequest, obj: AckFile) -> Iterator[Button]:
         if obj.resolved_at is None and obj.verdict in NEEDS_A_PERSON:
-            yield Button(action="resolve", label="Mark as resolved", variant="primary", icon="check")
+            label = LEAVE if obj.verdict == Verdict.CONFLICT else "Mark as resolved"
+            yield Button(action="resolve", label=label, variant="primary", icon="check")
+        yield from self.conflict_buttons(obj)
         yield Button(action="read_again", label="Read the folder again", icon="refresh")
 
     @admin.action(description="Read the connection's folder again", permissions=["push"])

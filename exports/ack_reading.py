@@ -10,7 +10,7 @@ from django.utils import timezone
 from connectors.connection_columns import is_paused, local_time
 from connectors.hostile_text import tame
 from connectors.models import ERPConnection
-from exports import unread_acks
+from exports import acks_left, unread_acks
 from exports.models import ERPExport, Lane
 from exports.rollback import guard
 
@@ -38,7 +38,7 @@ def advice(exports: QuerySet[ERPExport]) -> str:
     connection = ERPConnection.objects.filter(pk__in=exports.order_by().values("connection")[:1]).first()
     why = obstacle(connection) if connection else ""
     if not why:
-        return unread_acks.advice(exports)
+        return unread_acks.advice(exports) or acks_left.advice(exports)
     return (
         f"OrderFlow is not reading the acknowledgements of this connection, so the ERP may have answered. {why} "
         "Fix that first, and wait for the next poll: an order that is sent again may arrive twice."

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from connectors.models import ERPConnection
-from exports import ack_reading, export_page, giving_up, next_attempt, push_choice, search, unread_acks
+from exports import ack_reading, conflict_admin, export_page, giving_up, next_attempt, push_choice, search, unread_acks
 from exports.bulk.models import SOURCES, BulkJob
 from exports.connection_admin import DeliveringConnectionAdmin
 from exports.decision_admin import DecisionAdmin
@@ -116,6 +116,7 @@ class ERPExportAdmin(KnownAsAdmin, WithdrawalAdmin, DecisionAdmin):
             advice = ack_reading.advice(ERPExport.objects.filter(pk=obj.pk))
             asked = "The ERP has not answered in time. Ask its operator whether the order arrived."
             yield Note(level="warning", text=advice or asked)
+        yield from conflict_admin.notes(obj)
 
     def buttons(self, request: HttpRequest, obj: ERPExport) -> Iterator[Button]:
         if obj.status == ExportStatus.FAILED and not hasattr(obj, "superseded_by"):

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from connectors.documents.naming import is_of_test
 from connectors.exceptions import ConnectorError, RejectedError, TransientError
 from connectors.failpoints import Failpoint, reached
 from connectors.guarded_inbox import GuardedInbox
@@ -120,11 +121,19 @@ class AnswerReader:
             exports = dict(rows.values_list("filename", "pk"))
             reading = self._wire.submit(self._read, [e for e in batch if e.export_filename in exports], exports)
             listed = self._wire.submit(next, batches, nothing)
-            if len(batch) > len(exports):
-                with self._hold():
-                    ledger.note_orphans(self._connection, [e for e in batch if e.export_filename not in exports])
-                reached(Failpoint.ORPHANS_NOTED)
+            self._of_no_export([entry for entry in batch if entry.export_filename not in exports])
             yield reading
+
+    def _of_no_export(self, entries: Sequence[AckEntry]) -> None:
+        """Acks of connection tests are moved away with the next batch; the others are orphans, and stay."""
+        tests = [entry for entry in entries if is_of_test(entry.export_filename)]
+        if tests:
+            self._account.of_tests(len(tests))
+            self.put_away(tests, [])
+        if orphans := [entry for entry in entries if entry not in tests]:
+            with self._hold():
+                ledger.note_orphans(self._connection, orphans)
+            reached(Failpoint.ORPHANS_NOTED)
 
     def _read(self, entries: Sequence[AckEntry], exports: Mapping[str, UUID]) -> list[Answer]:
         answers = []

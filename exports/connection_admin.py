@@ -17,6 +17,7 @@ from connectors.dropzones.config import DropzoneSettings
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.models import ERPConnection
 from connectors.registry import registry
+from exports import acks_left
 from exports.folder_account import Counted
 from exports.models import ERPExport, Lane
 from exports.open_filters import exports_url
@@ -30,6 +31,7 @@ WORDS = {
     Counted.TEMPORARY: "with temporary names",
     Counted.FOREIGN: "that are no acknowledgements",
     Counted.IRREGULAR: "that are folders or links",
+    Counted.TESTS: "about the file of a connection test",
 }
 
 
@@ -46,6 +48,7 @@ class DeliveringConnectionAdmin(ERPConnectionAdmin):
         elif paths := missing_folders(obj):
             text = f"The server has no folder {' and no folder '.join(paths)} of {obj.organization} yet."
             yield Note(level="warning", text=f"{text} The ERP may create them, or OrderFlow does it for you.")
+        yield from acks_left.notes(obj)
         lane = Lane.objects.filter(connection=obj, kind=Lane.Kind.ACKS).only("folder").first()
         if lane and lane.folder and lane.folder["counts"]:
             level = "warning" if Counted.UNREAD in lane.folder["counts"] else "info"

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from connectors import health
+from connectors import health, worked
 from connectors.exceptions import ConfigError, ConnectorError, TransientError, UndecidedError
 from connectors.failpoints import Failpoint, reached
 from connectors.fencing import LeaseLost
@@ -98,6 +98,8 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
     with lanes.held(lease):
         record.sent(outcome.sent, rows, outcome.answer_due, stored, took_ms)
     reached(Failpoint.SENT_RECORDED)
+    if outcome.sent:
+        worked.note(connection)
     if outcome.failed or outcome.undecided:
         with lanes.held(lease):
             record.failed(outcome.failed, rows, took_ms)

@@ -18,4 +18,5 @@ class EventKind(models.TextChoices):
     LATE = "LATE", "Late answer"
     GIVEN_UP = "GIVEN_UP", "Given up"
     WITHDRAWN = "WITHDRAWN", "Withdrawn"
+    ACKS_LEFT = "ACKS_LEFT", "Acknowledgements read elsewhere"
     RECOVERED = "RECOVERED", "Recovered after the database went back in time"

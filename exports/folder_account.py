@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from connectors.documents.naming import is_of_test
 from connectors.exceptions import ConnectorError
 from connectors.models import ERPConnection
 from connectors.ports import AckEntry, OtherFile, OtherKind
@@ -35,6 +36,7 @@ class Counted(StrEnum):
     TEMPORARY = "temporary"
     FOREIGN = "foreign"
     IRREGULAR = "irregular"
+    TESTS = "tests"
 
 
 class FolderAccount:
@@ -45,7 +47,8 @@ class FolderAccount:
     - UNREAD: its name contains that of an export of this connection, and it has a row in the ack log;
     - TEMPORARY: its name is one under which files are written;
     - FOREIGN: it concerns no export of this connection, or is the order file itself;
-    - IRREGULAR: a folder, a link or a device.
+    - IRREGULAR: a folder, a link or a device;
+    - TESTS: it is about the file of a connection test.
     """
 
     def __init__(self, connection: ERPConnection, before: Mapping[str, Any] | None) -> None:
@@ -68,6 +71,11 @@ class FolderAccount:
             else:
                 self._take(file)
         self._is_whole = True
+
+    def of_tests(self, count: int) -> None:
+        """Acks of connection tests, which are put away like the others."""
+        if count:
+            self._counts[Counted.TESTS] += count
 
     def not_readable(self, entry: AckEntry, error: ConnectorError) -> None:
         """An ack that the connection may list but not read."""
@@ -114,6 +122,8 @@ class FolderAccount:
     def _take(self, file: OtherFile) -> None:
         if file.kind is OtherKind.IRREGULAR:
             self._counts[Counted.IRREGULAR] += 1
+        elif file.export_filename and is_of_test(file.export_filename):
+            self._counts[Counted.TESTS] += 1
         elif not file.export_filename:
             self._counts[Counted.TEMPORARY if file.kind is OtherKind.TEMPORARY else Counted.FOREIGN] += 1
         else:

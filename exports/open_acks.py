@@ -17,7 +17,7 @@ from connectors.registry import registry
 from connectors.third_party import guarded
 from exports.ack_file import NEEDS_A_PERSON
 from exports.causes import Cause
-from exports.models import AckFile, ERPExport, Verdict
+from exports.models import AckFile, ERPExport, EventKind, ExportEvent, Verdict
 from exports.transitions import ExportStatus
 from orderflow.tenancy.models import record
 
@@ -44,6 +44,11 @@ def resolve(ack: AckFile, *, actor: str) -> None:
     with transaction.atomic():
         if not open_ones(AckFile.objects.filter(pk=ack.pk)).update(resolved_at=timezone.now(), resolved_by=actor):
             raise NotOpen(f"{ack.name} is not open: it needs no person, or was resolved before.")
+        if ack.export and ack.verdict == Verdict.CONFLICT:
+            message = f"Left as it is by {actor}: {ack.name} changes nothing."[:500]
+            ExportEvent.objects.create(
+                export=ack.export, kind=EventKind.DECIDED, actor=actor, message=message, at=timezone.now()
+            )
         record(ack.organization_id, actor, "resolve ack file", ack, verdict=ack.verdict)
 
 

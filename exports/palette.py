@@ -11,6 +11,7 @@ from connectors.models import ERPConnection
 from exports import search
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.admin_page import change_url
+from orderflow.tenancy.declared_list import can_be_searched
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, scoped
 
@@ -21,7 +22,7 @@ SHOWN = 8
 def found(request: HttpRequest, term: str) -> list[SearchResult]:
     """Of what the person may see. Reads as much as the search of the list of orders."""
     user, term = request.user, term.strip()
-    if not term or not may(user, Action.READ):
+    if not term or not can_be_searched(term) or not may(user, Action.READ):
         return []
     orders = DraftOrder.objects.filter(pk__any_of=search.orders_known_as(term, user)).select_related("customer")
     named = Q(name__icontains=term)

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from exports import search
+from orderflow.tenancy.declared_list import can_be_searched
 from orderflow.tenancy.scope import User
 
 
@@ -27,6 +28,8 @@ class KnownAsAdmin:
         term = search_term.strip()
         if not term:
             return queryset, False
+        if not can_be_searched(term):
+            return queryset.none(), False
         found = self.known_as(term, request.user)
         if len(found) >= search.MOST:
             text = f"More than {search.MOST} may be known as {term!r}, and not all are shown. Narrow it down."

@@ -30,6 +30,7 @@ COLOURS = {
     EventKind.LATE: "warning",
     EventKind.ACKED: "success",
     EventKind.RECOVERED: "warning",
+    EventKind.ACKS_LEFT: "warning",
 }
 
 # In this order, whatever else there is behind them by its own name.
@@ -44,6 +45,7 @@ LABELS = {
     "erp_order_id": "ERP order id",
     "error_code": "Error code",
     "processed_at": "Processed at",
+    "ack_place": "Acknowledgement expected in",
 }
 
 

@@ -16,8 +16,9 @@ ALLOWED: dict[ExportStatus, frozenset[ExportStatus]] = {
     # An answer may overtake the record of sending.
     S.PENDING: frozenset({S.SENT, S.ACKED, S.FAILED}),
     S.SENT: frozenset({S.ACKED, S.FAILED}),
-    S.ACKED: frozenset(),
-    S.FAILED: frozenset(),
+    # A person decides so, where the ERP's files contradict each other.
+    S.ACKED: frozenset({S.FAILED}),
+    S.FAILED: frozenset({S.ACKED}),
 }
 
 LIVE = (S.PENDING, S.SENT)

@@ -150,7 +150,7 @@ CACHES = {"default": _redis.cache.as_cache if _redis.cache else _file_cache}
 STORAGE_URL = env.text("STORAGE_URL")
 S3_ENDPOINT_URL = env.web_address("S3_ENDPOINT_URL")
 _folder_storage = {
-    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "BACKEND": "orderflow.environment.private_storage.PrivateFolder",
     "OPTIONS": {"location": str(DATA_DIR / "storage"), "allow_overwrite": True},
 }
 STORAGES = {

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from connectors.ack_places import AcksAwaited
 from connectors.exceptions import ConfigError
 from connectors.third_party import ConnectorFault
 from orderflow.api.problem_codes import declare
@@ -14,6 +15,11 @@ OWN_FIELDS = {"name", "connector_type"}
 @as_problem.register
 def _(error: ConnectorFault) -> Problem:
     return Problem("connector_unusable", str(error))
+
+
+@as_problem.register
+def _(error: AcksAwaited) -> Problem:
+    return Problem("acks_awaited", f"{error} Send leave_acks true to confirm it.")
 
 
 @as_problem.register
@@ -31,4 +37,13 @@ declare(
     HTTPStatus.CONFLICT,
     "The connection's connector is not installed or at fault; `detail` says why. Fix or update its package.",
     example="Connector ACME_CSV cannot be used. It lacks the method parse_answer. Fix or update its package.",
+)
+declare(
+    "acks_awaited",
+    HTTPStatus.CONFLICT,
+    "Sent orders wait for acknowledgements in a place that would not be read after the edit. Wait until they are "
+    "acknowledged, or confirm the edit with `leave_acks`.",
+    example="12 orders wait for acknowledgements in sftp://orderflow@sftp.acme.example:22/acks, which will not be read "
+    "after this change. Wait until they are acknowledged; or confirm the change, and move the files to where "
+    "acknowledgements are read then. Send leave_acks true to confirm it.",
 )

@@ -88,12 +88,14 @@ class ERPConnectionDetailSerializer(ERPConnectionSerializer):
 
 @extend_schema_serializer(examples=examples.CHANGED)
 class ConnectionChangesSerializer(StrictSerializer):
-    """Of `config`, a field that is left out keeps its value; null removes it; an empty secret keeps the stored one."""
+    """Of `config`, a field that is left out keeps its value; null removes it; an empty secret keeps the stored one.
+    `leave_acks` confirms an edit after which acknowledgements that are still awaited are not read."""
 
     name = Identifier(required=False, max_length=120)
     status = serializers.ChoiceField(required=False, choices=ERPConnection.Status.choices)
     is_default = serializers.BooleanField(required=False)
     config = serializers.DictField(required=False)
+    leave_acks = serializers.BooleanField(required=False)
 
     def changes(self) -> ConnectionChanges:
         entered = self.validated_data
@@ -102,6 +104,7 @@ class ConnectionChangesSerializer(StrictSerializer):
             status=entered.get("status"),
             is_default=entered.get("is_default"),
             config=entered.get("config"),
+            leave_acks=entered.get("leave_acks", False),
         )
 
 
@@ -113,6 +116,8 @@ class NewConnectionSerializer(ConnectionChangesSerializer):
     name = Identifier(max_length=120)
     connector_type = serializers.CharField(max_length=60)
     config = serializers.DictField()
+    # Of a new one, none are awaited.
+    leave_acks = None  # type: ignore[assignment] # so DRF takes a field away
 
 
 @extend_schema_serializer(examples=examples.TRIED)

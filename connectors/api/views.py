@@ -57,7 +57,7 @@ class ERPConnectionViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[ER
     problems = {
         "create": ["body_required", "no_organization", "connector_unusable"],
         "retrieve": ["changed_meanwhile"],
-        "partial_update": ["body_required", "changed_meanwhile", "connector_unusable"],
+        "partial_update": ["acks_awaited", "body_required", "changed_meanwhile", "connector_unusable"],
     }
 
     def get_queryset(self) -> QuerySet[ERPConnection]:

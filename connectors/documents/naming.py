@@ -6,6 +6,9 @@ from uuid import UUID
 
 from connectors.ports import ExportAttempt
 
+# What a connection test names its file by.
+NO_ORDER = UUID(int=0)
+
 _UUID = "-".join(f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12))
 _SALES_ORDER = re.compile(rf"sales_order_({_UUID})_\d{{8}}T\d{{6}}Z_[0-9a-f]{{8}}\.json", re.ASCII)
 # The same in a name that another program formed: any case, any separator, without the extension.
@@ -40,6 +43,12 @@ def _spelled(stem: str) -> str:
     """Only the letters of the time are capitals."""
     head, time, tail = stem.lower().rsplit("_", 2)
     return f"{head}_{time.upper()}_{tail}"
+
+
+def is_of_test(name: str) -> bool:
+    """Whether a file called `name` is that of a connection test, whichever connector named it by the order's id."""
+    lower = name.lower()
+    return str(NO_ORDER) in lower or NO_ORDER.hex in lower
 
 
 def draft_order_of(name: str) -> UUID | None:

@@ -4,7 +4,7 @@ import math
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from django.conf import settings
 
 from connectors.dropzones.base import Dropzone
 from connectors.dropzones.local import LocalDropzone
+from connectors.dropzones.outages import folders_may_return
 from connectors.dropzones.sftp import SFTPDropzone
 from connectors.fencing import Fence
 from connectors.sftp.pool import Key, Owner, sessions
@@ -41,7 +42,7 @@ def _unmarked(name: str) -> str:
 class DropzoneSettings:
     """`place` names the dropzone for people and for the journal: a file staged in one place is not in another.
     `owner` is who may use a session again; without one, none is kept. `ends_at` is when every session is cut, `fence`
-    the lease under which it is used."""
+    the lease under which it is used. `worked` says that orders were put into the present folder before."""
 
     place: str
     export_path: str
@@ -54,6 +55,7 @@ class DropzoneSettings:
     owner: Owner | None
     ends_at: float
     fence: Fence
+    worked: bool = False
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "DropzoneSettings":
@@ -73,6 +75,7 @@ class DropzoneSettings:
             owner=_owner(config),
             ends_at=config.get("ends_at", math.inf),
             fence=config.get("fence") or Fence(),
+            worked=config.get("worked", False),
         )
 
     def temporary_name(self, filename: str, mark: str) -> str:
@@ -91,7 +94,15 @@ class DropzoneSettings:
 
     @contextmanager
     def open(self) -> Iterator[Dropzone]:
-        """A session with the dropzone, one that was kept where there is one. Raises `ConnectorError`."""
+        """A session with the dropzone, one that was kept where there is one. Raises `ConnectorError`; a root that is
+        missing is a `TransientError` where the connection worked before."""
+        with ExitStack() as stack:
+            with folders_may_return(worked=self.worked):
+                dropzone = stack.enter_context(self._session())
+            yield dropzone
+
+    @contextmanager
+    def _session(self) -> Iterator[Dropzone]:
         if self.target and self.owner:
             key = Key(owner=self.owner, target=self.target)
             idle_s, ends_at = settings.SFTP_IDLE_S, self.ends_at

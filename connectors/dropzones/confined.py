@@ -12,7 +12,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from connectors.dropzones.paths import Names, split_file_path
-from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError, TransientError
+from connectors.exceptions import (
+    ConfigError,
+    ConnectorError,
+    MissingError,
+    RejectedError,
+    TargetExistsError,
+    TransientError,
+)
 from connectors.hostile_text import tame
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -33,9 +40,8 @@ class ConfinedRoot:
             if not isinstance(meant, ConfigError):
                 # Out of descriptors, a share whose server is away: nothing that an edit could change.
                 raise meant from error
-            raise ConfigError(
-                f"{tame(str(root))} is no folder that can be used: {_reason(error)}. Create it."
-            ) from error
+            kind = MissingError if isinstance(meant, MissingError) else ConfigError
+            raise kind(f"{tame(str(root))} is no folder that can be used: {_reason(error)}. Create it.") from error
 
     def close(self) -> None:
         if self._fd is not None:
@@ -143,7 +149,7 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else "no reason given"
 
 
-_CREATE_IT = (ConfigError, "Create the folder or correct the path, then test the connection.")
+_CREATE_IT = (MissingError, "Create the folder or correct the path, then test the connection.")
 _NO_LINKS = (ConfigError, "Every name on the path has to be a real folder, not a link.")
 _PERMIT_IT = (ConfigError, "Give the user that OrderFlow runs as the right to it, then test the connection.")
 _RENAME_IT = (RejectedError, "Check the length and characters of the name.")

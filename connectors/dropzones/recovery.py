@@ -6,7 +6,7 @@
 | gone | there | it was not published | rename now |
 | gone | gone | it was published, and the ERP took it | sent; never write again |
 | gone | gone, and bears no lease's mark | another worker may have removed it | undecided: a person must look |
-| gone | gone, with their folder | nobody can tell from here | the connection needs a person |
+| gone | gone, with their folder | nobody can tell from here | it waits for the folder |
 | there, other bytes | any | somebody else's file | failed: a person must look |
 """
 

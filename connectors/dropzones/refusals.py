@@ -66,4 +66,5 @@ def lost_with_folder(
 
 
 def _gone(folder: str) -> ConnectorError:
-    return ConfigError(f"The folder {folder} is gone. Bring it back or correct the path.", field="export_path")
+    """A file was staged there, so the folder may return: its share may be mounted again."""
+    return TransientError(f"The folder {folder} is gone. Bring it back or correct the path.")

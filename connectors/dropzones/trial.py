@@ -1,9 +1,11 @@
 """The connection test: what a delivery does, under the names that a delivery uses.
 
 A server may permit certain names only, so a test under other names says nothing of a delivery, in either direction. The
-file bears the final name for as long as one request takes, and no ERP can mistake it for an order: its order id is all
-zeros, and its content says in words what it is. It needs no right that a delivery does not need: where the user may not
-delete, it is renamed back to its temporary name, which no ERP takes, and stays there.
+file bears the final name for as long as two requests take, and can be told from an order: its order id is all zeros,
+and its content says in words what it is. An ERP that collects it all the same has shown that it collects: the test
+passes and says so, and an acknowledgement of the file is counted by the poll and opens no incident. The test needs no
+right that a delivery does not need: where the user may not delete, the file is renamed back to its temporary name,
+which no ERP takes, and stays there.
 """
 
 import posixpath
@@ -13,6 +15,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from uuid import UUID, uuid4
 
+from connectors.documents.naming import NO_ORDER
 from connectors.dropzones.base import Dropzone, Move, OutgoingFile
 from connectors.dropzones.config import DropzoneSettings
 from connectors.dropzones.refusals import is_refusal, suggest_direct
@@ -28,7 +31,10 @@ from connectors.ports import ExportAttempt, TestResult, TestStep
 from connectors.steps import Steps
 
 CONTENT = b"OrderFlow tests this connection. This is no order; the file is removed at once.\n"
-NO_ORDER = UUID(int=0)
+COLLECTED = (
+    "The ERP collected the test file. It may report it as an order that it cannot read; OrderFlow recognises an "
+    "acknowledgement of it by the order id, which is all zeros."
+)
 
 DocumentName = Callable[[UUID, ExportAttempt], str]
 
@@ -91,12 +97,14 @@ class _Trial:
             step.detail = self._final
             self._rename(self._temporary, self._final)
         with self._steps.step("delete") as step:
+            if self._is_collected():
+                step.detail = COLLECTED
+                return
             error = self._removed(self._final)
             if isinstance(error, TransientError):
                 raise error
             if error:
-                self._rename(self._final, self._temporary)
-                step.detail = self._stays()
+                step.detail = self._taken_back()
 
     def _write_directly(self) -> None:
         """First under the temporary name: what cannot be deleted must not come to lie under the final one."""
@@ -117,8 +125,10 @@ class _Trial:
                     return
             step.detail = self._final
             self._write(self._final)
-        with self._steps.step("delete"):
-            if error := self._removed(self._final):
+        with self._steps.step("delete") as step:
+            if self._is_collected():
+                step.detail = COLLECTED
+            elif error := self._removed(self._final):
                 raise error
 
     def _write(self, path: str) -> None:
@@ -134,6 +144,23 @@ class _Trial:
         if error:
             raise suggest_direct(error) if is_refusal(error) else error
         self._left = [target]
+
+    def _is_collected(self) -> bool:
+        """Whether the file is gone from its final name. Where looking is not permitted, it may still be there."""
+        (found,) = self._dropzone.stat([self._final])
+        if found is None:
+            self._left = []
+        return found is None
+
+    def _taken_back(self) -> str:
+        """What became of a file that may not be deleted."""
+        try:
+            self._rename(self._final, self._temporary)
+        except ConnectorError:
+            if self._is_collected():
+                return COLLECTED
+            raise
+        return self._stays()
 
     def _removed(self, path: str) -> ConnectorError | None:
         (error,) = self._dropzone.remove([path])

@@ -49,14 +49,14 @@ def find_addresses(
     reached: bool = False,
 ) -> list[Address]:
     """The addresses of the host that may be connected to, at least one. `setting` names the networks that `allowed`
-    adds. `reached` says that the host was connected to before: then a name that is not found is an outage, for
-    resolvers report one in the same way.
+    adds. `reached` says that the host was connected to before: then a name that is not found, or that leads to an
+    address that may not be connected to, is an outage, for resolvers report one in the same way.
 
     Raises `ConfigError`, `TransientError`.
     """
     found = [address for address in _resolve(host, port, timeout_s, reached=reached) if allowed(str(address))]
     if not found:
-        raise not_allowed(host, setting)
+        raise _led_elsewhere(host, setting) if reached else not_allowed(host, setting)
     return found
 
 
@@ -66,6 +66,15 @@ def not_allowed(host: str, setting: str = "DROPZONE_ALLOWED_NETWORKS") -> Config
         f"{tame(host)} leads to an address that may not be connected to. Correct the host, or ask the operator of "
         f"OrderFlow to add its network to {setting}.",
         field="host",
+    )
+
+
+def _led_elsewhere(host: str, setting: str) -> TransientError:
+    """A resolver without its network may give an address of its own machine for every name."""
+    return TransientError(
+        f"{tame(host)} leads to an address that may not be connected to at present, and it did not before. Check the "
+        "name server and the network of this machine; if the server has another address now, correct the host, or ask "
+        f"the operator of OrderFlow to add its network to {setting}."
     )
 
 

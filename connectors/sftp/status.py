@@ -3,7 +3,14 @@
 from enum import IntEnum
 from typing import NamedTuple
 
-from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError, TransientError
+from connectors.exceptions import (
+    ConfigError,
+    ConnectorError,
+    MissingError,
+    RejectedError,
+    TargetExistsError,
+    TransientError,
+)
 from connectors.hostile_text import said, tame
 from connectors.sftp.answers import status_of
 from connectors.sftp.packets import U32, Answer, PacketType
@@ -38,8 +45,9 @@ class _Meaning(NamedTuple):
 
 
 _NOT_THERE = _Meaning(
-    ConfigError, "no such file or folder", "Create the folder or correct the path, then test the connection."
+    MissingError, "no such file or folder", "Create the folder or correct the path, then test the connection."
 )
+_NO_FOLDER = _NOT_THERE._replace(kind=ConfigError)
 _REFUSED = _Meaning(
     ConfigError, "permission denied", "Give the user the right to it on the server, then test the connection."
 )
@@ -53,8 +61,8 @@ _UNCLEAR = _Meaning(
 _MEANINGS: dict[int, _Meaning] = {
     Status.NO_SUCH_FILE: _NOT_THERE,
     Status.NO_SUCH_PATH: _NOT_THERE,
-    Status.NOT_A_DIRECTORY: _NOT_THERE,
-    Status.LINK_LOOP: _NOT_THERE,
+    Status.NOT_A_DIRECTORY: _NO_FOLDER,
+    Status.LINK_LOOP: _NO_FOLDER,
     Status.PERMISSION_DENIED: _REFUSED,
     Status.WRITE_PROTECT: _REFUSED,
     Status.BAD_MESSAGE: _BAD_NAME,

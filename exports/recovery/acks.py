@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from connectors.documents.naming import draft_order_of
+from connectors.documents.naming import draft_order_of, is_of_test
 from connectors.exceptions import ConnectorError, RejectedError
 from connectors.inspection import InspectableConnector, Inspection, PlacedFile
 from connectors.models import ERPConnection
@@ -100,6 +100,7 @@ def _enter(
 
 def _name_unknown(connection: ERPConnection, entries: Sequence[AckEntry], report: Report) -> None:
     """An export that was acknowledged and is in no place any more; its order must not be sent again."""
+    entries = [entry for entry in entries if not is_of_test(entry.export_filename)]
     names = [entry.export_filename for entry in entries]
     known = set(ERPExport.objects.filter(filename__any_of=names).values_list("filename", flat=True))
     for entry in entries:

@@ -6,6 +6,8 @@ from pathlib import Path
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 
+from orderflow.environment.private_storage import PrivateFolder
+
 
 def save(storage: Storage, name: str, content: bytes) -> None:
     """Durable when it returns. Raises `OSError`, or what the backend raises."""
@@ -14,6 +16,8 @@ def save(storage: Storage, name: str, content: bytes) -> None:
     except NotImplementedError:
         storage.save(name, ContentFile(content))
     else:
+        if isinstance(storage, PrivateFolder):
+            storage.make()
         _save_locally(path, content)
 
 

@@ -18,12 +18,13 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.core.files.storage import Storage, storages
 from django.utils import timezone
 
 from exports.rollback import entries, place_faults
 from exports.rollback.durable import save
 from exports.rollback.entries import Mark
+from orderflow.environment.private_storage import PrivateFolder
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def archive() -> Storage:
 
 
 def local() -> Storage:
-    return FileSystemStorage(location=settings.STATE_DIR, allow_overwrite=True)
+    return PrivateFolder(location=settings.STATE_DIR, allow_overwrite=True)
 
 
 def places() -> dict[str, Storage]:

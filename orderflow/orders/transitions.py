@@ -22,7 +22,8 @@ ALLOWED: dict[OrderStatus, frozenset[OrderStatus]] = {
     S.PUSHING: frozenset({S.PUSHED, S.ERROR}),
     # The ERP may refuse an order long after it took the file.
     S.PUSHED: frozenset({S.ERROR}),
-    S.ERROR: frozenset({S.NEEDS_REVIEW, S.READY, S.PUSHING, S.REJECTED}),
+    # It may turn out that the ERP took it.
+    S.ERROR: frozenset({S.NEEDS_REVIEW, S.READY, S.PUSHING, S.PUSHED, S.REJECTED}),
     S.REJECTED: frozenset({S.NEEDS_REVIEW}),
 }
 

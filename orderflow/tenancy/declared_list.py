@@ -24,6 +24,12 @@ LAST_PAGE = 10_000
 SHOWS_ALL = frozenset({ORDER_VAR, PAGE_VAR, IS_POPUP_VAR, TO_FIELD_VAR})
 
 
+def can_be_searched(term: str) -> bool:
+    """Whether a search may look for `term`: SQLite compares each of its words with each row, and PostgreSQL takes no
+    NUL."""
+    return len(term) <= LONGEST_SEARCH and "\0" not in term
+
+
 class SearchForm(ChangeListSearchForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -83,6 +89,16 @@ class DeclaredListAdmin:
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeclaredList]:  # noqa: ARG002
         return DeclaredList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Nothing for a term that cannot be searched: the list rejects it earlier, the fields that complete what is
+        typed do not."""
+        if not can_be_searched(search_term):
+            return queryset.none(), False
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)  # type: ignore[misc] # a mixin
+        return found
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         try:

@@ -61,7 +61,8 @@ def edit(connection: ERPConnection, *, actor: str = "test", **config: object) ->
     """With the secrets entered again, which follow to no other server by themselves."""
     stored = connection.stored_config()
     secrets = {name: stored[name] for name in SECRET_FIELDS if stored[name]}
-    connection_service.save(connection, ConnectionChanges(config={**secrets, **config}), actor=actor)
+    changes = ConnectionChanges(config={**secrets, **config}, leave_acks=True)
+    connection_service.save(connection, changes, actor=actor)
 
 
 def names(folder: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Outages that look like a bad configuration end by themselves; what is really wrong blocks at its first sight."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,18 @@ import pytest
 from django.utils import timezone
 
 from connectors import connection_service
-from connectors.exceptions import TransientError
+from connectors.connection_service import ConnectionChanges
+from connectors.dropzones import config
+from connectors.dropzones.base import Move
+from connectors.dropzones.local import LocalDropzone
+from connectors.exceptions import ConnectorError, TransientError
 from connectors.models import ERPConnection
 from connectors.sftp.pool import sessions
-from exports import ack_poller, delivery
+from exports import ack_poller, delivery, push_service
 from exports.models import ERPExport
+from exports.push_service import PushRequest
 from orderflow.tenancy.models import Organization
+from tests.conftest import MakeOrder
 from tests.exports.conftest import Push, connect_to, edit, names
 from tests.servers.openssh import OpenSSHServer, openssh_server
 
@@ -36,6 +42,8 @@ def connection(organization: Organization, server: OpenSSHServer, dropzone_root:
 
 
 Resolver = Callable[[str | None], None]
+# A connection, and the folder above its two.
+Place = tuple[ERPConnection, Path]
 
 
 @pytest.fixture
@@ -57,6 +65,20 @@ def drain_later(connection: ERPConnection) -> None:
     ERPExport.objects.filter(status="PENDING").update(next_attempt_at=timezone.now())
     ERPConnection.objects.update(paused_until=None)
     delivery.drain(connection.pk)
+
+
+@pytest.fixture
+def leads_to(monkeypatch: pytest.MonkeyPatch) -> Resolver:
+    """Sets the address that every name leads to; None for its own."""
+    resolve = socket.getaddrinfo
+
+    def set_address(address: str | None) -> None:
+        def found(_host: str, port: int, **_: Any) -> Any:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", found if address else resolve)
+
+    return set_address
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -152,3 +174,156 @@ def test_a_known_server_that_starts_no_sftp_is_under_maintenance(
             reason = export.error_message if known else connection.blocked_reason
             assert "starts no SFTP. Ask its operator" in reason
             assert (connection.blocked_at is None) == known
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "169.254.1.1"])  # noqa: S104 - nothing listens there
+def test_a_known_host_that_leads_elsewhere_is_an_outage(
+    address: str, push: Push, connection: ERPConnection, server: OpenSSHServer, leads_to: Resolver
+) -> None:
+    """B16: a resolver without its network may give such an address for every name."""
+    push()
+    delivery.drain(connection.pk)
+    sessions.close_all()
+    leads_to(address)
+    export = push()
+    delivery.drain(connection.pk)
+    with pytest.raises(TransientError, match="localhost"):
+        ack_poller.poll(connection.pk)
+    connection.refresh_from_db()
+    export.refresh_from_db()
+    assert (connection.blocked_at, export.status, export.tries) == (None, "PENDING", 1)
+    assert "localhost leads to an address that may not be connected to at present" in export.error_message
+    leads_to(None)
+    drain_later(connection)
+    assert export.filename in names(server.root / "in")
+
+
+def test_a_host_that_was_never_reached_and_leads_elsewhere_blocks(
+    push: Push, connection: ERPConnection, leads_to: Resolver
+) -> None:
+    push()
+    leads_to("0.0.0.0")  # noqa: S104 - nothing listens there
+    delivery.drain(connection.pk)
+    connection.refresh_from_db()
+    assert "localhost leads to an address that may not be connected to." in connection.blocked_reason
+
+
+@pytest.fixture
+def place_of_folders(organization: Organization, dropzone_root: Path) -> Place:
+    root = dropzone_root / organization.slug
+    for name in ("in", "acks"):
+        (root / name).mkdir(parents=True)
+    config = {"mode": "filesystem", "export_path": "in", "ack_path": "acks"}
+    row = ERPConnection(organization=organization, connector_type="DROPZONE_JSON_V1")
+    changes = ConnectionChanges(name="Folder", is_default=True, config=config)
+    return connection_service.save(row, changes, actor="test"), root
+
+
+@pytest.fixture(params=["sftp", "folder"])
+def place(request: pytest.FixtureRequest) -> Place:
+    if request.param == "sftp":
+        return request.getfixturevalue("connection"), request.getfixturevalue("server").root
+    found: Place = request.getfixturevalue("place_of_folders")
+    return found
+
+
+def push_over(connection: ERPConnection, make_order: MakeOrder) -> ERPExport:
+    return push_service.push(PushRequest(order=make_order(), actor="ops", connection=connection))
+
+
+@pytest.mark.parametrize("by", ["a delivery", "a test"])
+def test_a_known_folder_that_is_missing_is_an_outage(by: str, place: Place, make_order: MakeOrder) -> None:
+    """B16, F13: its share is not mounted. Nothing counts as sent, nobody has to act, and it goes when it is back."""
+    connection, root = place
+    if by == "a test":
+        assert connection_service.test(connection, actor="test").success
+    else:
+        push_over(connection, make_order)
+        delivery.drain(connection.pk)
+    sessions.close_all()
+    (root / "in").rename(root / "away")
+    export = push_over(connection, make_order)
+    for _ in range(3):
+        drain_later(connection)
+    connection.refresh_from_db()
+    export.refresh_from_db()
+    assert (connection.blocked_at, export.status, export.tries) == (None, "PENDING", 3)
+    assert "no such file or" in export.error_message
+    assert "tried again on the normal schedule" in export.error_message
+    # The pause, from which the incident follows, has the real reason.
+    paused = connection.events.get(kind="PAUSED")
+    assert export.error_message in paused.message
+    (root / "away").rename(root / "in")
+    drain_later(connection)
+    export.refresh_from_db()
+    assert (export.status, export.filename in names(root / "in")) == ("SENT", True)
+
+
+def test_a_folder_that_never_worked_blocks_however_known_its_server_is(place: Place, make_order: MakeOrder) -> None:
+    connection, _ = place
+    push_over(connection, make_order)
+    delivery.drain(connection.pk)
+    edit(connection, export_path="typo")
+    export = push_over(connection, make_order)
+    delivery.drain(connection.pk)
+    connection.refresh_from_db()
+    export.refresh_from_db()
+    assert "typo" in connection.blocked_reason
+    assert (export.status, export.tries) == ("PENDING", 0)
+
+
+def test_another_edit_leaves_the_folder_known(place: Place) -> None:
+    connection, _ = place
+    assert connection_service.test(connection, actor="test").success
+    edit(connection, ack_timeout_h=5)
+    connection.refresh_from_db()
+    assert connection.worked_at is not None
+
+
+def test_a_known_root_that_is_missing_is_an_outage_for_deliveries_and_polls(
+    dropzone_root: Path, make_order: MakeOrder, place_of_folders: Place
+) -> None:
+    """B16: the whole share is away, and both look at it."""
+    connection, root = place_of_folders
+    push_over(connection, make_order)
+    delivery.drain(connection.pk)
+    root.rename(dropzone_root / "away")
+    export = push_over(connection, make_order)
+    delivery.drain(connection.pk)
+    with pytest.raises(TransientError, match="no folder that can be used"):
+        ack_poller.poll(connection.pk)
+    connection.refresh_from_db()
+    export.refresh_from_db()
+    assert (connection.blocked_at, export.status, export.tries) == (None, "PENDING", 1)
+    (dropzone_root / "away").rename(root)
+    drain_later(connection)
+    export.refresh_from_db()
+    assert export.status == "SENT"
+
+
+def test_an_order_that_is_staged_waits_for_its_folder_and_is_sent_once(
+    place_of_folders: Place, make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F13: gone with its folder tells nothing, neither that the ERP took it nor that it may go again."""
+    connection, root = place_of_folders
+    export = push_over(connection, make_order)
+
+    class Unmounted(LocalDropzone):
+        def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
+            (root / "in").rename(root / "away")
+            return super().rename(moves)
+
+    monkeypatch.setattr(config, "LocalDropzone", Unmounted)
+    delivery.drain(connection.pk)
+    monkeypatch.undo()
+    for _ in range(9):
+        drain_later(connection)
+    export.refresh_from_db()
+    connection.refresh_from_db()
+    assert (export.status, export.undecided_since, connection.blocked_at) == ("PENDING", None, None)
+    assert export.next_attempt_at
+    staged = export.staged_path
+    (root / "away").rename(root / "in")
+    drain_later(connection)
+    export.refresh_from_db()
+    assert (export.status, export.staged_path, names(root / "in")) == ("SENT", staged, [export.filename])

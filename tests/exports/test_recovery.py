@@ -21,6 +21,13 @@ from tests.exports.conftest import Push, names
 from tests.temporaries import unmarked
 
 
+def drain_later(connection: ERPConnection) -> None:
+    """As if the waits of the schedule were over."""
+    ERPExport.objects.filter(status="PENDING").update(next_attempt_at=None)
+    ERPConnection.objects.update(paused_until=None)
+    delivery.drain(connection.pk)
+
+
 class Died(BaseException):
     """The worker, as far as the product can tell."""
 
@@ -52,14 +59,14 @@ def test_a_folder_that_is_gone_is_not_taken_for_an_erp_that_took_the_file(
     delivery.drain(connection.pk)
     staged.refresh_from_db()
     connection.refresh_from_db()
-    assert (staged.status, connection.blocked_reason) == (
+    assert (staged.status, connection.blocked_at, staged.error_message) == (
         "PENDING",
+        None,
         "The folder in is gone. Bring it back or correct the path.",
     )
 
     (folder / "elsewhere").rename(folder / "in")
-    assert connection_service.test(connection, actor="test").success
-    delivery.drain(connection.pk)
+    drain_later(connection)
     staged.refresh_from_db()
     assert (staged.status, names(folder / "in")) == ("SENT", [staged.filename])
 
@@ -75,8 +82,8 @@ def test_a_folder_that_is_gone_tells_nothing_of_what_an_earlier_version_staged(
     delivery.drain(connection.pk)
     staged.refresh_from_db()
     connection.refresh_from_db()
-    assert (staged.status, staged.undecided_since) == ("PENDING", None)
-    assert connection.blocked_reason.startswith("The folder in is gone.")
+    assert (staged.status, staged.undecided_since, connection.blocked_at) == ("PENDING", None, None)
+    assert staged.error_message.startswith("The folder in is gone.")
 
 
 def test_a_damaged_temporary_is_removed_and_written_anew_under_another_name(
@@ -106,8 +113,9 @@ def test_a_folder_that_goes_while_files_are_renamed_is_no_delivery(
     delivery.drain(connection.pk)
     export.refresh_from_db()
     connection.refresh_from_db()
-    assert export.status == "PENDING"
-    assert connection.blocked_at
+    assert (export.status, connection.blocked_at) == ("PENDING", None)
+    assert export.next_attempt_at
+    assert export.error_message.startswith("The folder in is gone.")
 
 
 def test_a_former_folder_that_is_gone_holds_up_only_what_was_staged_there(

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib import admin
+from django.core.cache import cache
 from django.db import connection as database
 from django.db.models import Field, Model
 from django.test import Client
@@ -118,6 +119,37 @@ def test_no_address_shows_all_rows_at_once(root: Client) -> None:
 def test_a_search_is_no_longer_than_a_person_types(root: Client) -> None:
     page = root.get(list_url(Customer), {"q": "a " * 101}).content.decode()
     assert "at most 200 characters" in page
+
+
+UNSEARCHABLE = pytest.mark.parametrize("term", ["a " * 101, "a" * 201, "cust\0omer"], ids=["words", "long", "NUL"])
+
+
+@UNSEARCHABLE
+def test_what_completes_a_choice_looks_for_no_longer_term(term: str, root: Client) -> None:
+    """On SQLite each word is compared with each row while nothing else of the process runs."""
+    query = {"app_label": "orders", "model_name": "draftorder", "field_name": "customer"}
+    assert root.get(reverse("admin:autocomplete"), {**query, "term": "acme"}).json()["results"]
+    with CaptureQueriesContext(database) as queries:
+        answer = root.get(reverse("admin:autocomplete"), {**query, "term": term})
+    assert (answer.status_code, answer.json()["results"]) == (200, [])
+    assert not [each for each in queries if "orders_customer" in each["sql"]]
+
+
+@UNSEARCHABLE
+def test_the_palette_looks_for_no_longer_term(term: str, root: Client) -> None:
+    cache.clear()
+    with CaptureQueriesContext(database) as queries:
+        answer = root.get(reverse("admin:search"), {"s": term, "extended": "1"})
+    assert answer.status_code == 200
+    assert not [each for each in queries if "orders_" in each["sql"]]
+
+
+@BY_LABEL
+@UNSEARCHABLE
+def test_no_search_of_a_page_looks_for_a_longer_term(model: type[Model], term: str, root: Client) -> None:
+    page = admin.site._registry[model]
+    request: Any = root.get(list_url(model)).wsgi_request
+    assert not page.get_search_results(request, model._default_manager.all(), term)[0].exists()
 
 
 def test_every_link_of_the_dashboard_is_taken(root: Client) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.dropzones.base import Move, OutgoingFile
 from connectors.dropzones.local import LocalDropzone
-from tests.orderflow.environment.product import run
+from tests.orderflow.environment.product import manage, run
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="Only root can start a process as another user.")
@@ -94,3 +94,52 @@ def test_nobody_else_enters_the_folder_with_database_and_copies(tmp_path: Path, 
     done = run(tmp_path, "-c", script)
     assert done.returncode == 0, done.stderr
     assert mode(tmp_path / "data") == 0o700
+
+
+WRITE = """
+import os; os.umask({mask})
+import django; django.setup()
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from exports.rollback import durable, outside
+{before}
+storages["exports"].save("exports/acme/order.json", ContentFile(b"{{}}"))
+durable.save(outside.archive(), "journal/entry", b"entry")
+durable.save(outside.local(), "journal/entry", b"entry")
+"""
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o000], ids=oct)
+@pytest.mark.parametrize("first", ["copy", "journal"])
+def test_nobody_else_reads_copies_and_journal_whatever_the_database(tmp_path: Path, mask: int, first: str) -> None:
+    """With SQLite the folder around them is closed, with PostgreSQL each of them is."""
+    before = 'durable.save(outside.archive(), "journal/before", b"")' if first == "journal" else ""
+    done = run(
+        tmp_path, "-c", WRITE.format(mask=mask, before=before), DATABASE_URL="postgres://u@h/db",
+        STATE_DIR=str(tmp_path / "elsewhere" / "state"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    written = [tmp_path / "data" / "storage", tmp_path / "elsewhere" / "state"]
+    assert [mode(folder) for folder in written] == [0o700, 0o700]
+    assert (written[0] / "exports" / "acme" / "order.json").read_bytes() == b"{}"
+    assert [(folder / "journal" / "entry").read_bytes() for folder in written] == [b"entry", b"entry"]
+
+
+def test_folders_that_others_may_enter_are_reported(place: Path) -> None:
+    """Such as those that an earlier version made."""
+    data = place / "data"
+    (data / "storage").mkdir(parents=True)
+    (data / "state").mkdir()
+    for folder in (data, data / "storage", data / "state"):
+        folder.chmod(0o755)
+    own = {"DATA_DIR": str(data), "DATABASE_URL": "postgres://u@h/db"}
+    found = manage(place, "check", "--tag", "security", **own).stderr
+    assert f"Every user of this machine can enter {data / 'storage'}, which holds copies of the orders" in found
+    assert f"Run `chmod 700 {data / 'state'}`." in found
+    (data / "state").chmod(0o750)
+    (data / "storage").chmod(0o700)
+    assert "Every user" not in manage(place, "check", "--tag", "security", **own).stderr
+    assert f"can enter {data}, which holds the database" in manage(place, "check", DATA_DIR=str(data)).stderr
+    data.chmod(0o700)
+    (data / "storage").chmod(0o755)
+    assert "Every user" not in manage(place, "check", DATA_DIR=str(data)).stderr

@@ -1,9 +1,13 @@
 """The connection test does what a delivery does, and leaves nothing that an ERP could take."""
 
+import json
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncssh
 import pytest
@@ -11,14 +15,17 @@ import pytest
 from connectors import connection_service
 from connectors.models import ERPConnection
 from connectors.ports import TestResult
-from exports import delivery
-from exports.models import ERPExport
+from exports import ack_poller, delivery
+from exports.models import AckFile, ERPExport, Lane
+from exports.notices.models import Incident
+from exports.notices.tasks import watch
 from orderflow.tenancy.models import Organization
 from tests.exports.conftest import Push, connect_to, names
 from tests.exports.faults.zone import Zone
-from tests.servers.faulty.faults import BARE_FAILURE, DENIED, DeniedStat, Fails, LosesAnswers
+from tests.servers.faulty.faults import BARE_FAILURE, DENIED, DeniedStat, Fails, LosesAnswers, TakesFiles
 from tests.servers.faulty.server import Call, Fault
 from tests.servers.proftpd import proftpd_server
+from tests.tenants import log_in, page_url
 
 RENAME, REMOVE, WRITE, CLOSE = (frozenset({name}) for name in ("rename", "remove", "write", "close"))
 ALL = ("write", "rename", "delete", "list answers")
@@ -136,6 +143,29 @@ def test_a_test_that_fails_in_the_middle_leaves_nothing(fault: Callable[[], Any]
     assert zone.names == []
 
 
+@dataclass(kw_only=True)
+class TakesWritten(TakesFiles):
+    """The ERP takes a file with a final name in the moment that it is closed."""
+
+    operations: frozenset[str] = CLOSE
+
+    async def strike(self, call: Call) -> Any:
+        path = Path(os.fsdecode(call.arguments[0].name))
+        result = await call.carry_out()
+        if path.suffix == ".json":
+            path.unlink()
+            self.taken[path.name] += 1
+        return result
+
+
+class TakesRefused(Fault):
+    """The user may not delete, and the ERP takes the file while the server refuses it."""
+
+    async def strike(self, call: Call) -> Any:
+        Path(os.fsdecode(call.server.map_path(call.arguments[0]))).unlink()
+        raise DENIED
+
+
 class HangsUp(Fault):
     async def strike(self, call: Call) -> Any:
         call.server.hang_up()
@@ -161,3 +191,77 @@ def test_a_test_that_passes_frees_what_a_block_held(push: Push, zone: Zone) -> N
     zone.drain()
     assert ERPExport.objects.get().status == "SENT"
     assert zone.names == [export.filename]
+
+
+def collected(result: TestResult) -> bool:
+    return details(result)["delete"].startswith("The ERP collected the test file.")
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_an_erp_that_collects_at_once_is_in_the_report_and_fails_nothing(atomic: bool, zone: Zone) -> None:
+    """B20: it takes whatever bears a final name, as it does with orders."""
+    zone.edit(atomic_write=atomic)
+    # Without temporary names the first file that the test writes bears one, and the second the final one.
+    zone.faults.append(erp := TakesFiles() if atomic else TakesWritten())
+    result = run(zone)
+    assert result.success, result.error_message
+    assert collected(result)
+    assert [name.startswith(f"sales_order_{UUID(int=0)}_") for name in erp.taken] == [True]
+    assert zone.names == []
+
+
+def test_an_erp_that_collects_a_file_that_the_user_may_not_delete_is_no_failure(zone: Zone) -> None:
+    """It takes the file between the refusal and the rename back."""
+    zone.faults.append(TakesRefused(operations=REMOVE))
+    result = run(zone)
+    assert result.success, result.error_message
+    assert collected(result)
+    assert zone.names == []
+
+
+@pytest.mark.parametrize("prefix", ["error_", "ack_", "ERROR_"])
+def test_the_acknowledgement_of_a_test_is_counted_and_archived_and_no_incident(
+    prefix: str, push: Push, zone: Zone
+) -> None:
+    """B20: the ERP reports a broken order, which no person need look at; those of orders are read beside it."""
+    export = push()
+    zone.drain()
+    zone.faults.append(erp := TakesFiles())
+    assert run(zone).success
+    zone.faults.remove(erp)
+    (name,) = erp.taken
+    (zone.acks / f"{prefix}{name}").write_text(json.dumps({"status": "FAILED", "message": "It is no JSON."}))
+    (zone.acks / f"ack_{export.filename}").write_text(json.dumps({"status": "ACKED", "erp_order_id": "SO-1"}))
+    assert ack_poller.poll(zone.connection.pk) == 2
+    assert sorted(path.name for path in (zone.acks / "processed").iterdir()) == sorted(
+        [f"{prefix}{name}", f"ack_{export.filename}"]
+    )
+    assert list(AckFile.objects.values_list("name", "verdict")) == [(f"ack_{export.filename}", "MATCHED")]
+    watch()
+    assert not Incident.objects.exists()
+    page = log_in(zone.connection.organization).get(page_url(zone.connection)).content.decode()
+    assert "1 about the file of a connection test" in page
+    ack_poller.poll(zone.connection.pk)
+    page = log_in(zone.connection.organization).get(page_url(zone.connection)).content.decode()
+    assert "about the file of a connection test" not in page
+
+
+def test_a_file_about_a_test_under_another_name_is_counted_with_them(zone: Zone) -> None:
+    zone.faults.append(erp := TakesFiles())
+    assert run(zone).success
+    (name,) = erp.taken
+    (zone.acks / f"2026-12-01_ack_{name}").write_text("{}")
+    (zone.acks / f"ack_{name.removesuffix('.json')}.txt").write_text("{}")
+    assert ack_poller.poll(zone.connection.pk) == 0
+    folder = Lane.objects.get(kind=Lane.Kind.ACKS).folder
+    assert folder
+    assert folder["counts"] == {"tests": 2}
+    assert not AckFile.objects.exists()
+
+
+def test_an_acknowledgement_of_an_order_that_nobody_knows_is_still_an_orphan(zone: Zone) -> None:
+    name = f"ack_sales_order_{UUID(int=1)}_20261201T100000Z_01234567.json"
+    (zone.acks / name).write_text("{}")
+    ack_poller.poll(zone.connection.pk)
+    assert list(AckFile.objects.values_list("name", "verdict")) == [(name, "ORPHAN")]
+    assert names(zone.acks) == [name]

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 
 from connectors.models import ERPConnection
-from exports import ack_poller, deciding, delivery, giving_up, undecided
-from exports.models import ERPExport, WebhookMessage
+from exports import ack_poller, conflicts, deciding, delivery, giving_up, undecided
+from exports.models import AckFile, ERPExport, WebhookMessage
 from orderflow.tenancy.models import Organization
 from tests.exports.conftest import Push
 from tests.exports.webhooks.conftest import MakeEndpoint
@@ -241,3 +241,19 @@ def test_a_decision_about_an_export_in_doubt_is_told(push: Push, delivered: bool
     assert told() == []
     deciding.decide(export, delivered=delivered, actor="ops", reason="Looked it up.")
     assert told(export) == ["export.sent" if delivered else "export.failed"]
+
+
+@pytest.mark.usefixtures("endpoint")
+@pytest.mark.parametrize("took", [True, False])
+def test_what_a_person_decides_about_contradicting_acks_is_told(
+    took: bool, sent: ERPExport, connection: ERPConnection, folder: Path
+) -> None:
+    for kind in ("error", "ack") if took else ("ack", "error"):
+        answer(folder, sent, kind, error_code="E42" if kind == "error" else "")
+        ack_poller.poll(connection.pk)
+    conflicts.decide(AckFile.objects.get(verdict="CONFLICT"), took=took, actor="eva", reason="it is so")
+    sent.refresh_from_db()
+    first, last = ("failed", "acked") if took else ("acked", "failed")
+    assert told(sent) == ["export.sent", f"export.{first}", f"export.{last}"]
+    data = body(sent, f"export.{last}")["data"]
+    assert (data["status"], data["error_code"]) == (("ACKED", None) if took else ("FAILED", "E42"))

@@ -1,0 +1,25 @@
+"""A folder that is missing where the connection worked before: most likely its share is not mounted at present."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from connectors.exceptions import ConnectorError, MissingError, TransientError
+
+
+def as_met(error: ConnectorError, *, worked: bool) -> ConnectorError:
+    """`error`, as `TransientError` if it is a missing folder and the connection `worked` with its present folders."""
+    if worked and isinstance(error, MissingError):
+        return TransientError(f"{error} Orders were put there before, so it is tried again on the normal schedule.")
+    return error
+
+
+@contextmanager
+def folders_may_return(*, worked: bool) -> Iterator[None]:
+    """Around the opening of a dropzone. Raises what `as_met` makes of the errors raised inside."""
+    try:
+        yield
+    except MissingError as error:
+        met = as_met(error, worked=worked)
+        if met is error:
+            raise
+        raise met from error
