@@ -3,6 +3,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
@@ -28,8 +29,11 @@ from orderflow.tenancy.admin_page import Button, Note, page_link
 from orderflow.tenancy.date_span import DateSpanFilter
 from orderflow.tenancy.scope import User
 from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
+from orderflow.tenancy.seen import Seen, digest_of
 
 WHY_GIVE_UP = "Why no answer will come"
+ASK_BEFORE_RETRY = "Ask the ERP's administrator whether the order arrived before you retry it."
+GIVING_UP = "Each export becomes FAILED, and its order can be retried, which sends it again."
 
 admin.site.unregister([DraftOrder, ERPConnection])
 admin.site.register(DraftOrder, PushableOrderAdmin)
@@ -74,6 +78,16 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
         view = self.admin_site.admin_view(self.document)
         return [path("<path:object_id>/document/", view, name="export_document"), *super().get_urls()]
 
+    def seen_values(self, row: ERPExport) -> dict[str, Any]:
+        """With the files that advise against its buttons: one that came after the page was loaded has been seen by
+        nobody."""
+        unread = unread_acks.named(unread_acks.waiting_for(ERPExport.objects.filter(pk=row.pk)))
+        return {**super().seen_values(row), "unread": unread}
+
+    def seen_in_list(self, row: ERPExport) -> Seen:
+        """A list shows no files; its actions ask on a page of their own."""
+        return Seen(digest=digest_of(super().seen_values(row)), at=timezone.now())
+
     def known_as(self, term: str, user: User) -> set[UUID]:
         return search.exports_known_as(term, user)
 
@@ -102,10 +116,13 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
         if obj.error_message:
             level = "error" if obj.status == ExportStatus.FAILED else "warning"
             yield Note(level=level, text=obj.error_message)
+        this = ERPExport.objects.filter(pk=obj.pk)
         if obj.status == ExportStatus.SENT and obj.answer_due_at and obj.answer_due_at < timezone.now():
-            advice = unread_acks.advice(ERPExport.objects.filter(pk=obj.pk))
             asked = "The ERP has not answered in time. Ask its operator whether the order arrived."
-            yield Note(level="warning", text=advice or asked)
+            yield Note(level="warning", text=unread_acks.advice(this, ask=asked) or asked)
+        is_last = obj.status == ExportStatus.FAILED and not hasattr(obj, "superseded_by")
+        if is_last and (advice := unread_acks.advice(this, ask=ASK_BEFORE_RETRY)):
+            yield Note(level="warning", text=advice)
 
     def buttons(self, request: HttpRequest, obj: ERPExport) -> Iterator[Button]:
         if obj.status == ExportStatus.FAILED and not hasattr(obj, "superseded_by"):
@@ -123,9 +140,14 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
         return self.push_or_ask(request, rows, BulkJob.Kind.RETRY)
 
     @admin.action(description="Give up waiting for the answer", permissions=["push"])
-    def give_up(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> None:
-        who, reason = actor(request), request.POST.get("reason", "").strip() or "no answer came."
-        unread = unread_acks.advice(rows.filter(status=ExportStatus.SENT))
+    def give_up(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> HttpResponse | None:
+        """From the list, a page asks first where a file that may be about one of them was not read. A button's own page
+        names that file beside the button."""
+        who, reason = actor(request), request.POST.get("reason", "").strip()[:300] or "no answer came."
+        sent = rows.filter(status=ExportStatus.SENT)
+        unread = unread_acks.advice(sent)
+        if unread and ACTION_CHECKBOX_NAME in request.POST and "confirmed" not in request.POST:
+            return self.question(request, sent, title="Give up", consequence=f"{GIVING_UP} {unread}")
         self.run_each(
             request,
             rows,
@@ -135,6 +157,7 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
         )
         if unread:
             messages.warning(request, unread)
+        return None
 
     @admin.display(description="status")
     def state(self, export: ERPExport) -> SafeString:

@@ -17,7 +17,7 @@ from connectors.dropzones.config import DropzoneSettings
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.models import ERPConnection
 from connectors.registry import registry
-from exports.folder_account import Counted
+from exports.folder_counts import Counted
 from exports.models import ERPExport, Lane
 from exports.open_filters import exports_url
 from exports.transitions import ExportStatus

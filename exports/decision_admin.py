@@ -15,6 +15,7 @@ from exports.models import ERPExport
 from exports.push_service import PushRefused
 from orderflow.tenancy.admin_page import Button
 from orderflow.tenancy.scoped_admin import actor
+from orderflow.tenancy.seen import SEEN, row_field
 
 CONSEQUENCES = {
     True: "Each export becomes SENT, and its acknowledgement is expected from now on, where this ERP sends any. "
@@ -65,16 +66,25 @@ class DecisionAdmin(BulkListAdmin):
         return None
 
     def _question(self, request: HttpRequest, rows: models.QuerySet[ERPExport], *, delivered: bool) -> HttpResponse:
+        title = f"Mark as {'delivered' if delivered else 'not delivered'}"
+        consequence = f"{CONSEQUENCES[delivered]} {unread_acks.advice(rows, ask='')}".strip()
+        return self.question(request, rows, title=title, consequence=consequence)
+
+    def question(
+        self, request: HttpRequest, rows: models.QuerySet[ERPExport], *, title: str, consequence: str
+    ) -> HttpResponse:
+        """Asks for a reason and repeats the request with it, about `rows` as the page or list before showed them."""
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         hidden = [("action", request.POST.get("action", "")), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
+        hidden += [(row_field(pk), request.POST.get(row_field(pk), "")) for pk in chosen]
         exports = list(rows.select_related("draft_order"))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": f"Mark as {'delivered' if delivered else 'not delivered'}",
-            "consequence": f"{CONSEQUENCES[delivered]} {unread_acks.advice(rows)}".strip(),
+            "title": title,
+            "consequence": consequence,
             "exports": exports,
-            "hidden": hidden if chosen else [],
+            "hidden": hidden if chosen else [(SEEN, request.POST.get(SEEN, ""))],
             "back": request.path if chosen else self.page_url(exports[0]),
         }
         return TemplateResponse(request, "exports/decision.html", context)

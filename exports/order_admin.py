@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from exports import earlier, push_choice, search
+from exports import earlier, push_choice, search, unread_acks
 from exports.bulk.list_admin import BulkListAdmin
 from exports.bulk.models import SOURCES, BulkJob
 from exports.models import ERPExport
@@ -23,6 +23,7 @@ from orderflow.tenancy.admin_page import Button, Note, badge, change_url
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import User, may
 
+ASK_BEFORE_PUSH = "Ask the ERP's administrator whether the order arrived before you send it again."
 BADGES = {
     ExportStatus.PENDING: "info",
     ExportStatus.SENT: "warning",
@@ -75,6 +76,8 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
                 href=change_url(rejected),
                 link="See its export",
             )
+        if obj.status not in earlier.DONE:
+            yield from _unread(obj)
         if obj.status not in SOURCES.values() or not self.has_push_permission(request):
             return
         choice = push_choice.choice(obj)
@@ -102,6 +105,14 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
     @admin.action(description="Retry over the same connection", permissions=["push"])
     def retry(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> HttpResponse | None:
         return self.push_or_ask(request, rows, BulkJob.Kind.RETRY)
+
+
+def _unread(order: DraftOrder) -> Iterator[Note]:
+    """What the ERP may have said of the export that the next push supersedes."""
+    last = unread_acks.failed_last([order.pk])
+    export = last.order_by("-created_at").first()
+    if export and (advice := unread_acks.advice(last, ask=ASK_BEFORE_PUSH)):
+        yield Note(level="warning", text=advice, href=change_url(export), link="See its export")
 
 
 def _to_connections(request: HttpRequest) -> dict[str, str]:
