@@ -147,7 +147,7 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
         sent = rows.filter(status=ExportStatus.SENT)
         unread = unread_acks.advice(sent)
         if unread and ACTION_CHECKBOX_NAME in request.POST and "confirmed" not in request.POST:
-            return self.question(request, sent, title="Give up", consequence=f"{GIVING_UP} {unread}")
+            return self.question(request, sent, title="Give up", consequence=GIVING_UP)
         self.run_each(
             request,
             rows,

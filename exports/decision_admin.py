@@ -67,13 +67,13 @@ class DecisionAdmin(BulkListAdmin):
 
     def _question(self, request: HttpRequest, rows: models.QuerySet[ERPExport], *, delivered: bool) -> HttpResponse:
         title = f"Mark as {'delivered' if delivered else 'not delivered'}"
-        consequence = f"{CONSEQUENCES[delivered]} {unread_acks.advice(rows, ask='')}".strip()
-        return self.question(request, rows, title=title, consequence=consequence)
+        return self.question(request, rows, title=title, consequence=CONSEQUENCES[delivered])
 
     def question(
         self, request: HttpRequest, rows: models.QuerySet[ERPExport], *, title: str, consequence: str
     ) -> HttpResponse:
-        """Asks for a reason and repeats the request with it, about `rows` as the page or list before showed them."""
+        """Asks for a reason and repeats the request with it, about `rows` as the page or list before showed them. Names
+        what the ERP has written about them and nobody has read."""
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         hidden = [("action", request.POST.get("action", "")), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
         hidden += [(row_field(pk), request.POST.get(row_field(pk), "")) for pk in chosen]
@@ -83,6 +83,7 @@ class DecisionAdmin(BulkListAdmin):
             "opts": self.opts,
             "title": title,
             "consequence": consequence,
+            "advice": unread_acks.advice(rows, ask=""),
             "exports": exports,
             "hidden": hidden if chosen else [(SEEN, request.POST.get(SEEN, ""))],
             "back": request.path if chosen else self.page_url(exports[0]),

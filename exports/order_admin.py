@@ -76,8 +76,7 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
                 href=change_url(rejected),
                 link="See its export",
             )
-        if obj.status not in earlier.DONE:
-            yield from _unread(obj)
+        yield from _unread(obj)
         if obj.status not in SOURCES.values() or not self.has_push_permission(request):
             return
         choice = push_choice.choice(obj)
@@ -108,11 +107,15 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
 
 
 def _unread(order: DraftOrder) -> Iterator[Note]:
-    """What the ERP may have said of the export that the next push supersedes."""
-    last = unread_acks.failed_last([order.pk])
+    """What the ERP may have said of the order's last export, and nobody has read."""
+    last = ERPExport.objects.filter(draft_order=order, superseded_by=None)
     export = last.order_by("-created_at").first()
-    if export and (advice := unread_acks.advice(last, ask=ASK_BEFORE_PUSH)):
-        yield Note(level="warning", text=advice, href=change_url(export), link="See its export")
+    if export is None or order.status == OrderStatus.REJECTED:
+        return
+    may_be_sent = order.status not in earlier.DONE
+    text = unread_acks.advice(last, ask=ASK_BEFORE_PUSH) if may_be_sent else unread_acks.unread_about(last)
+    if text:
+        yield Note(level="warning", text=text, href=change_url(export), link="See its export")
 
 
 def _to_connections(request: HttpRequest) -> dict[str, str]:

@@ -128,19 +128,25 @@ ASK = "Ask the ERP's administrator whether these orders arrived, and name the fi
 def advice(exports: QuerySet[ERPExport], *, ask: str = ASK) -> str:
     """What to do about `exports` before their orders are sent again or given up, where the ack folder holds a file that
     may be about them; empty where it does not. `ask` is what to do where no file names any of them."""
-    names = named(waiting_for(exports))
-    if names:
-        return (
-            f"The ERP has written {names}, which could not be read. The list of acknowledgement files says why. Have "
-            "that corrected first: an order that is sent again may arrive twice."
-        )
-    others = _others(exports)
+    about_them = unread_about(exports)
+    others = "" if about_them else _others(exports)
     if not others:
-        return ""
+        return about_them
     return (
         f"{ask} When the acknowledgement folder was last read, it also held files that name none of them: {others}. "
         "Check first whether one of these is an acknowledgement under another name."
     ).lstrip()
+
+
+def unread_about(exports: QuerySet[ERPExport]) -> str:
+    """What to do about the files that name one of `exports` and were not read; empty where there is none."""
+    names = named(waiting_for(exports))
+    if not names:
+        return ""
+    return (
+        f"The ERP has written {names}, which could not be read. The list of acknowledgement files says why. Have that "
+        "corrected first: an order that is sent again may arrive twice."
+    )
 
 
 def _others(exports: QuerySet[ERPExport]) -> str:

@@ -80,6 +80,9 @@ def test_a_failed_exports_pages_name_the_unread_file_wherever_it_can_be_retried(
     assert {name: "The ERP has written" in page() for name, page in pages.items()} == dict.fromkeys(pages, False)
     said = write(connection, acks, f"error_{export.filename}.xml")
     assert {name: said in page() for name, page in pages.items()} == dict.fromkeys(pages, True)
+    # Whoever waits for an acknowledgement sees that it came.
+    DraftOrder.objects.filter(pk=order.pk).update(status="PUSHED")
+    assert said in text_of(client, page_url(order))
     # Edited and approved again, it would be pushed.
     DraftOrder.objects.filter(pk=order.pk).update(status="APPROVED")
     assert said in text_of(client, page_url(order))

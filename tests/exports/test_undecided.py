@@ -242,7 +242,7 @@ def test_a_browser_decides_with_what_the_question_has(client: Client, in_doubt: 
     hidden = dict(question.context["hidden"])
     assert all(f'name="{name}" value="{value}"' in question.content.decode() for name, value in hidden.items())
     page = browser.post(url, {**hidden, "confirmed": "yes", "reason": "none there"}, follow=True)
-    assert "1 ERP export marked as not delivered." in page.content.decode()
+    assert "1 export marked as not delivered." in page.content.decode()
     in_doubt.refresh_from_db()
     assert in_doubt.status == "FAILED"
 
