@@ -1,10 +1,12 @@
 """B32: no order is sent again, and no export given up, without a word on the files that may be about it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -68,7 +70,7 @@ def test_a_failed_exports_pages_name_the_unread_file_wherever_it_can_be_retried(
 ) -> None:
     export = given_up(sent)
     order = export.draft_order
-    pages = {
+    pages: dict[str, Callable[[], str]] = {
         "export": lambda: text_of(client, page_url(export)),
         "order": lambda: text_of(client, page_url(order)),
         "exports of a list": lambda: asked(client, "retry", export),
@@ -117,7 +119,7 @@ def test_the_list_asks_before_it_gives_up_what_an_unread_file_is_about(
     hidden = question.context["hidden"]
     sends = {name: [value for other, value in hidden if other == name] for name, _ in hidden}
     browser = Client()
-    browser.force_login(question.wsgi_request.user)
+    browser.force_login(User.objects.get(username="ops@acme"))
     answer = browser.post(list_url(ERPExport), {**sends, "confirmed": "yes", "reason": "Phone"}, follow=True)
     assert "2 exports given up." in answer.content.decode()
     assert said in answer.content.decode()
