@@ -1,18 +1,18 @@
 """The ledger of answers: what became of each file, in words, and a look into the folder at once."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from connectors.connection_columns import local_time
-from exports import open_acks, reading_again, search
+from exports import open_acks, reading_again, search, verdicts
 from exports.ack_file import NEEDS_A_PERSON
 from exports.conflict_admin import LEAVE, ConflictAdmin
-from exports.export_page import VERDICTS
 from exports.models import AckFile, Verdict
 from exports.open_acks import NotOpen
 from exports.open_filters import OpenAcks
@@ -24,35 +24,8 @@ from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import User, may
 from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
 
-# What it means and what there is to do; the others need nobody.
-MEANINGS = {
-    Verdict.CONFLICT: (
-        "It contradicts the first acknowledgement, which counts until a person decides. Ask the ERP's administrator "
-        "what became of the order, then choose above whether the ERP took it, or leave it as it is."
-    ),
-    Verdict.LATE: (
-        "It answers an export that a newer one has replaced, so it changed nothing. If it says that the ERP took the "
-        "order, the ERP may have it twice: ask its operator."
-    ),
-    Verdict.ORPHAN: (
-        "No export of this connection has the file name that it answers, so it stays where it is: it may be a "
-        "neighbour's. If it is none, have the ERP write the name of the file that it took, behind ack_ or error_."
-    ),
-    Verdict.INCOMPLETE: (
-        "It cannot be read yet, for it may still be growing. Nothing is to be done: once its size and time stay the "
-        "same from one reading to the next, it is taken as it is."
-    ),
-    Verdict.MALFORMED: (
-        "It could not be read and lies in error/ now; the export still waits. Have the ERP write the answer again, "
-        "complete and under the same name: it is read like any other. A file in error/ is not read again."
-    ),
-    Verdict.UNREAD: (
-        "It names an order that was sent, and it was not read, so what it says of that order is not known here. Do not "
-        "send the order again before it is: correct what the reason says, and the next reading of the folder takes it."
-    ),
-}
 GONE = "It was renamed, moved or removed before {}. Under a name that is read, it has another entry in this list."
-LEFT = "It counts, but it could not be moved away: {} Mend that; the next reading moves it."
+LEFT = "It counts, but it could not be moved away: {} Fix that; the next reading moves it."
 
 
 @admin.register(AckFile)
@@ -64,6 +37,7 @@ class AckFileAdmin(KnownAsAdmin, ConflictAdmin):
     list_display_links = ("seen_at", "name")
     list_filter = ("organization", "verdict", OpenAcks, ("connection", OwnRowsFilter), ("seen_at", DateSpanFilter))
     list_filter_submit = True
+    list_after_template = "exports/verdicts.html"
     list_select_related = ("organization", "connection", "export__draft_order")
     sortable_by = ()
     fields = (
@@ -74,14 +48,17 @@ class AckFileAdmin(KnownAsAdmin, ConflictAdmin):
     def known_as(self, term: str, user: User) -> set[int]:
         return search.answers_known_as(term, user)
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        page: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "legend": verdicts.legend()})
+        return page
+
     def has_push_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Action.PUSH)
 
     def notes(self, request: HttpRequest, obj: AckFile) -> Iterator[Note]:
-        meaning = MEANINGS.get(Verdict(obj.verdict))
-        if meaning:
-            level = "info" if obj.verdict == Verdict.INCOMPLETE or obj.gone_at else "warning"
-            yield Note(level=level, text=GONE.format(local_time(obj.gone_at)) if obj.gone_at else meaning)
+        needs_nobody = obj.verdict not in NEEDS_A_PERSON or obj.gone_at
+        text = GONE.format(local_time(obj.gone_at)) if obj.gone_at else verdicts.meaning(obj)
+        yield Note(level="info" if needs_nobody else "warning", text=text)
         if obj.left_because:
             yield Note(level="warning", text=LEFT.format(obj.left_because))
 
@@ -123,7 +100,8 @@ class AckFileAdmin(KnownAsAdmin, ConflictAdmin):
 
     @admin.display(description="verdict")
     def outcome(self, ack: AckFile) -> SafeString:
-        return badge(ack.get_verdict_display(), VERDICTS.get(Verdict(ack.verdict), ""), since=ack.seen_at)
+        shown = verdicts.shown(ack)
+        return badge(shown.label, shown.colour, since=ack.seen_at)
 
     @admin.display(description="connection")
     def erp_connection(self, ack: AckFile) -> SafeString | str:

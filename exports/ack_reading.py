@@ -32,13 +32,13 @@ def obstacle(connection: ERPConnection) -> str:
     return ""
 
 
-def advice(exports: QuerySet[ERPExport]) -> str:
+def advice(exports: QuerySet[ERPExport], *, ask: str = unread_acks.ASK) -> str:
     """What to do about overdue `exports` of one connection, if OrderFlow has not read what the ERP wrote about them;
-    empty where nothing is left to read."""
+    empty where nothing is left to read. `ask` is what to do where no file names any of them."""
     connection = ERPConnection.objects.filter(pk__in=exports.order_by().values("connection")[:1]).first()
     why = obstacle(connection) if connection else ""
     if not why:
-        return unread_acks.advice(exports) or acks_left.advice(exports)
+        return unread_acks.advice(exports, ask=ask) or acks_left.advice(exports)
     return (
         f"OrderFlow is not reading the acknowledgements of this connection, so the ERP may have answered. {why} "
         "Fix that first, and wait for the next poll: an order that is sent again may arrive twice."

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,14 +14,14 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from connectors.models import ERPConnection
-from exports import ack_reading, conflict_admin, export_page, giving_up, next_attempt, push_choice, search, unread_acks
+from exports import ack_reading, conflict_admin, export_page, next_attempt, push_choice, search, unread_acks
 from exports.bulk.models import SOURCES, BulkJob
 from exports.connection_admin import DeliveringConnectionAdmin
 from exports.decision_admin import DecisionAdmin
+from exports.giving_up_admin import GivingUpAdmin
 from exports.models import ERPExport, Installation
 from exports.open_filters import OpenExports
 from exports.order_admin import PushableOrderAdmin, status_badge
-from exports.push_service import PushRefused
 from exports.search_admin import KnownAsAdmin
 from exports.transitions import ExportStatus
 from exports.withdrawal_admin import WithdrawalAdmin
@@ -30,9 +30,10 @@ from orderflow.tenancy.admin_page import Button, Note, page_link
 from orderflow.tenancy.date_span import DateSpanFilter
 from orderflow.tenancy.fragments import fragment
 from orderflow.tenancy.scope import User
-from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
+from orderflow.tenancy.scoped_admin import OwnRowsFilter
+from orderflow.tenancy.seen import Seen, digest_of
 
-WHY_GIVE_UP = "Why no answer will come"
+ASK_BEFORE_RETRY = "Ask the ERP's administrator whether the order arrived before you retry it."
 
 admin.site.unregister([DraftOrder, ERPConnection])
 admin.site.register(DraftOrder, PushableOrderAdmin)
@@ -40,7 +41,7 @@ admin.site.register(ERPConnection, DeliveringConnectionAdmin)
 
 
 @admin.register(ERPExport)
-class ERPExportAdmin(KnownAsAdmin, WithdrawalAdmin, DecisionAdmin):
+class ERPExportAdmin(KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin):
     actions = ("retry", "give_up", "withdraw", "stop_sending", "mark_delivered", "mark_not_delivered")
     bulk_offers = ((BulkJob.Kind.RETRY, "Retry all failed of this list"),)
     change_form_outer_before_template = "exports/standing.html"
@@ -78,6 +79,16 @@ class ERPExportAdmin(KnownAsAdmin, WithdrawalAdmin, DecisionAdmin):
         standing = path("<path:object_id>/standing/", fragment(self.standing), name=self._url_name("standing"))
         return [standing, path("<path:object_id>/document/", view, name="export_document"), *super().get_urls()]
 
+    def seen_values(self, row: ERPExport) -> dict[str, Any]:
+        """With the files that advise against its buttons: one that came after the page was loaded has been seen by
+        nobody."""
+        unread = unread_acks.named(unread_acks.waiting_for(ERPExport.objects.filter(pk=row.pk)))
+        return {**super().seen_values(row), "unread": unread}
+
+    def seen_in_list(self, row: ERPExport) -> Seen:
+        """A list shows no files; its actions ask on a page of their own."""
+        return Seen(digest=digest_of(super().seen_values(row)), at=timezone.now())
+
     def known_as(self, term: str, user: User) -> set[UUID]:
         return search.exports_known_as(term, user)
 
@@ -112,22 +123,20 @@ class ERPExportAdmin(KnownAsAdmin, WithdrawalAdmin, DecisionAdmin):
         if obj.error_message:
             level = "error" if obj.status == ExportStatus.FAILED else "warning"
             yield Note(level=level, text=obj.error_message)
+        this = ERPExport.objects.filter(pk=obj.pk)
         if obj.status == ExportStatus.SENT and obj.answer_due_at and obj.answer_due_at < timezone.now():
-            advice = ack_reading.advice(ERPExport.objects.filter(pk=obj.pk))
             asked = "The ERP has not answered in time. Ask its operator whether the order arrived."
-            yield Note(level="warning", text=advice or asked)
+            yield Note(level="warning", text=ack_reading.advice(this, ask=asked) or asked)
+        is_last = obj.status == ExportStatus.FAILED and not hasattr(obj, "superseded_by")
+        if is_last and (advice := unread_acks.advice(this, ask=ASK_BEFORE_RETRY)):
+            yield Note(level="warning", text=advice)
         yield from conflict_admin.notes(obj)
 
     def buttons(self, request: HttpRequest, obj: ERPExport) -> Iterator[Button]:
         if obj.status == ExportStatus.FAILED and not hasattr(obj, "superseded_by"):
             choice = push_choice.choice(obj.draft_order)
             yield Button(action="retry", label="Retry", variant="primary", icon="replay", choice=choice)
-        if obj.status == ExportStatus.SENT:
-            unread = unread_acks.named(unread_acks.waiting_for(ERPExport.objects.filter(pk=obj.pk)))
-            asked = f"{unread} is about this order and unread. Why it does not count" if unread else WHY_GIVE_UP
-            if ack_reading.obstacle(obj.connection):
-                asked = f"OrderFlow is not reading the acknowledgements now. {asked}"
-            yield Button(action="give_up", label="Give up", icon="cancel", ask=asked)
+        yield from self.giving_up_buttons(obj)
         yield from self.withdrawal_buttons(obj)
         yield from self.decision_buttons(obj)
 
@@ -135,20 +144,6 @@ class ERPExportAdmin(KnownAsAdmin, WithdrawalAdmin, DecisionAdmin):
     def retry(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> HttpResponse | None:
         """Over the same connection as before."""
         return self.push_or_ask(request, rows, BulkJob.Kind.RETRY)
-
-    @admin.action(description="Give up waiting for the answer", permissions=["push"])
-    def give_up(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> None:
-        who, reason = actor(request), request.POST.get("reason", "").strip() or "no answer came."
-        unread = unread_acks.advice(rows.filter(status=ExportStatus.SENT))
-        self.run_each(
-            request,
-            rows,
-            lambda export: giving_up.give_up(export, actor=who, reason=reason),
-            done="given up. The ERP may have the orders: look before you retry",
-            refusal=PushRefused,
-        )
-        if unread:
-            messages.warning(request, unread)
 
     @admin.display(description="status")
     def state(self, export: ERPExport) -> SafeString:

@@ -18,9 +18,9 @@ from connectors.exceptions import ConfigError, ConnectorError
 from connectors.models import ERPConnection
 from connectors.registry import registry
 from exports import acks_left
-from exports.folder_account import Counted
+from exports.folder_counts import Counted
 from exports.models import ERPExport, Lane
-from exports.open_filters import exports_url
+from exports.open_filters import OPEN, TO_CHECK, acks_url, exports_url
 from exports.transitions import ExportStatus
 from orderflow.tenancy.admin_page import Button, Note
 from orderflow.tenancy.models import record
@@ -51,8 +51,10 @@ class DeliveringConnectionAdmin(ERPConnectionAdmin):
         yield from acks_left.notes(obj)
         lane = Lane.objects.filter(connection=obj, kind=Lane.Kind.ACKS).only("folder").first()
         if lane and lane.folder and lane.folder["counts"]:
-            level = "warning" if Counted.UNREAD in lane.folder["counts"] else "info"
-            yield Note(level=level, text=counted(lane.folder))
+            files = acks_url(**{OPEN: TO_CHECK}, connection__id__exact=obj.pk)
+            unread = {"level": "warning", "href": files, "link": "See the files to check"}
+            is_unread = Counted.UNREAD in lane.folder["counts"]
+            yield Note(text=counted(lane.folder), **(unread if is_unread else {"level": "info"}))
 
     def buttons(self, request: HttpRequest, obj: ERPConnection) -> Iterator[Button]:
         yield from super().buttons(request, obj)

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 
-from exports import deciding, unread_acks
+from exports import deciding
 from exports.models import ERPExport
 from exports.push_service import PushRefused
 from exports.reasoned_admin import ReasonedAdmin
@@ -52,9 +52,8 @@ class DecisionAdmin(ReasonedAdmin):
         in_doubt = rows.filter(undecided_since__isnull=False)
         if in_doubt.exists() and not reason:
             title = f"Mark as {'delivered' if delivered else 'not delivered'}"
-            advice = unread_acks.advice(in_doubt)
-            told = " ".join(filter(None, (CONSEQUENCES[delivered], advice, "Check in the ERP first.")))
-            return self.ask_reason(request, in_doubt, title=title, consequence=told, ask="What the ERP shows")
+            consequence = f"{CONSEQUENCES[delivered]} Check in the ERP first."
+            return self.ask_reason(request, in_doubt, title=title, consequence=consequence, ask="What the ERP shows")
         who = actor(request)
         self.run_each(
             request,

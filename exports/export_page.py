@@ -2,21 +2,14 @@
 
 from typing import Any
 
-from exports import copies, timeline
-from exports.models import ERPExport, Verdict
+from django.utils.safestring import SafeString
+
+from exports import copies, timeline, verdicts
+from exports.models import AckFile, ERPExport
 from exports.order_admin import status_badge
 from exports.transitions import ExportStatus
 from orderflow.tenancy.admin_page import badge, change_url
 
-VERDICTS = {
-    Verdict.MATCHED: "success",
-    Verdict.CONFLICT: "danger",
-    Verdict.MALFORMED: "danger",
-    Verdict.UNREAD: "danger",
-    Verdict.LATE: "warning",
-    Verdict.ORPHAN: "warning",
-    Verdict.INCOMPLETE: "info",
-}
 # A longer document is for downloading.
 SHOWN_BYTES = 256 * 1024
 
@@ -38,13 +31,15 @@ def context(export: ERPExport) -> dict[str, Any]:
     content = document(export)
     return {
         **standing(export, export.status),
-        "answers": [
-            (ack, badge(ack.get_verdict_display(), VERDICTS.get(Verdict(ack.verdict), "")))
-            for ack in export.ack_files.all()
-        ],
+        "answers": [(ack, _verdict(ack), verdicts.meaning(ack)) for ack in export.ack_files.all()],
         "document_stored": content is not None,
         "document_text": content.decode(errors="replace") if content and len(content) <= SHOWN_BYTES else "",
     }
+
+
+def _verdict(ack: AckFile) -> SafeString:
+    shown = verdicts.shown(ack)
+    return badge(shown.label, shown.colour)
 
 
 def document(export: ERPExport) -> bytes | None:

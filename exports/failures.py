@@ -5,7 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count, Max, QuerySet
+from django.utils import timezone
 
+from exports import unread_acks
 from exports.causes import DOUBTFUL, Cause
 from exports.models import ERPExport
 from exports.transitions import ExportStatus
@@ -33,6 +35,12 @@ class FailureGroup:
     def is_doubtful(self) -> bool:
         """The ERP may have the orders."""
         return self.cause in DOUBTFUL
+
+    @property
+    def advice(self) -> str:
+        """What to do first about files of the ERP that nobody has read and that may be about these orders; else empty.
+        Looks into the database."""
+        return unread_acks.advice(members(self, until=timezone.now()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

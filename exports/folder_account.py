@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from connectors.exceptions import ConnectorError
 from connectors.models import ERPConnection
 from connectors.ports import AckEntry, OtherFile, OtherKind
 from exports import unread_acks
+from exports.folder_counts import DOCUMENTS, Counted
 from exports.models import ERPExport, Verdict
 
 # So long a file may keep a temporary name, unchanged, before it is in the ack log as not read.
@@ -27,16 +27,6 @@ MOST = 100_000
 
 # Of a temporary file: its size, its time, and when a poll first found it like that.
 Watched = tuple[int, float, float]
-
-
-class Counted(StrEnum):
-    """The counts that a connection's page shows."""
-
-    UNREAD = "unread"
-    TEMPORARY = "temporary"
-    FOREIGN = "foreign"
-    IRREGULAR = "irregular"
-    TESTS = "tests"
 
 
 class FolderAccount:
@@ -59,6 +49,7 @@ class FolderAccount:
         self._still: set[int] = set()
         self._left: list[OtherFile] = []
         self._counts: Counter[Counted] = Counter()
+        self._documents = 0
         self._is_whole = False
 
     def sift(self, files: Iterable[AckEntry | OtherFile]) -> Iterator[AckEntry]:
@@ -97,7 +88,7 @@ class FolderAccount:
         for file in self._left:
             export_id, document_size = exports.get(file.export_filename or "", (None, None))
             if export_id is None or (file.kind is OtherKind.DOCUMENT and file.size == document_size):
-                self._counts[Counted.TEMPORARY if file.kind is OtherKind.TEMPORARY else Counted.FOREIGN] += 1
+                self._count_other(file)
             elif file.kind is OtherKind.TEMPORARY and self._is_young(file, now, watched):
                 self._counts[Counted.TEMPORARY] += 1
             else:
@@ -117,7 +108,8 @@ class FolderAccount:
         if not self._is_whole:
             return self._before
         counts = {kind.value: self._counts[kind] for kind in Counted if self._counts[kind]}
-        return {"at": timezone.now().isoformat(), "counts": counts, "watched": self._watched}
+        at = timezone.now().isoformat()
+        return {"at": at, "counts": counts, DOCUMENTS: self._documents, "watched": self._watched}
 
     def _take(self, file: OtherFile) -> None:
         if file.kind is OtherKind.IRREGULAR:
@@ -125,9 +117,13 @@ class FolderAccount:
         elif file.export_filename and is_of_test(file.export_filename):
             self._counts[Counted.TESTS] += 1
         elif not file.export_filename:
-            self._counts[Counted.TEMPORARY if file.kind is OtherKind.TEMPORARY else Counted.FOREIGN] += 1
+            self._count_other(file)
         else:
             self._keep(file)
+
+    def _count_other(self, file: OtherFile) -> None:
+        self._counts[Counted.TEMPORARY if file.kind is OtherKind.TEMPORARY else Counted.FOREIGN] += 1
+        self._documents += file.kind is OtherKind.DOCUMENT
 
     def _keep(self, file: OtherFile) -> None:
         if file.size > unread_acks.LARGEST:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from connectors.documents import json_ack_names
@@ -16,9 +16,8 @@ from connectors.fencing import LeaseLost
 from connectors.registry import registry
 from connectors.third_party import guarded
 from exports.ack_file import NEEDS_A_PERSON
-from exports.causes import Cause
 from exports.models import AckFile, ERPExport, EventKind, ExportEvent, Verdict
-from exports.transitions import ExportStatus
+from exports.unread_acks import ANSWERED_SINCE
 from orderflow.tenancy.models import record
 
 # By value: files that have an effect once they can be read.
@@ -69,12 +68,10 @@ def resolve_settled() -> None:
     """Resolve the files that need a person no more: their export was acknowledged afterwards, a later file of the same
     name was read, or they are for another connection of the organization."""
     unreadable = open_ones(AckFile.objects.all()).filter(verdict__in=UNREADABLE)
-    acknowledged = Q(export__status=ExportStatus.ACKED) | Q(export__cause=Cause.ERP_REFUSED)
-    settled = Q(acknowledged, export__settled_at__gte=F("seen_at"))
     later = AckFile.objects.filter(
         connection=OuterRef("connection"), name=OuterRef("name"), pk__gt=OuterRef("pk"), verdict__in=READ
     )
-    _resolve(unreadable.filter(settled | Q(Exists(later))).values_list("pk", flat=True)[:AT_ONCE])
+    _resolve(unreadable.filter(ANSWERED_SINCE | Q(Exists(later))).values_list("pk", flat=True)[:AT_ONCE])
     _resolve(_of_neighbours())
 
 

@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from exports import earlier, next_attempt, push_choice, search, withdrawing
+from exports import earlier, next_attempt, push_choice, search, unread_acks, withdrawing
 from exports.bulk.list_admin import BulkListAdmin
 from exports.bulk.models import SOURCES, BulkJob
 from exports.models import ERPExport
@@ -26,6 +26,7 @@ from orderflow.tenancy.fragments import fragment
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import User, may
 
+ASK_BEFORE_PUSH = "Ask the ERP's administrator whether the order arrived before you send it again."
 BADGES = {
     ExportStatus.PENDING: "info",
     ExportStatus.SENT: "warning",
@@ -89,6 +90,7 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
                 link="See its export",
             )
         yield from _stuck(obj)
+        yield from _unread(obj)
         if obj.status not in SOURCES.values() or not self.has_push_permission(request):
             return
         choice = push_choice.choice(obj)
@@ -137,6 +139,18 @@ def _exports(order: DraftOrder, loaded: str) -> dict[str, Any]:
         "exports_of_order": [(export, status_badge(export)) for export in exports],
         "page_to_reload": "" if loaded == order.status else change_url(order),
     }
+
+
+def _unread(order: DraftOrder) -> Iterator[Note]:
+    """What the ERP may have said of the order's last export, and nobody has read."""
+    last = ERPExport.objects.filter(draft_order=order, superseded_by=None)
+    export = last.order_by("-created_at").first()
+    if export is None or order.status == OrderStatus.REJECTED:
+        return
+    may_be_sent = order.status not in earlier.DONE
+    text = unread_acks.advice(last, ask=ASK_BEFORE_PUSH) if may_be_sent else unread_acks.unread_about(last)
+    if text:
+        yield Note(level="warning", text=text, href=change_url(export), link="See its export")
 
 
 def _to_connections(request: HttpRequest) -> dict[str, str]:

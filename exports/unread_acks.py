@@ -1,18 +1,22 @@
 """Files of the ERP's that name an export and could not be read: the ack log's rows of them, and who waits for them."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import BooleanField, Q, QuerySet
+from django.db.models import BooleanField, F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from connectors.hostile_text import tame
 from connectors.models import ERPConnection
 from connectors.ports import OtherFile
-from exports.models import AckFile, ERPExport, Verdict
+from exports.causes import DOUBTFUL, Cause
+from exports.folder_counts import Counted, suspects
+from exports.models import AckFile, ERPExport, Lane, Verdict
+from exports.transitions import ExportStatus
 
 BATCH = 2000
 # What the columns take.
@@ -22,6 +26,14 @@ LONGEST_NAME = 255
 OPEN = (Verdict.INCOMPLETE, Verdict.UNREAD)
 # Spelled out: SQLite takes a partial index only for what is no parameter.
 _IS_OPEN = RawSQL("verdict IN ('INCOMPLETE', 'UNREAD')", (), output_field=BooleanField())
+_BY_ACK = Q(export__status=ExportStatus.ACKED) | Q(export__cause=Cause.ERP_REFUSED)
+# Of a file: an acknowledgement that came later, or a corrected copy, decided its export.
+ANSWERED_SINCE = _BY_ACK & Q(export__settled_at__gte=F("seen_at"))
+OTHERS = {
+    Counted.UNREAD: "{:,} not read",
+    Counted.TEMPORARY: "{:,} with temporary names",
+    Counted.FOREIGN: "{:,} that are no acknowledgements",
+}
 
 
 class Logged(NamedTuple):
@@ -34,10 +46,17 @@ class Logged(NamedTuple):
 
 
 def waiting_for(exports: QuerySet[ERPExport]) -> QuerySet[AckFile]:
-    """The files that name one of `exports` and that nobody has read: still in the folder, or set aside as damaged. As
-    long as there is one, what the ERP said of that export is unknown, and sending the order again may duplicate it."""
+    """The files that name one of `exports` and that nobody has read: still in the folder, or set aside as damaged, and
+    no acknowledgement that was read decided the export since. As long as there is one, what the ERP said of that export
+    is unknown, and sending the order again may duplicate it."""
     unread = Q(verdict__in=OPEN, gone_at=None) | Q(verdict=Verdict.MALFORMED)
-    return AckFile.objects.filter(unread, export__in=exports.order_by()).order_by("name")
+    return AckFile.objects.filter(unread, export__in=exports.order_by()).exclude(ANSWERED_SINCE).order_by("name")
+
+
+def failed_last(order_ids: Collection[UUID]) -> QuerySet[ERPExport]:
+    """The failed exports that the next push of these orders would supersede."""
+    rows = ERPExport.objects.filter(draft_order__pk__any_of=list(order_ids))
+    return rows.filter(status=ExportStatus.FAILED, superseded_by=None)
 
 
 def still_there() -> QuerySet[AckFile]:
@@ -108,8 +127,24 @@ def named(files: QuerySet[AckFile], most: int = 3) -> str:
     return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")
 
 
-def advice(exports: QuerySet[ERPExport]) -> str:
-    """What to do about overdue `exports` for which a file was left unread; empty where there is no such file."""
+ASK = "Ask the ERP's administrator whether these orders arrived, and name the files."
+
+
+def advice(exports: QuerySet[ERPExport], *, ask: str = ASK) -> str:
+    """What to do about `exports` before their orders are sent again or given up, where the ack folder holds a file that
+    may be about them; empty where it does not. `ask` is what to do where no file names any of them."""
+    about_them = unread_about(exports)
+    others = "" if about_them else _others(exports)
+    if not others:
+        return about_them
+    return (
+        f"{ask} When the acknowledgement folder was last read, it also held files that name none of them: {others}. "
+        "Check first whether one of these is an acknowledgement under another name."
+    ).lstrip()
+
+
+def unread_about(exports: QuerySet[ERPExport]) -> str:
+    """What to do about the files that name one of `exports` and were not read; empty where there is none."""
     names = named(waiting_for(exports))
     if not names:
         return ""
@@ -117,3 +152,15 @@ def advice(exports: QuerySet[ERPExport]) -> str:
         f"The ERP has written {names}, which could not be read. The list of acknowledgement files says why. Have that "
         "corrected first: an order that is sent again may arrive twice."
     )
+
+
+def _others(exports: QuerySet[ERPExport]) -> str:
+    """How many files in the ack folders may be about those of `exports` that the ERP may have."""
+    may_have = exports.exclude(Q(status=ExportStatus.FAILED) & ~Q(cause__in=DOUBTFUL))
+    connections = list(may_have.order_by().values_list("connection", flat=True).distinct())
+    counts: Counter[Counted] = Counter()
+    for folder in Lane.objects.filter(connection__in=connections, kind=Lane.Kind.ACKS).values_list("folder", flat=True):
+        counts.update(suspects(folder))
+    found = [words.format(counts[kind]) for kind, words in OTHERS.items() if counts[kind]]
+    orphans = AckFile.objects.filter(connection__in=connections, verdict=Verdict.ORPHAN, resolved_at=None).count()
+    return ", ".join([*found, *([f"{orphans:,} that acknowledge no known export"] if orphans else [])])

@@ -57,16 +57,21 @@ EVENTS = [
         "detail": {"file": f"ack_{FILENAME}", "erp_order_id": "SO-2026-000123", "error_code": None},
     },
 ]
-ACK = {"id": 4711, "name": f"ack_{FILENAME}", "verdict": "MATCHED", "seen_at": "2026-11-23T10:01:07.001823Z"}
+ACK = {
+    "id": 4711,
+    "name": f"ack_{FILENAME}",
+    "verdict": "MATCHED",
+    "reason": None,
+    "seen_at": "2026-11-23T10:01:07.001823Z",
+    "gone_at": None,
+}
 ACK_FILE = {
     **ACK,
-    "reason": None,
     "connection": CONNECTION_ID,
     "export": EXPORT_ID,
     "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
     "size": 94,
     "left_because": None,
-    "gone_at": None,
 }
 RAW = '{"status": "ACKED", "erp_order_id": "SO-2026-000123", "processed_at": "2026-11-23T10:01:00Z"}'
 DETAILED = [

@@ -97,9 +97,14 @@ class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
 
 
 class AnswerSerializer(serializers.ModelSerializer[AckFile]):
+    """`reason` says why the file was not read, or what was wrong in it. `gone_at` is null unless a file that was not
+    read has been renamed, moved or removed since."""
+
+    reason = OptionalText()
+
     class Meta:
         model = AckFile
-        fields = ["id", "name", "verdict", "seen_at"]
+        fields = ["id", "name", "verdict", "reason", "seen_at", "gone_at"]
         read_only_fields = fields
 
 

@@ -32,7 +32,10 @@ from orderflow.tenancy.seen import SEEN, row_field
 
 Kind = BulkJob.Kind
 SEEN_WAYS = "_seen_ways"
-CHANGED = "Nothing was done: these orders, or the connection that they go over, changed while you looked. Look again."
+CHANGED = (
+    "Nothing was done: these orders, the connection that they go over, or the unread acknowledgement files about them "
+    "changed while you looked. Look again."
+)
 
 
 class BulkListAdmin(PageAdmin):

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import push_service
+from exports import push_service, unread_acks
 from exports.bulk import refusals
 from exports.bulk.refusals import Grouped
 from exports.bulk.ways import refusal, ways
@@ -28,11 +28,14 @@ class Way:
 
 @dataclass(kw_only=True, slots=True)
 class Plan:
-    """`order_ids` are those that will go, by organization."""
+    """`order_ids` are those that will go, by organization. `unread` names acknowledgement files about them that nobody
+    has read, and `advice` says what to do about these, or about others that may be; both may be empty."""
 
     ways: list[Way] = field(default_factory=list)
     refusals: Grouped = field(default_factory=dict)
     order_ids: dict[Organization, list[UUID]] = field(default_factory=dict)
+    unread: str = ""
+    advice: str = ""
 
     @property
     def seen(self) -> str:
@@ -41,8 +44,9 @@ class Plan:
 
     @property
     def seen_ways(self) -> str:
-        """Of the connections alone."""
-        return digest_of(sorted((str(way.connection.pk), way.connection.name) for way in self.ways))
+        """Of the connections and the unread files alone."""
+        ways = sorted((str(way.connection.pk), way.connection.name) for way in self.ways)
+        return digest_of([ways, self.unread])
 
     @property
     def going(self) -> int:
@@ -64,6 +68,8 @@ def plan(orders: Iterable[DraftOrder], source: OrderStatus) -> Plan:
             made.refusals = refusals.added(made.refusals, why)
     for organization, ids in waiting.items():
         _plan_ways(made, organization, source, ids)
+    before = unread_acks.failed_last([pk for ids in made.order_ids.values() for pk in ids])
+    made.unread, made.advice = unread_acks.named(unread_acks.waiting_for(before)), unread_acks.advice(before)
     return made
 
 

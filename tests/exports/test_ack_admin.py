@@ -5,15 +5,18 @@ from uuid import UUID
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from connectors import health
 from connectors.models import ERPConnection
-from exports import ack_poller
+from exports import ack_poller, verdicts
 from exports.models import AckFile, ERPExport, Lane, Verdict
 from exports.rollback import guard
+from orderflow.tenancy.admin_page import badge
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
-from tests.tenants import log_in, page_url
+from tests.conftest import ApiAs
+from tests.tenants import list_url, log_in, page_url
 
 MATTERS = [Verdict.CONFLICT, Verdict.LATE, Verdict.ORPHAN, Verdict.INCOMPLETE, Verdict.MALFORMED, Verdict.UNREAD]
 
@@ -44,10 +47,53 @@ def test_the_page_says_what_a_verdict_means_for_people(client: Client, answer: A
     assert [text in page for text in said] == [verdict == each for each in MATTERS]
 
 
+@pytest.mark.parametrize(("status", "rejected"), [("ACKED", False), ("FAILED", True)])
+def test_a_rejection_that_matched_does_not_look_like_success(
+    client: Client, answer: AckFile, status: str, rejected: bool
+) -> None:
+    AckFile.objects.filter(pk=answer.pk).update(verdict=Verdict.MATCHED)
+    ERPExport.objects.update(status=status, settled_at=timezone.now())
+    good, bad = badge("Matched", "success"), badge("Matched: rejected by the ERP", "danger")
+    for url in (list_url(AckFile), page_url(answer), page_url(ERPExport.objects.get())):
+        page = _rows(client.get(url).content.decode())
+        assert (good in page, bad in page) == (not rejected, rejected), url
+    said = "the ERP rejected the order" if rejected else "the ERP has accepted the order"
+    for url in (page_url(answer), page_url(ERPExport.objects.get())):
+        assert said in client.get(url).content.decode()
+
+
+def _rows(page: str) -> str:
+    """Without the list's legend."""
+    return page.partition("What the verdicts mean")[0]
+
+
+def test_the_list_explains_every_verdict(client: Client) -> None:
+    legend = client.get(list_url(AckFile)).content.decode().partition("What the verdicts mean")[2]
+    for verdict in Verdict:
+        assert badge(str(verdict.label), verdicts.COLOURS.get(verdict, "")) in legend
+        assert escape(verdicts.SHORT[verdict]) in legend
+
+
+@pytest.mark.parametrize("verdict", [Verdict.MALFORMED, Verdict.UNREAD, Verdict.INCOMPLETE])
+def test_why_a_file_was_not_read_is_told_wherever_it_is_shown(
+    client: Client, answer: AckFile, api_as: ApiAs, verdict: Verdict
+) -> None:
+    """B34."""
+    AckFile.objects.filter(pk=answer.pk).update(verdict=verdict, reason="It is <b>no</b> JSON.")
+    export = ERPExport.objects.get()
+    for url in (page_url(answer), list_url(AckFile), page_url(export)):
+        assert "It is &lt;b&gt;no&lt;/b&gt; JSON." in client.get(url).content.decode(), url
+    api = api_as(Role.OPS)
+    (listed,) = api.get("/api/v1/ack-files/").json()["results"]
+    (of_export,) = api.get(f"/api/v1/exports/{export.pk}/").json()["ack_files"]
+    for row in (listed, api.get(f"/api/v1/ack-files/{answer.pk}/").json(), of_export):
+        assert (row["verdict"], row["reason"]) == (verdict, "It is <b>no</b> JSON.")
+
+
 def test_why_a_file_was_left_is_told_with_what_to_do(client: Client, answer: AckFile) -> None:
     AckFile.objects.filter(pk=answer.pk).update(verdict=Verdict.MATCHED, left_because="<b>No permission.</b>")
     page = client.get(page_url(answer)).content.decode()
-    assert "could not be moved away: &lt;b&gt;No permission.&lt;/b&gt; Mend that" in page
+    assert "could not be moved away: &lt;b&gt;No permission.&lt;/b&gt; Fix that" in page
 
 
 @pytest.mark.django_db(transaction=True)

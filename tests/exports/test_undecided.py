@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -225,6 +226,26 @@ def test_many_are_decided_from_the_list(client: Client, push: Push) -> None:
     assert "2 exports marked as not delivered." in page.content.decode()
     assert "1 refused." in page.content.decode()
     assert sorted(ERPExport.objects.values_list("status", flat=True)) == ["FAILED", "FAILED", "PENDING"]
+
+
+@pytest.mark.parametrize("where", ["page", "list"])
+def test_a_browser_decides_with_what_the_question_has(client: Client, in_doubt: ERPExport, where: str) -> None:
+    """No test client's own knowledge of the versions that the pages carry."""
+    browser = Client()
+    browser.force_login(User.objects.get(username="ops@acme"))
+    chosen = {"action": "mark_not_delivered", "_selected_action": str(in_doubt.pk)}
+    if where == "page":
+        url = page_url(in_doubt, "do", "mark_not_delivered")
+        question = browser.post(url, {"_seen": str(browser.get(page_url(in_doubt)).context["seen"])})
+    else:
+        url = list_url(ERPExport)
+        question = client.post(url, chosen)
+    hidden = dict(question.context["hidden"])
+    assert all(f'name="{name}" value="{value}"' in question.content.decode() for name, value in hidden.items())
+    page = browser.post(url, {**hidden, "confirmed": "yes", "reason": "none there"}, follow=True)
+    assert "1 export marked as not delivered." in page.content.decode()
+    in_doubt.refresh_from_db()
+    assert in_doubt.status == "FAILED"
 
 
 def _decide(api: APIClient, export: ERPExport, **body: Any) -> Any:

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +12,7 @@ from connectors.documents.json_acks import parse_ack
 from connectors.documents.naming import sales_order_in
 from connectors.exceptions import RejectedError
 from connectors.ports import Ack, AckOutcome
+from tests.torture.hostile import BLURRED, CONTENTS
 
 EXPORT = "sales_order_0d9f3a52-1111-4222-8333-abcdefabcdef_20261123T100000Z_9a8d7c6b.json"
 
@@ -73,11 +75,22 @@ def test_a_refusal_carries_the_erps_reason() -> None:
         b"[]",
         b"5",
         b"[" * 100_000,
-        b'{"status": "ACKED", "n": NaN}',
-        b'{"status": "ACKED", "n": 1e400}',
         b'{"status": "ACKED", "status": "ACKED"}',
-        b'{"status": "ACKED", "erp_order_id": "\\u0000"}',
-        b'{"status": "ACKED", "erp_order_id": "\\ud800"}',
+        b'{"status": "ACKED", "n": NaN, "status": "FAILED"}',
+        b'{"status": "ACKED", "n": NaN, "\\u0073tatus": "ACKED"}',
+        b'{"status": "ACKED", "Status": "FAILED"}',
+        b'{"status": "ACKED\0"}',
+        b'{"status": "ACKED\\u0000"}',
+        b'{"status": ACKED}',
+        b'{status: "ACKED"}',
+        b"{'status': 'ACKED'}",
+        b'{"n": NaN, "lines": [{"status": "ACKED"}]}',
+        b'{"status": "ACKED"}{"status": "FAILED"}',
+        b'{"status": "ACKED"}, {"n": 1}',
+        b'{"status": "ACKED", "message": "no "4711" here"}',
+        b'{"status": "ACKED", "message": "C:\\"}',
+        b'{"status": "ACKED" "n": 1}',
+        b'{"status": "ACKED", "n": NaN, "deep": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b'{"status": "DONE"}',
         b'{"status": ""}',
         b'{"status": 1}',
@@ -86,7 +99,7 @@ def test_a_refusal_carries_the_erps_reason() -> None:
         b'{"erp_order_id": "SO-1"}',
         b'{"status": "FAILED"}',
         '{"status": "ACKED"}'.encode("utf-16"),
-        '{"status": "ACKED", "x": "ä"}'.encode("latin-1"),
+        '{"status": "FAILED", "message": "ä"}'.encode("latin-1"),
     ],
 )
 def test_anything_else_is_refused_with_a_reason(raw: bytes) -> None:
@@ -94,6 +107,95 @@ def test_anything_else_is_refused_with_a_reason(raw: bytes) -> None:
     with pytest.raises(RejectedError) as caught:
         parse_ack("ack_x.json", raw)
     assert str(caught.value)
+
+
+INVALID = "It is not valid JSON: "
+
+
+@pytest.mark.parametrize(
+    ("rest", "field", "kept", "note"),
+    [
+        (
+            b'"message": "Gr\xf6\xdfe fehlt"',
+            "message",
+            "Gr\u00f6\u00dfe fehlt",
+            "It is not UTF-8, and was read as Windows-12",
+        ),
+        (b'"message": "\x80 \x81"', "message", "\u20ac \ufffd", "It is not UTF-8, and was read as Windows-1252."),
+        (b'"message": "a\nb"', "message", "a\nb", f"{INVALID}Invalid control character at: line 1"),
+        (b'"message": "a\x1b\x02b"', "message", "a\x1b\x02b", f"{INVALID}Invalid control character at"),
+        (
+            b'"message": "a\0b"',
+            "message",
+            "a\ufffdb",
+            "message holds characters that cannot be stored, and were replaced.",
+        ),
+        (b'"message": "\\u0000"', "message", "\ufffd", "message holds characters that cannot be stored"),
+        (b'"message": ["\\ud800"]', "message", "\ufffd", "message holds characters that cannot be stored"),
+        (
+            b'"erp_order_id": "a\\ud800"',
+            "erp_order_id",
+            "a\ufffd",
+            "erp_order_id holds characters that cannot be stored",
+        ),
+        (b'"error_code": "\\udc00E"', "error_code", "\ufffdE", "error_code holds characters that cannot be stored"),
+        (b'"message": "C:\\dir\\err.log"', "message", "C:\\dir\\err.log", f"{INVALID}Invalid \\escape"),
+        (b'"message": "\\u12"', "message", "\\u12", f"{INVALID}Invalid \\uXXXX escape"),
+        (b'"erp_order_id": NaN', "erp_order_id", "NaN", f"{INVALID}NaN is not a JSON number."),
+        (b'"n": -Infinity', "message", None, f"{INVALID}-Infinity is not a JSON number."),
+        (b'"erp_order_id": 1e400', "erp_order_id", "1e400", f"{INVALID}1e400 is out of range."),
+        (b'"erp_order_id": 004711', "erp_order_id", "004711", f"{INVALID}Expecting ',' delimiter"),
+        (b'"erp_order_id": None', "erp_order_id", "None", f"{INVALID}Expecting value"),
+        (b'"error_code": E-17', "error_code", "E-17", f"{INVALID}Expecting value"),
+        (b'"message": "a", "message": "b"', "message", "b", f"{INVALID}the key 'message' stands twice in one object."),
+        (b'"lines": [{"n": 1, "n": 2}]', "message", None, f"{INVALID}the key 'n' stands twice in one object."),
+        (b'"lines": [{"status": 1, "status": 2}]', "message", None, f"{INVALID}the key 'status' stands twice"),
+        (b'"message": "a, }",', "message", "a, }", f"{INVALID}Expecting property name enclosed in double quotes"),
+        (b'"message": ["a", "b", ]', "message", "a; b", f"{INVALID}Expecting value"),
+    ],
+)
+def test_a_fault_of_the_file_that_does_not_touch_the_status_is_noted(
+    rest: bytes, field: str, kept: str | None, note: str
+) -> None:
+    """A9, A18: in front of the status and behind it."""
+    for raw in (b'{"status": "FAILED", ' + rest + b"}", b"{" + rest.rstrip(b",") + b', "status": "FAILED",}'):
+        ack = parse_ack("error_x.json", raw)
+        assert (ack.outcome, getattr(ack, field)) == (AckOutcome.FAILED, kept)
+        assert ack.notes
+        with pytest.raises(RejectedError):
+            parse_ack("ack_x.json", raw)
+    assert note in parse_ack("error_x.json", b'{"status": "FAILED", ' + rest + b"}").notes
+
+
+def test_what_a_program_pads_a_file_with_is_no_part_of_it() -> None:
+    for padding in (b"\0" * 400, b"\x1a", b"\r\n\0"):
+        ack = parse_ack("ack_x.json", b'{"status": "ACKED"}' + padding)
+        assert (ack.outcome, ack.notes[:21]) == (AckOutcome.ACKED, "It is not valid JSON:")
+
+
+FAULTY = b'{"status": "FAILED", "message": "\xe4\n\0\\x", "lines": [{"n": 007, "n": NaN,},], "x": "y",}'
+
+
+def test_a_file_that_is_cut_off_is_never_read_whatever_its_faults_are() -> None:
+    """A2."""
+    assert parse_ack("error_x.json", FAULTY).outcome is AckOutcome.FAILED
+    for length in range(len(FAULTY)):
+        with pytest.raises(RejectedError):
+            parse_ack("error_x.json", FAULTY[:length])
+
+
+@given(st.binary(max_size=20), st.integers(0, len(FAULTY)))
+def test_no_bytes_that_are_put_into_a_rejection_make_an_acceptance_of_it(added: bytes, place: int) -> None:
+    with pytest.raises(RejectedError):
+        parse_ack("ack_x.json", FAULTY[:place] + added + FAULTY[place:])
+
+
+@pytest.mark.parametrize("kind", [*CONTENTS, *BLURRED])
+def test_a_megabyte_of_faults_takes_no_time(kind: str) -> None:
+    started = time.process_time()
+    with contextlib.suppress(RejectedError):
+        parse_ack("ack_x.json", {**CONTENTS, **BLURRED}[kind])
+    assert time.process_time() - started < 5
 
 
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:

@@ -107,5 +107,5 @@ def test_an_export_shows_the_newest_of_its_answers(api: APIClient, push: Push, c
     with CaptureQueriesContext(database) as caught:
         shown = api.get(f"/api/v1/exports/{export.pk}/").json()["ack_files"]
     assert [row["id"] for row in shown] == [ack.pk for ack in acks[:1:-1]]
-    assert shown[0].keys() == {"id", "name", "verdict", "seen_at"}
+    assert shown[0].keys() == {"id", "name", "verdict", "reason", "seen_at", "gone_at"}
     assert not any('"raw"' in query["sql"] for query in caught)

@@ -1,0 +1,95 @@
+"""The verdicts on acknowledgement files as people see them: name, colour, what each means and what there is to do."""
+
+from dataclasses import dataclass
+
+from django.utils.safestring import SafeString
+
+from exports.models import AckFile, Verdict
+from exports.transitions import ExportStatus
+from orderflow.tenancy.admin_page import badge
+
+COLOURS = {
+    Verdict.MATCHED: "success",
+    Verdict.CONFLICT: "danger",
+    Verdict.MALFORMED: "danger",
+    Verdict.UNREAD: "danger",
+    Verdict.LATE: "warning",
+    Verdict.ORPHAN: "warning",
+    Verdict.INCOMPLETE: "info",
+}
+# A file that matched is good news only if the ERP took the order.
+REJECTION = "Matched: rejected by the ERP"
+REJECTED = (
+    "It decided its export: the ERP rejected the order. The export is FAILED, with the reason that the ERP gave. "
+    "Correct the order and push it again, or reject it."
+)
+
+# Of each verdict, in one sentence.
+SHORT = {
+    Verdict.MATCHED: "It decided its export, which the ERP accepted, or rejected where the badge says so.",
+    Verdict.DUPLICATE: "It repeats what was known of its export, and changed nothing.",
+    Verdict.CONFLICT: "It contradicts the first acknowledgement of its export, which stands.",
+    Verdict.LATE: "Its export was superseded by a newer one, so it changed nothing.",
+    Verdict.ORPHAN: "No export of this connection has the file name that it acknowledges.",
+    Verdict.MALFORMED: "It cannot be read and was moved to error/; its export still waits.",
+    Verdict.INCOMPLETE: "It cannot be read yet, because it may still be growing.",
+    Verdict.UNREAD: "It names an export, but not in the form of an acknowledgement, or reading it is not permitted.",
+}
+# Of a single file: what it means and what there is to do.
+MEANINGS = {
+    Verdict.MATCHED: "It decided its export: the ERP has accepted the order.",
+    Verdict.DUPLICATE: "It repeats what was known of its export, so it changed nothing. Nothing is to be done.",
+    Verdict.CONFLICT: (
+        "It contradicts the first acknowledgement, which counts until a person decides. Ask the ERP's administrator "
+        "what became of the order, then choose above whether the ERP took it, or leave it as it is."
+    ),
+    Verdict.LATE: (
+        "It answers an export that a newer one has replaced, so it changed nothing. If it says that the ERP took the "
+        "order, the ERP may have it twice: ask its operator."
+    ),
+    Verdict.ORPHAN: (
+        "No export of this connection has the file name that it answers, so it stays where it is: it may be a "
+        "neighbour's. If it is none, have the ERP write the name of the file that it took, behind ack_ or error_."
+    ),
+    Verdict.INCOMPLETE: (
+        "It cannot be read yet, for it may still be growing. Nothing is to be done: once its size and time stay the "
+        "same from one reading to the next, it is taken as it is."
+    ),
+    Verdict.MALFORMED: (
+        "It could not be read and lies in error/ now; the export still waits. Have the ERP write the answer again, "
+        "complete and under the same name: it is read like any other. A file in error/ is not read again."
+    ),
+    Verdict.UNREAD: (
+        "It names an order that was sent, and it was not read, so what it says of that order is not known here. Do not "
+        "send the order again before it is: correct what the reason says, and the next reading of the folder takes it."
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A verdict's name and the name of its colour."""
+
+    label: str
+    colour: str
+
+
+def shown(ack: AckFile) -> Shown:
+    """That of a rejection is not the one of an acceptance, although both matched. Reads the file's export."""
+    if is_rejection(ack):
+        return Shown(label=REJECTION, colour="danger")
+    return Shown(label=ack.get_verdict_display(), colour=COLOURS.get(Verdict(ack.verdict), ""))
+
+
+def is_rejection(ack: AckFile) -> bool:
+    """Whether it decided its export, and against it: nothing else moves an export that was matched."""
+    return ack.verdict == Verdict.MATCHED and ack.export is not None and ack.export.status == ExportStatus.FAILED
+
+
+def meaning(ack: AckFile) -> str:
+    return REJECTED if is_rejection(ack) else MEANINGS[Verdict(ack.verdict)]
+
+
+def legend() -> list[tuple[SafeString, str]]:
+    """A badge and a sentence for each verdict."""
+    return [(badge(str(verdict.label), COLOURS.get(verdict, "")), SHORT[verdict]) for verdict in Verdict]
