@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils import formats, timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
@@ -21,13 +22,8 @@ class ConnectionColumns:
 
     @admin.display(description="health")
     def health(self, connection: ERPConnection) -> SafeString:
-        if connection.blocked_at:
-            return badge("Blocked", "danger")
-        if connection.status == ERPConnection.Status.DISABLED:
-            return badge("Disabled")
-        if is_paused(connection.paused_until):
-            return badge(f"Paused until {local_time(connection.paused_until)}", "warning")
-        return badge("Active", "success")
+        # By its id, the end of a test replaces it on the page.
+        return format_html('<span id="health-{}">{}</span>', connection.pk, badge(*state_of(connection)))
 
     @admin.display(description="default", ordering="is_default")
     def default(self, connection: ERPConnection) -> SafeString | str:
@@ -46,6 +42,19 @@ class ConnectionColumns:
     def problem(self, connection: ERPConnection) -> str:
         failed = connection.last_test_message if connection.last_test_success is False else ""
         return connection.blocked_reason or failed
+
+
+def state_of(connection: ERPConnection) -> tuple[str, str]:
+    """Whether it may be used, and whether it is known to work: in words, and the variant of its badge."""
+    if connection.blocked_at:
+        return "Blocked", "danger"
+    if connection.status == ERPConnection.Status.DISABLED:
+        return "Disabled", ""
+    if is_paused(connection.paused_until):
+        return f"Paused until {local_time(connection.paused_until)}", "warning"
+    if connection.works_since:
+        return "Active", "success"
+    return ("Last test failed", "warning") if connection.last_test_success is False else ("Not tested yet", "")
 
 
 def steps_table(steps: list[dict[str, Any]]) -> dict[str, Any]:

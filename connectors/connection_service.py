@@ -150,6 +150,7 @@ def _keep(connection: ERPConnection, result: TestResult, actor: str) -> None:
         last_test_success=result.success,
         last_test_message=(result.error_message or "")[:500],
         last_test_latency_ms=result.latency_ms,
+        works_since=timezone.now() if result.success else None,
     )
     if result.success:
         worked.note(connection)

@@ -100,6 +100,10 @@ class NotSentError(ConfigError):
     """What keeps a rename from being sent at all, so that it cannot have been carried out."""
 
 
+class NotSentYetError(TransientError):
+    """The same for what may pass."""
+
+
 class LoginRefusedError(ConfigError):
     """The server rejected credentials. Offering them again can lock the account."""
 

@@ -111,8 +111,11 @@ def resume(connection_id: UUID, *, actor: str, cause: str) -> bool:
 
 
 @transaction.atomic
-def record_success(connection_id: UUID) -> None:
+def record_success(connection_id: UUID, *, revision: int | None = None) -> None:
+    """A session did what it was for. With the settings of a `revision`, it shows that these work."""
     rows = ERPConnection.objects.filter(pk=connection_id)
+    if revision is not None:
+        rows.filter(works_since=None, revision=revision).update(works_since=Now())
     if rows.filter(failures_in_a_row__gte=min(PAUSES)).update(failures_in_a_row=0, paused_until=None):
         cause = "A session succeeded again."
         _note(connection_id, Kind.RESUMED, cause)

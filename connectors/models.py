@@ -1,28 +1,23 @@
 import json
-import logging
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, models
-from django.db.models.functions import Now
+from django.db import models
 from django.utils.timezone import localtime
 
 from connectors.encryption import EncryptionError
 from connectors.exceptions import ConfigError
 from connectors.fencing import Fence
 from connectors.known_folder import KnownFolder
+from connectors.known_server import KnownServer
 from connectors.sealed import Sealed, key_ring
 from orderflow.tenancy.models import AppendOnly, Organization
 from orderflow.tenancy.time_ordered import time_ordered_uuid
 
-logger = logging.getLogger(__name__)
 
-
-class ERPConnection(KnownFolder, Sealed):
+class ERPConnection(KnownServer, KnownFolder, Sealed):
     """One configured, named way into one ERP."""
 
     sealed_column = "config_encrypted"
@@ -36,8 +31,6 @@ class ERPConnection(KnownFolder, Sealed):
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="erp_connections")
     connector_type = models.CharField(max_length=60)
     config_encrypted = models.BinaryField(editable=False)
-    # Counts edits, so that a delivery under way sees that it works with an old config.
-    revision = models.PositiveIntegerField(default=1, editable=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     is_default = models.BooleanField(
         "default", default=False, help_text="Orders pushed without naming a connection go over this one."
@@ -52,8 +45,6 @@ class ERPConnection(KnownFolder, Sealed):
     blocked_by_key = models.CharField(max_length=16, blank=True, db_default="", editable=False)
     paused_until = models.DateTimeField(null=True, editable=False)
     failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
-    # When its server first let a session in, since its address was last edited.
-    reached_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -84,25 +75,13 @@ class ERPConnection(KnownFolder, Sealed):
     ) -> dict[str, Any]:
         """The config as the connector takes it: `root` keeps filesystem mode inside the organization's folder,
         `connection_id` and `revision` say whose sessions may be used again, and `ends_at`, on the monotonic clock,
-        when the job that it is for has to be over whatever the server does. `fence` is the lease of that job. `reached`
-        and `on_reached` are those of `SFTPTarget`; nothing is known of a server that only `stored` names."""
+        when the job that it is for has to be over whatever the server does. `fence` is the lease of that job. What is
+        known of the server comes with it, but nothing of one that only `stored` names."""
         config = self.stored_config() if stored is None else stored
         root = str(settings.DROPZONE_ROOT / self.organization.slug)
-        worked = stored is None and self.worked_at is not None
-        whose = {"connection_id": self.pk, "revision": self.revision, "worked": worked}
-        reached: dict[str, Any] = {"reached": stored is None and self.reached_at is not None}
-        if stored is None and self.reached_at is None:
-            reached["on_reached"] = partial(_note_reached, self.pk, self.revision)
-        return {**config, "root": root, **whose, "ends_at": ends_at, "fence": fence, **reached}
-
-
-def _note_reached(connection_id: UUID, revision: int) -> None:
-    """An edit since then may have named another server. A session that is open does not depend on the record."""
-    rows = ERPConnection.objects.filter(pk=connection_id, revision=revision, reached_at=None)
-    try:
-        rows.update(reached_at=Now())
-    except DatabaseError as error:
-        logger.warning("Connection %s was reached, which could not be recorded: %s", connection_id, error)
+        whose = {"connection_id": self.pk, "revision": self.revision}
+        facts = {**self.facts(), "worked": self.worked_at is not None} if stored is None else {}
+        return {**config, "root": root, **whose, "ends_at": ends_at, "fence": fence, **facts}
 
 
 class ConnectionEvent(AppendOnly):

@@ -13,13 +13,13 @@ from django.urls import URLPattern, path, reverse
 
 from connectors import background_tests, connection_service, trial_report
 from connectors.background_tests import TestUnderWay
-from connectors.connection_columns import ConnectionColumns, is_paused
+from connectors.connection_columns import ConnectionColumns, is_paused, state_of
 from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
 from connectors.forms import ConnectionForm
 from connectors.models import ERPConnection
 from connectors.sealed import sealed_values
-from orderflow.tenancy.admin_page import PageAdmin
+from orderflow.tenancy.admin_page import PageAdmin, badge
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
 from orderflow.tenancy.scoped_admin import actor
@@ -34,7 +34,8 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
     # How its server does, and what counts edits.
     seen_without = frozenset({
         "revision", "last_test_at", "last_test_success", "last_test_message", "last_test_latency_ms", "blocked_at",
-        "blocked_reason", "blocked_by_key", "paused_until", "failures_in_a_row", "reached_at", "worked_at",
+        "blocked_reason", "blocked_by_key", "paused_until", "failures_in_a_row", "resolved_at", "reached_at",
+        "worked_at", "login_first", "works_since",
     })  # fmt: skip
 
     class Media:
@@ -101,6 +102,8 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         report = context["report"]
         if report and report.version == request.GET.get("seen"):
             return HttpResponse(status=204)
+        if report and report.is_over:
+            context["health"] = badge(*state_of(connection))
         response = TemplateResponse(request, "connectors/test_report.html", context)
         if report and report.is_over and request.GET.get("unusable") and not context["unusable"]:
             # What the page says of a block is not true any more.

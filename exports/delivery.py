@@ -122,8 +122,8 @@ def _met(connection: ERPConnection, outcome: Outcome, lease: lanes.Lease) -> Non
     lanes.note(lease, TransientError(problem) if problem else None)
     if problem:
         health.record_failure(connection.pk, problem)
-    elif connection.failures_in_a_row:
-        health.record_success(connection.pk)
+    elif connection.failures_in_a_row or (outcome.sent and connection.works_since is None):
+        health.record_success(connection.pk, revision=connection.revision)
 
 
 def _connection_failed(

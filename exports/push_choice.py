@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
 
+from connectors.connection_columns import state_of
 from connectors.models import ERPConnection
 from exports.push_service import PushRefused
 from orderflow.orders.models import DraftOrder
@@ -14,6 +15,8 @@ from orderflow.tenancy.scope import scoped
 FIELD = "connection"
 # Of a select; an organization has a few.
 MOST = 200
+# The variants of states that a person has to know of before a push.
+HELD = ("danger", "warning")
 
 
 def choice(order: DraftOrder) -> Choice | None:
@@ -24,8 +27,17 @@ def choice(order: DraftOrder) -> Choice | None:
         return None
     before = _before(order) if order.status == OrderStatus.ERROR else None
     wanted = [row for row in connections if row.pk == before] or [row for row in connections if row.is_default]
-    labels = [(str(row.pk), f"{row} (default)" if row.is_default else str(row)) for row in connections]
-    return Choice(name=FIELD, label="Connection", options=labels, chosen=str(wanted[0].pk) if wanted else "")
+    options = [(str(row.pk), _label(row)) for row in connections]
+    return Choice(name=FIELD, label="Connection", options=options, chosen=str(wanted[0].pk) if wanted else "")
+
+
+def _label(connection: ERPConnection) -> str:
+    """With what a push over it has to expect: the order of one that is blocked or paused waits."""
+    state, variant = state_of(connection)
+    notes = ["default"] if connection.is_default else []
+    if variant in HELD:
+        notes.append(f"{state[0].lower()}{state[1:]}")
+    return f"{connection} ({', '.join(notes)})" if notes else str(connection)
 
 
 def active(order: DraftOrder) -> models.QuerySet[ERPConnection]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
+from connectors.documents.json_ack_names import KINDS, is_error
 from exports.models import AckFile, Verdict
 from exports.transitions import ExportStatus
 from orderflow.tenancy.admin_page import badge
@@ -82,8 +83,12 @@ def shown(ack: AckFile) -> Shown:
 
 
 def is_rejection(ack: AckFile) -> bool:
-    """Whether it decided its export, and against it: nothing else moves an export that was matched."""
-    return ack.verdict == Verdict.MATCHED and ack.export is not None and ack.export.status == ExportStatus.FAILED
+    """Whether it decided its export, and against it. A person may have decided otherwise since, after a file that
+    contradicts this one; the names of JSON acks say what each of them decided."""
+    if ack.verdict != Verdict.MATCHED or ack.export is None:
+        return False
+    kind = ack.name.partition("_")[0].lower()
+    return is_error(ack.name) if kind in KINDS else ack.export.status == ExportStatus.FAILED
 
 
 def meaning(ack: AckFile) -> str:

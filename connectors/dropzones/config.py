@@ -18,7 +18,7 @@ from connectors.dropzones.sftp import SFTPDropzone
 from connectors.fencing import Fence
 from connectors.sftp.pool import Key, Owner, sessions
 from connectors.sftp.session import SFTPSession
-from connectors.sftp.target import SFTPTarget
+from connectors.sftp.target import FACTS, SFTPTarget
 from connectors.steps import Steps
 
 # What a fence puts into a temporary name, before the extension of the document's name.
@@ -136,6 +136,5 @@ def _target(config: Mapping[str, Any]) -> SFTPTarget:
         host_key=config["host_key"],
         timeout_s=config["timeout_s"],
         allowed_networks=settings.DROPZONE_ALLOWED_NETWORKS,
-        reached=config.get("reached", False),
-        on_reached=config.get("on_reached"),
+        **{name: config[name] for name in FACTS if name in config},
     )

@@ -111,12 +111,14 @@ def _set_mode(fd: int, own: int, wanted: int) -> None:
             os.fchmod(fd, wanted)
 
 
-def share_folder(folder: int, name: str) -> None:
-    """Give a new folder its parent's permissions for the group and for others."""
+def share_folder(folder: int, name: str, mode: int | None = None) -> None:
+    """Give a new folder `mode`, or its parent's permissions for the group and for others. What its parent makes it
+    hand on, the group, stays."""
     fd = os.open(name, _FOLDER, dir_fd=folder)
     try:
         own, parent = (stat.S_IMODE(os.fstat(each).st_mode) for each in (fd, folder))
-        _set_mode(fd, own, own & ~_FOR_OTHERS | parent & _FOR_OTHERS)
+        shared = own & ~_FOR_OTHERS | parent & _FOR_OTHERS
+        _set_mode(fd, own, shared if mode is None else mode | own & stat.S_ISGID)
     finally:
         os.close(fd)
 

@@ -9,7 +9,7 @@ from connectors.dropzones.base import Dropzone
 from connectors.dropzones.config import DropzoneSettings
 from connectors.dropzones.recovery import Outcome, Parcel, Placed, settle
 from connectors.dropzones.refusals import is_refusal, left_behind, suggest_direct
-from connectors.exceptions import ConfigError, ConnectorError, NotSentError, TransientError
+from connectors.exceptions import ConfigError, ConnectorError, NotSentError, NotSentYetError, TransientError
 from connectors.failpoints import Failpoint, reached
 from connectors.ports import Journal, Staged
 
@@ -129,7 +129,7 @@ class Drop:
         doubtful, unsent, refused = [], [], list[Placed]()
         for p, error in zip(placed, self._renamed(placed), strict=True):
             self._outcomes[p.parcel.export_id] = error or p.final
-            if isinstance(error, NotSentError):
+            if isinstance(error, NotSentError | NotSentYetError):
                 unsent.append(p)
             elif error:
                 doubtful.append(p)

@@ -64,19 +64,20 @@ class LocalDropzone(Dropzone):
         except OSError as error:
             raise failure(error, "list", directory) from error
 
-    def make_directory(self, path: str) -> None:
+    def make_directory(self, path: str, mode: int | None = None) -> None:
+        """A folder that is new has the permissions of `mode`, or those of its parent."""
         if not split_path(path):
             return
         try:
             with self._root.parent(path) as (folder, name):
-                self._make_directory(folder, name)
+                self._make_directory(folder, name, mode)
         except OSError as error:
             raise failure(error, "make the folder", path) from error
 
-    def _make_directory(self, folder: int, name: str) -> None:
+    def _make_directory(self, folder: int, name: str, mode: int | None) -> None:
         try:
             os.mkdir(name, dir_fd=folder)
-            share_folder(folder, name)
+            share_folder(folder, name, mode)
             self._disk.sync(folder)
         except FileExistsError:
             if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):

@@ -46,17 +46,17 @@ def find_addresses(
     *,
     allowed: Callable[[str], bool],
     setting: str = "DROPZONE_ALLOWED_NETWORKS",
-    reached: bool = False,
+    resolved: bool = False,
 ) -> list[Address]:
     """The addresses of the host that may be connected to, at least one. `setting` names the networks that `allowed`
-    adds. `reached` says that the host was connected to before: then a name that is not found, or that leads to an
-    address that may not be connected to, is an outage, for resolvers report one in the same way.
+    adds. `resolved` says that the host was found before: then a name that is not found, or that leads to an address
+    that may not be connected to, is an outage, for resolvers report one in the same way.
 
     Raises `ConfigError`, `TransientError`.
     """
-    found = [address for address in _resolve(host, port, timeout_s, reached=reached) if allowed(str(address))]
+    found = [address for address in _resolve(host, port, timeout_s, resolved=resolved) if allowed(str(address))]
     if not found:
-        raise _led_elsewhere(host, setting) if reached else not_allowed(host, setting)
+        raise _led_elsewhere(host, setting) if resolved else not_allowed(host, setting)
     return found
 
 
@@ -114,7 +114,7 @@ def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def _resolve(host: str, port: int, timeout_s: float, *, reached: bool) -> list[Address]:
+def _resolve(host: str, port: int, timeout_s: float, *, resolved: bool) -> list[Address]:
     """In a thread, for the system's resolver knows no deadline; left alone it ends by itself."""
     answer: queue.Queue[list[Address] | Exception] = queue.Queue()
     threading.Thread(target=_look_up, args=(host, port, answer), name="resolver", daemon=True).start()
@@ -125,7 +125,7 @@ def _resolve(host: str, port: int, timeout_s: float, *, reached: bool) -> list[A
             f"{tame(host)} could not be resolved within {timeout_s:.3g} s. Check the name server of this machine."
         ) from None
     if isinstance(found, Exception):
-        raise _unresolved(host, found, reached=reached) from found
+        raise _unresolved(host, found, resolved=resolved) from found
     return found
 
 
@@ -137,8 +137,8 @@ def _look_up(host: str, port: int, answer: "queue.Queue[list[Address] | Exceptio
         answer.put(error)
 
 
-def _unresolved(host: str, error: Exception, *, reached: bool) -> ConfigError | TransientError:
-    if isinstance(error, socket.gaierror) and error.errno in _NOT_FOUND and reached:
+def _unresolved(host: str, error: Exception, *, resolved: bool) -> ConfigError | TransientError:
+    if isinstance(error, socket.gaierror) and error.errno in _NOT_FOUND and resolved:
         return TransientError(
             f"{tame(host)} is not found at present, and it was before. Check the name server and the network of this "
             "machine; if the server has another name now, correct the host."

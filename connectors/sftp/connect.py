@@ -4,10 +4,9 @@ import math
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from time import monotonic
 
-from paramiko import Channel, ChannelException, PKey, SSHException
+from paramiko import PKey
 from paramiko.ssh_exception import IncompatiblePeer
 
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
@@ -18,17 +17,11 @@ from connectors.sftp import host_keys
 from connectors.sftp.keys import load_private_key, weakness
 from connectors.sftp.link import Link
 from connectors.sftp.login import log_in
-from connectors.sftp.login_errors import hung_up
-from connectors.sftp.manners import Manners, manners_of
-from connectors.sftp.packets import PROTOCOL_VERSION, PacketType, ProtocolError, encode_init
+from connectors.sftp.manners import Manners
+from connectors.sftp.starting import NETWORK_ERRORS, start_sftp
 from connectors.sftp.target import SFTPTarget
-from connectors.sftp.wire import ConnectionLost, Wire
+from connectors.sftp.wire import Wire
 from connectors.steps import Steps
-
-# Room for all the answers that a batch may have on their way, several times over.
-CHANNEL_WINDOW = 16 * 1024 * 1024
-
-_NETWORK_ERRORS = (SSHException, OSError, EOFError)
 
 
 def connect(target: SFTPTarget, steps: Steps, ends_at: float = math.inf) -> tuple[Link, Wire, Manners]:
@@ -39,6 +32,9 @@ def connect(target: SFTPTarget, steps: Steps, ends_at: float = math.inf) -> tupl
     host_keys.pinned_keys(target.host_key)
     with steps.step("resolve"):
         addresses = _find_addresses(target, min(target.timeout_s, max(0, ends_at - monotonic())))
+        # Before it is dialled: a server that is down now does not make its host an unknown one.
+        if target.on_resolved:
+            target.on_resolved()
     with ExitStack() as on_failure:
         with steps.step("connect") as step:
             link = _open_link(target, addresses, deadline)
@@ -49,10 +45,10 @@ def connect(target: SFTPTarget, steps: Steps, ends_at: float = math.inf) -> tupl
         with steps.step("host key") as step:
             step.detail = _check_host_key(link, target)
         with steps.step("log in") as step:
-            log_in(link, target, key)
+            greeting = log_in(link, target, key)
             step.detail = weakness(key)
         with steps.step("start SFTP"):
-            wire, manners = _start_sftp(link, target)
+            wire, manners = start_sftp(link, target, greeting)
         link.watchdog.rest()
         if target.on_reached:
             target.on_reached()
@@ -72,7 +68,8 @@ def _find_addresses(target: SFTPTarget, timeout_s: float) -> list[Address]:
     def allowed(address: str) -> bool:
         return is_allowed(address, target.allowed_networks)
 
-    return find_addresses(target.host, target.port, timeout_s, allowed=allowed, reached=target.reached)
+    known = target.resolved or target.reached
+    return find_addresses(target.host, target.port, timeout_s, allowed=allowed, resolved=known)
 
 
 def _open_link(target: SFTPTarget, addresses: Sequence[Address], deadline: float) -> Link:
@@ -102,7 +99,7 @@ def _unreachable(target: SFTPTarget, error: Exception) -> TransientError:
 def _negotiate(link: Link) -> None:
     try:
         link.transport.start_client()
-    except _NETWORK_ERRORS as error:
+    except NETWORK_ERRORS as error:
         raise _negotiation_error(link, error) from error
 
 
@@ -127,56 +124,3 @@ def _negotiation_error(link: Link, error: Exception) -> ConnectorError:
 def _check_host_key(link: Link, target: SFTPTarget) -> str:
     shown = link.transport.get_remote_server_key()
     return host_keys.check(target, shown.get_name(), shown.asbytes())
-
-
-def _start_sftp(link: Link, target: SFTPTarget) -> tuple[Wire, Manners]:
-    try:
-        channel = _open_channel(link, target)
-        channel.invoke_subsystem("sftp")
-        return _greeted(link, target, channel)
-    except (ConnectionLost, *_NETWORK_ERRORS) as error:
-        raise _no_sftp(link, target) from error
-
-
-def _open_channel(link: Link, target: SFTPTarget) -> Channel:
-    try:
-        return link.transport.open_session(window_size=CHANNEL_WINDOW)
-    except ChannelException as error:
-        raise TransientError(
-            f"{target.peer} opens no further session for '{tame(target.username)}'. Trying again may help, or its "
-            "operator has to allow more."
-        ) from error
-
-
-def _greeted(link: Link, target: SFTPTarget, channel: Channel) -> tuple[Wire, Manners]:
-    wire = Wire(channel, link)
-    wire.send(encode_init())
-    try:
-        version, answer = wire.receive()[0]
-    except ProtocolError as error:
-        raise ConfigError(
-            f"{target.peer} sends text where SFTP should begin. A log-in script of '{tame(target.username)}' "
-            "prints it; its output has to go.",
-            field="username",
-        ) from error
-    if answer.kind != PacketType.VERSION or version < PROTOCOL_VERSION:
-        raise ConfigError(
-            f"{target.peer} does not speak SFTP version {PROTOCOL_VERSION}. Its operator has to bring it up to date.",
-            field="host",
-        )
-    return wire, manners_of(link.transport.remote_version, answer)
-
-
-def _no_sftp(link: Link, target: SFTPTarget) -> ConnectorError:
-    if link.watchdog.barked:
-        return TransientError(
-            f"{target.peer} did not start SFTP within {link.patience}. Try again, then ask its operator."
-        )
-    if link.transport.is_active():
-        # A server that started it before may be under maintenance, or short of something.
-        kind = TransientError if target.reached else partial(ConfigError, field="username")
-        return kind(
-            f"{target.peer} lets '{tame(target.username)}' in but starts no SFTP. Ask its operator whether SFTP is "
-            "allowed, and whether the account or its password has expired."
-        )
-    return hung_up(target)

@@ -24,10 +24,11 @@ FINGERPRINT = "SHA256:"
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PinnedKey:
     """One accepted host key. `kind` is its type, empty where only a fingerprint is known; `fingerprint` as
-    `fingerprint()` returns it."""
+    `fingerprint()` returns it. `is_whole` says whether the key itself is stored, and not only its fingerprint."""
 
     kind: str
     fingerprint: str
+    is_whole: bool
 
 
 def as_text(kind: str, blob: bytes) -> str:
@@ -51,9 +52,9 @@ def pinned_keys(host_key: str) -> tuple[PinnedKey, ...]:
 
 def _pinned(words: Sequence[str]) -> PinnedKey:
     if words[-1].startswith(FINGERPRINT):
-        return PinnedKey(kind=words[0] if len(words) > 1 else "", fingerprint=words[-1])
+        return PinnedKey(kind=words[0] if len(words) > 1 else "", fingerprint=words[-1], is_whole=False)
     kind, encoded = words[:2]
-    return PinnedKey(kind=kind, fingerprint=fingerprint(base64.b64decode(encoded, validate=True)))
+    return PinnedKey(kind=kind, fingerprint=fingerprint(base64.b64decode(encoded, validate=True)), is_whole=True)
 
 
 def negotiable_types(host_key: str) -> tuple[str, ...]:
@@ -78,7 +79,9 @@ def check(target: SFTPTarget, kind: str, blob: bytes) -> str:
     """What a test says of the key. Raises `ConfigError`, an `UnknownHostKeyError` where it can be accepted, unless the
     server showed a pinned key."""
     pinned, shown, weak = pinned_keys(target.host_key), fingerprint(blob), weakness(kind, blob)
-    if any(key.fingerprint == shown for key in pinned):
+    found = [key for key in pinned if key.fingerprint == shown]
+    # A whole key of this length was stored by an earlier version; of a fingerprint nobody could see it until now.
+    if any(key.is_whole or not weak for key in found):
         which = f", one of {len(pinned)} accepted keys" if len(pinned) > 1 else ""
         return f"{shown}{which}. It is {weak}: ask the server's operator for a new one." if weak else shown + which
     if weak:

@@ -12,13 +12,14 @@ from connectors.sftp.prompts import Asks, asks_for
 from connectors.sftp.target import SFTPTarget
 
 
-def log_in(link: Link, target: SFTPTarget, key: PKey | None) -> None:
-    """Offer what the server asks for, in its order, each credential once: servers lock accounts.
+def log_in(link: Link, target: SFTPTarget, key: PKey | None) -> str:
+    """Offer what the server asks for, in its order, each credential once: servers lock accounts. Where it leaves the
+    choice, the one comes first that an earlier login succeeded with. What the server said as it accepted the login.
 
     Raises `LoginRefusedError` when credentials were rejected, `ConfigError` when the server asks for others, and
     `TransientError` when the connection ended before any were offered.
     """
-    _Login(link, target, key).run()
+    return _Login(link, target, key).run()
 
 
 class _Login:
@@ -29,13 +30,26 @@ class _Login:
         self._dialogue = Dialogue(link.transport, target.username)
         self._seen = Seen()
         self._interacted = False
+        ways = [self._by_key, self._by_password, self._by_prompts]
+        if target.login_first == Credential.PASSWORD.value:
+            ways = [self._by_password, self._by_prompts, self._by_key]
+        self._ways = ways
 
-    def run(self) -> None:
+    def run(self) -> str:
         # Some servers let anybody in who reaches them; all others say which methods they take.
         reply = self._dialogue.ask_methods()
         while reply.kind is not Kind.ACCEPTED:
             self._note(reply)
             reply = self._next(reply)
+        self._remember()
+        return self._dialogue.said
+
+    def _remember(self) -> None:
+        """What to begin with the next time: servers count the logins that they refuse."""
+        seen, target = self._seen, self._target
+        accepted = [*seen.accepted, *([seen.pending] if seen.pending else [])]
+        if accepted and seen.refused and target.on_login and accepted[0].value != target.login_first:
+            target.on_login(accepted[0].value)
 
     def _note(self, reply: Reply) -> None:
         """Raises what the reply comes to, unless the login may go on."""
@@ -53,28 +67,42 @@ class _Login:
 
     def _next(self, reply: Reply) -> Reply:
         listed = self._seen.methods or (() if self._seen.offered else ("publickey", "password"))
-        if "publickey" in listed and self._key and Credential.KEY not in self._seen.offered:
-            return self._offer_key(self._key)
-        left = self._target.password and Credential.PASSWORD not in self._seen.offered
-        if "password" in listed and left:
-            self._seen.pending = Credential.PASSWORD
-            return self._dialogue.offer_password(self._target.password or "")
-        # After a first success the server asks for more, and only its prompts say for what.
-        if INTERACTIVE in listed and not self._interacted and (left or self._seen.accepted):
-            self._interacted = True
-            return self._dialogue.interact(self._respond)
+        for way in self._ways:
+            answer = way(listed)
+            if answer is not None:
+                return answer
         raise failure(self._link, self._target, self._seen, reply)
 
-    def _offer_key(self, key: PKey) -> Reply:
+    def _by_key(self, listed: Sequence[str]) -> Reply | None:
+        if "publickey" not in listed or not self._key or Credential.KEY in self._seen.offered:
+            return None
         self._seen.pending = Credential.KEY
         try:
-            return self._dialogue.offer_key(key)
+            return self._dialogue.offer_key(self._key)
         except AuthenticationException as error:
             raise ConfigError(
-                f"{self._target.peer} takes no signature that this {key.get_name()} key can make. "
+                f"{self._target.peer} takes no signature that this {self._key.get_name()} key can make. "
                 "Use an Ed25519 key, or have its operator allow RSA with SHA-2, then test the connection.",
                 field="private_key",
             ) from error
+
+    def _by_password(self, listed: Sequence[str]) -> Reply | None:
+        if "password" not in listed or not self._has_password_left:
+            return None
+        self._seen.pending = Credential.PASSWORD
+        return self._dialogue.offer_password(self._target.password or "")
+
+    def _by_prompts(self, listed: Sequence[str]) -> Reply | None:
+        # After a first success the server asks for more, and only its prompts say for what.
+        may_answer = self._has_password_left or self._seen.accepted
+        if INTERACTIVE not in listed or self._interacted or not may_answer:
+            return None
+        self._interacted = True
+        return self._dialogue.interact(self._respond)
+
+    @property
+    def _has_password_left(self) -> bool:
+        return bool(self._target.password) and Credential.PASSWORD not in self._seen.offered
 
     def _respond(self, said: str, prompts: Sequence[Prompt]) -> list[str] | None:
         """The password to the one prompt that asks for it; None where anything else is asked for."""
@@ -82,8 +110,9 @@ class _Login:
             # Only words to be shown.
             self._seen.words = said or self._seen.words
             return []
-        was_sent = Credential.PASSWORD in self._seen.offered
-        if was_sent or not self._target.password or asks_for(said, prompts, was_sent=False) is not Asks.PASSWORD:
+        if not self._target.password or not self._has_password_left:
+            return None
+        if asks_for(said, prompts, was_sent=False, user=self._target.username) is not Asks.PASSWORD:
             return None
         self._seen.pending = Credential.PASSWORD
         return [self._target.password]

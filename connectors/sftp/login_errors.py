@@ -47,15 +47,15 @@ def failure(link: Link, target: SFTPTarget, seen: Seen, reply: Reply) -> Connect
     if reply.kind is Kind.LOST:
         return _lost(link, target, seen, reply)
     if reply.kind is Kind.NEW_PASSWORD:
-        return _expired(target, seen, reply.text)
+        return password_expired(target, reply.text or seen.words)
     if reply.kind is Kind.UNANSWERED:
         return _unanswered(target, seen, reply)
     return _refused(target, seen, seen.words) if seen.refused else _more_required(target, seen)
 
 
-def hung_up(target: SFTPTarget) -> TransientError:
+def hung_up(target: SFTPTarget, words: str = "") -> TransientError:
     return TransientError(
-        f"{target.peer} let '{tame(target.username)}' in and closed the connection before SFTP began. "
+        f"{target.peer} let '{tame(target.username)}' in and closed the connection before SFTP began{said(words)}. "
         "It may allow no further session at present; trying again may help."
     )
 
@@ -99,20 +99,24 @@ def _refused(target: SFTPTarget, seen: Seen, words: str, *, closed: bool = False
     )
 
 
-def _expired(target: SFTPTarget, seen: Seen, words: str) -> LoginRefusedError:
+def password_expired(target: SFTPTarget, words: str) -> LoginRefusedError:
+    """`words` are the server's. Some servers refuse an expired password even to who logs in by key."""
+    enter, field = (", enter the new one", Credential.PASSWORD.value) if target.password else ("", "username")
     return LoginRefusedError(
-        f"{target.peer} asks for a new one: the password of '{tame(target.username)}' has expired"
-        f"{said(words or seen.words)}. Have it changed on the server, enter the new one, then test the connection.",
-        field=Credential.PASSWORD.value,
+        f"{target.peer} asks for a new one: the password of '{tame(target.username)}' has expired{said(words)}. "
+        f"Have it changed on the server{enter}, then test the connection.",
+        field=field,
     )
 
 
 def _unanswered(target: SFTPTarget, seen: Seen, reply: Reply) -> ConfigError:
     asked = f'"{tame(" / ".join(prompt.text for prompt in reply.prompts), 160)}"'
     was_sent = Credential.PASSWORD in seen.offered
-    asks = asks_for(reply.text, reply.prompts, was_sent=was_sent) if reply.prompts else Asks.OTHER
+    asks = Asks.OTHER
+    if reply.prompts:
+        asks = asks_for(reply.text, reply.prompts, was_sent=was_sent, user=target.username)
     if asks is Asks.NEW_PASSWORD:
-        return _expired(target, seen, f"{reply.text} {asked}")
+        return password_expired(target, f"{reply.text} {asked}")
     if asks is Asks.PASSWORD and was_sent:
         # Asked once more for what it has just been given.
         return _refused(target, seen, reply.text)

@@ -10,17 +10,31 @@ from enum import Enum
 
 from connectors.sftp.dialogue import Prompt
 
+# Many languages append the word for a code to another ("Sicherheitscode"); "tan" and "pin" end too many other words.
 _CODE = re.compile(
-    r"\b(code|kode|token|otp|totp|2fa|mfa|pin|passcode|tan|securid|authenticator|duo)\b"
-    r"|one[- ]?time|einmal|verification|two[- ]factor|second factor",
+    r"(?<!uni)(?<!\ben)(?<!\bde)code|(?<!adgangs)kode?\b|c[oó]digo|codice|\bкод\b"
+    r"|\b(m|i|e|sms|push|chip|photo|mobile)?-?tans?\b|\b(app|sms|soft|sicherheits|karten|card)?-?pin\b"
+    r"|token|jeton|otp\b|\b(2fa|mfa|sms|securid|duo|yubikey)\b|authenticator"
+    r"|one[- ]?time|einmal|e[eé]nmalig|usage unique|verification|verifizierung|challenge|\bresponse\b|\bapprove\b"
+    r"|\b(two|second|multi|zwei|zweite[rn]?|mehr|2)[- ]?fa[ck]tor|\b(six|sechs|[468])[- ](digit|stellig)",
     re.IGNORECASE,
 )
 _NEW = re.compile(
     r"\bnew (\w+ )?pass|\bretype\b|change (your|the) pass|\bexpired\b"
-    r"|neues (pass|kenn)|abgelaufen|nouveau mot de passe|expiré|nueva contraseña|caducad",
+    r"|neues (pass|kenn)|abgelaufen|(pass|kenn)wort (sofort )?(zu )?ändern"
+    r"|nouveau mot de passe|expiré|nueva contraseña|caducad",
     re.IGNORECASE,
 )
-_PASSWORD = re.compile(r"pass ?wor[dt]|passphrase|kennwort|mot de passe|contraseña|senha|wachtwoord", re.IGNORECASE)
+_PASSWORD = re.compile(
+    r"pa(ss|ß) ?wor[dt]|passphrase|kennwort|mot de passe|contraseña|senha|wachtwoord|parola"
+    r"|adgangskode|kodeord|passord|lösenord|пароль|hasło|heslo",
+    re.IGNORECASE,
+)
+_ENDED = re.compile(
+    r"\bexpired\b|change required|(required to|must|have to|need to) (be )?change"
+    r"|abgelaufen|müssen .*ändern|muss .*geändert|expiré|doit être chang|caducad|debe cambiar",
+    re.IGNORECASE,
+)
 
 
 class Asks(Enum):
@@ -30,18 +44,34 @@ class Asks(Enum):
     OTHER = "something else"
 
 
-def asks_for(said: str, prompts: Sequence[Prompt], *, was_sent: bool) -> Asks:
-    """What one round of at least one prompt asks for; `said` is its title and instructions, `was_sent` whether the
-    password was sent before: only then can a new one be asked for."""
-    texts = " ".join(prompt.text for prompt in prompts)
+def asks_for(said: str, prompts: Sequence[Prompt], *, was_sent: bool, user: str = "") -> Asks:
+    """What one round of at least one prompt asks for.
+
+    `said` is its title and instructions, `was_sent` whether the password was sent before: only then can a new one be
+    asked for. `user` is the name that logs in.
+    """
+    texts = " ".join(_without_names(prompt.text, user) for prompt in prompts)
     if was_sent and _NEW.search(f"{said} {texts}"):
         return Asks.NEW_PASSWORD
     if _CODE.search(texts):
         return Asks.CODE
     if len(prompts) > 1:
         return Asks.OTHER
-    (prompt,) = prompts
-    if _PASSWORD.search(prompt.text) or not prompt.echo:
+    if _PASSWORD.search(texts):
         return Asks.PASSWORD
-    # Shown as it is typed: a code, if the instructions speak of one.
-    return Asks.CODE if _CODE.search(said) else Asks.OTHER
+    # Where the prompt does not say it, the instructions may.
+    if _CODE.search(_without_names(said, user)):
+        return Asks.CODE
+    return Asks.OTHER if prompts[0].echo else Asks.PASSWORD
+
+
+def says_password_expired(words: str) -> bool:
+    """Whether a server that starts no session says so for an expired password."""
+    return bool(_PASSWORD.search(words) and _ENDED.search(words))
+
+
+def _without_names(text: str, user: str) -> str:
+    """Users and hosts may be called like a code: "token@example's password", "Password for token"."""
+    text = re.sub(r"\S+@\S+", " ", text)
+    name = re.escape(user)
+    return re.sub(rf"\b(for|für|user|benutzer) ['\"`]?{name}\b|(?<!\w){name}'s\b", " ", text) if user else text

@@ -5,6 +5,7 @@ from connectors.exceptions import (
     ConnectorError,
     InDoubtError,
     NotSentError,
+    NotSentYetError,
     RejectedError,
     TargetExistsError,
     TransientError,
@@ -12,20 +13,19 @@ from connectors.exceptions import (
 from connectors.failpoints import Failpoint, reached
 from connectors.hostile_text import tame
 from connectors.sftp import requests
-from connectors.sftp.conversations import Conversation, encoded, lstat
+from connectors.sftp.conversations import Conversation, encoded
 from connectors.sftp.manners import NO_MANNERS, Manners
 from connectors.sftp.packets import Answer, PacketType
-from connectors.sftp.status import failure, is_missing, is_ok
+from connectors.sftp.status import is_missing, is_ok, look_failure, rename_failure
 
 
 def rename_to_free_name(source: str, target: str, manners: Manners = NO_MANNERS) -> Conversation[None]:
     """For servers whose rename replaces what is there. Only OrderFlow publishes under its names."""
-    try:
-        seen = yield from lstat(target)
-    except ConfigError as error:
-        raise NotSentError(str(error), field=error.field) from error
-    if seen is not None:
+    (seen,) = yield [requests.lstat(encoded(target))]
+    if seen.kind == PacketType.ATTRS:
         raise _taken(target)
+    if not is_missing(seen):
+        raise _not_sent(look_failure(seen, target))
     yield from rename(source, target, manners)
 
 
@@ -43,7 +43,7 @@ def _renamed(source: str, target: str, manners: Manners) -> Conversation[None]:
         return
     looks = [requests.lstat(encoded(target)), requests.lstat(encoded(source))]
     there, here = yield looks
-    error = failure(answer, f"rename {tame(source)} to", target)
+    error = rename_failure(answer, source, target)
     # Not after a failure without a cause: a rename in two steps may have failed in the second, and an ERP have taken
     # the file in between. Who may not unlink the old name may not rename it either.
     if manners.can_rename_posix and isinstance(error, ConfigError) and _is_untouched(there, here):
@@ -53,6 +53,10 @@ def _renamed(source: str, target: str, manners: Manners) -> Conversation[None]:
             return
         there, here = yield looks
     raise _rename_error(error, answer, source, target, there=there, here=here)
+
+
+def _not_sent(error: ConnectorError) -> ConnectorError:
+    return NotSentYetError(str(error)) if isinstance(error, TransientError) else NotSentError(str(error))
 
 
 def _is_untouched(there: Answer, here: Answer) -> bool:

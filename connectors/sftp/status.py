@@ -1,5 +1,6 @@
 """What a status code means for OrderFlow. The words that come with it are shown, never matched: servers differ."""
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -58,6 +59,18 @@ _UNCLEAR = _Meaning(
     TransientError, "the server failed without a cause", "Its disk may be full or read-only, or the path wrong."
 )
 
+# For a request that names a file that is there: its name is not what the server objects to.
+_NOT_HERE = _Meaning(
+    ConfigError,
+    "the server rejects the request",
+    "Ask its operator whether the folder allows it, then test the connection.",
+)
+_NOT_RENAMED = _Meaning(
+    TransientError,
+    "the server failed without a cause",
+    "Its file system may not be able to rename (some have no hard links), or its disk may be full or read-only.",
+)
+
 _MEANINGS: dict[int, _Meaning] = {
     Status.NO_SUCH_FILE: _NOT_THERE,
     Status.NO_SUCH_PATH: _NOT_THERE,
@@ -106,7 +119,24 @@ def tells_of_lost_bytes(answer: Answer) -> bool:
 
 def failure(answer: Answer, doing: str, path: str) -> ConnectorError:
     """The typed error for a failed status: `Cannot <doing> <path>: …`."""
+    return _failure(answer, doing, path, _MEANINGS, _UNCLEAR)
+
+
+def rename_failure(answer: Answer, source: str, target: str) -> ConnectorError:
+    """The same for a rename of a file that this session wrote, or found."""
+    meanings = {**_MEANINGS, Status.BAD_MESSAGE: _NOT_HERE}
+    return _failure(answer, f"rename {tame(source)} to", target, meanings, _NOT_RENAMED)
+
+
+def look_failure(answer: Answer, path: str) -> ConnectorError:
+    """The same for a look at a name beside a file that this session wrote."""
+    return _failure(answer, "look at", path, {**_MEANINGS, Status.BAD_MESSAGE: _NOT_HERE}, _UNCLEAR)
+
+
+def _failure(
+    answer: Answer, doing: str, path: str, meanings: Mapping[int, _Meaning], unclear: _Meaning
+) -> ConnectorError:
     code, message = status_of(answer)
-    kind, cause, next_step = _MEANINGS.get(code, _UNCLEAR)
+    kind, cause, next_step = meanings.get(code, unclear)
     words = said(message or f"status {code}")
     return kind(f"Cannot {doing} {tame(path)}: {cause}{words}. {next_step}")

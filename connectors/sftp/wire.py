@@ -43,8 +43,15 @@ class Wire:
         """At least one complete answer. Raises `ConnectionLost`, `ProtocolError`."""
         answers: list[tuple[int, Answer]] = []
         while not answers:
-            answers, self._rest = split(self._rest + self._receive())
+            # Kept first: bytes that are not SFTP may be the server's reason.
+            self._rest += self._receive()
+            answers, self._rest = split(self._rest)
         return answers
+
+    @property
+    def unread(self) -> bytes:
+        """What was received and is no complete answer."""
+        return self._rest
 
     @property
     def is_quiet(self) -> bool:

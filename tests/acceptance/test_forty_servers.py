@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from connectors.exceptions import ConnectorError
 from connectors.models import ERPConnection
+from connectors.sftp.pool import sessions
 from exports import ack_poller, delivery, push_service, tidying
 from exports.models import ERPExport
 from exports.push_service import PushRequest
@@ -27,7 +28,7 @@ from tests.exports.conftest import connect_to, names
 from tests.servers.asyncssh_server import asyncssh_server
 from tests.servers.faulty.faults import BARE_FAILURE, DENIED, WEAK_ONLY, DeniedStat, Fails, NoSecondNames
 from tests.servers.faulty.server import Fault, faulty_server
-from tests.servers.login_server import ASK, KEY, PASS, PASSWORD, Round, disconnect, hang_up, login_server
+from tests.servers.login_server import ASK, EXPIRED, KEY, PASS, PASSWORD, Round, disconnect, hang_up, login_server
 from tests.servers.openssh import openssh_server
 from tests.servers.ports import free_port
 from tests.servers.proftpd import proftpd_server
@@ -207,6 +208,12 @@ CASES: dict[str, Case] = {
         reason=rf"the password of 'erp' has expired \(the server says: Change it\)\. Have it changed .* {TEST_AGAIN}",
         refused=1,
     ),
+    "paramiko, expired password, and lets in": Case(
+        server=paramiko(says=EXPIRED, says_to=["exec"]),
+        login=WITH_PASSWORD,
+        ends=BLOCKED,
+        reason=rf"the password of 'erp' has expired \(the server says: WARNING: Your .*Have it changed .* {TEST_AGAIN}",
+    ),
     "asyncssh, weak encryption": Case(
         server=weak,
         ends=BLOCKED,
@@ -263,6 +270,21 @@ CASES: dict[str, Case] = {
     "faulty, no hard links": Case(server=faulty(NoSecondNames())),
     "faulty, no rename": Case(
         server=faulty(Fails(operations=RENAME, error=DENIED)), ends=BLOCKED, reason=rf"Cannot rename .* {OPTION}"
+    ),
+    "faulty, a rename is invalid": Case(
+        server=faulty(Fails(operations=RENAME, error=asyncssh.SFTPBadMessage("Invalid argument"))),
+        ends=BLOCKED,
+        reason=rf"Cannot rename .*rejects the request \(the server says: Invalid argument\).* {TEST_AGAIN} {OPTION}",
+    ),
+    "faulty, a rename fails without a cause": Case(
+        server=faulty(Fails(operations=RENAME, error=BARE_FAILURE)),
+        ends=RETRIED,
+        reason=rf"Cannot rename .*failed without a cause.*may not be able to rename .* {OPTION}",
+    ),
+    "faulty, a look fails without a cause": Case(
+        server=faulty(Fails(operations=frozenset({"lstat"}), error=BARE_FAILURE)),
+        ends=RETRIED,
+        reason=rf"Cannot look at .*failed without a cause.* {OPTION}",
     ),
     "faulty, written to only": Case(
         server=faulty(DeniedStat(operations=frozenset({"lstat"}))), ends=BLOCKED, reason=rf"Cannot look at .* {OPTION}"
@@ -333,6 +355,8 @@ def test_the_order_is_sent_or_one_reason_says_what_to_do(
 def _ask_again(connection: ERPConnection) -> None:
     ERPExport.objects.filter(status="PENDING").update(next_attempt_at=timezone.now())
     for ask in (delivery.drain, ack_poller.poll, tidying.tidy_up):
+        # Each logs in anew, as in another worker.
+        sessions.close_all()
         with suppress(ConnectorError):
             ask(connection.pk)
 

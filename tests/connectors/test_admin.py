@@ -576,6 +576,43 @@ def test_the_list_says_how_each_connection_fares(
     assert "3 sessions in a row failed." in client.get(page_url(connection)).content.decode()
 
 
+def fares(client: Client, connection: ERPConnection) -> set[str]:
+    """The health that the list and the page show: the same."""
+    shown = set()
+    for url in (list_url(ERPConnection), page_url(connection)):
+        badge = client.get(url).content.decode().partition(f'<span id="health-{connection.pk}">')[2]
+        shown.add(badge.partition("</span>")[0].rpartition(">")[2].strip())
+    return shown
+
+
+def test_a_connection_is_green_only_once_it_is_known_to_work(
+    client: Client, connection: ERPConnection, folder: Path
+) -> None:
+    """By a test; an edit of its config takes that away, a new name does not."""
+    assert fares(client, connection) == {"Not tested yet"}
+    (folder / "in").rmdir()
+    assert not connection_service.test(connection, actor="ina").success
+    assert fares(client, connection) == {"Last test failed"}
+    (folder / "in").mkdir()
+    assert connection_service.test(connection, actor="ina").success
+    assert fares(client, connection) == {"Active"}
+    connection_service.save(connection, ConnectionChanges(name="New", config={"export_path": "in"}), actor="ina")
+    assert fares(client, connection) == {"Active"}
+    connection_service.save(connection, ConnectionChanges(config={"temp_name": "tmp_{name}"}), actor="ina")
+    assert fares(client, connection) == {"Not tested yet"}
+
+
+def test_the_end_of_a_test_shows_the_new_health_without_a_reload(
+    client: Client, connection: ERPConnection, folder: Path
+) -> None:
+    press_test(client, connection)
+    run_tests()
+    report = client.get(try_url(connection)).content.decode()
+    swapped = report.partition(f'id="health-{connection.pk}" hx-swap-oob="innerHTML"')[2]
+    assert "Active" in swapped
+    assert "hx-swap-oob" not in client.get(page_url(connection)).content.decode()
+
+
 def test_the_page_tells_who_changed_what(sftp: ERPConnection, organization: Organization) -> None:
     """S14. With values for who may edit it, without for the others, and in no list."""
     connection_service.save(sftp, ConnectionChanges(config={"export_path": "out"}), actor="ina")

@@ -1,9 +1,12 @@
+from importlib import import_module
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from django.apps import apps
+from django.utils import timezone
 
 from connectors import connection_service, health
 from connectors.connection_service import ConnectionChanges
@@ -310,3 +313,16 @@ def test_the_history_tells_of_a_second_host_key(organization: Organization) -> N
         row, ConnectionChanges(config={"host_key": f"{first}\n{second}\n{first[:-1]}C"}), actor="ina"
     )
     assert "host_key: " in AuditEntry.objects.latest("id").detail["values"]
+
+
+def test_what_was_known_of_a_connection_before_stays_known(organization: Organization) -> None:
+    """By the migration that brought the columns."""
+    at = timezone.now()
+    passed, delivered, failed, new_one = (new(organization, name=name).pk for name in ("a", "b", "c", "d"))
+    rows = ERPConnection.objects.filter
+    rows(pk=passed).update(last_test_success=True, last_test_at=at)
+    rows(pk=delivered).update(reached_at=at)
+    rows(pk=failed).update(last_test_success=False, last_test_at=at, reached_at=at)
+    import_module("connectors.migrations.0007_known_server").keep_what_is_known(apps, None)
+    found = {pk: known for pk, *known in ERPConnection.objects.values_list("pk", "works_since", "resolved_at")}
+    assert found == {passed: [at, None], delivered: [at, at], failed: [None, at], new_one: [None, None]}

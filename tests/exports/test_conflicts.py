@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from connectors.models import ERPConnection
-from exports import ack_poller, conflicts, delivery, giving_up, open_acks, push_service
+from exports import ack_poller, conflicts, delivery, giving_up, open_acks, push_service, verdicts
 from exports.models import AckFile, ERPExport
 from exports.notices.models import Incident
 from exports.notices.tasks import watch
@@ -93,6 +93,7 @@ def test_an_order_that_the_erp_rejected_after_its_ack_is_sent_again(
     assert AuditEntry.objects.filter(actor="ops@acme", action="decide that the ERP did not take the order").exists()
     ack.refresh_from_db()
     assert (ack.verdict, ack.resolved_by) == ("CONFLICT", "ops@acme")
+    assert not verdicts.is_rejection(export.ack_files.get(verdict="MATCHED"))
     watch()
     # Its order failed, so that this is open now, and the acknowledgement is not.
     assert [each.kind for each in Incident.objects.filter(closed_at=None)] == ["FAILING"]
@@ -113,6 +114,7 @@ def test_an_order_that_the_erp_took_after_its_rejection_is_not_sent_again(
     export = ERPExport.objects.get()
     assert states(export) == ("ACKED", "PUSHED")
     assert (export.erp_order_id, export.cause, export.error_code, export.error_message) == ("SO-1", "", "", "")
+    assert verdicts.is_rejection(export.ack_files.get(verdict="MATCHED"))
     order = DraftOrder.objects.get()
     assert (order.erp_order_id, order.error_message) == ("SO-1", "")
     watch()

@@ -6,8 +6,10 @@ import pytest
 from django.test import Client
 
 from connectors import connection_service
+from connectors.connection_columns import state_of
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
+from exports import delivery
 from exports.models import ERPExport
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
@@ -47,6 +49,22 @@ def test_missing_folders_are_created_by_a_button(
     assert entry.detail == {"folders": "erp/in, erp/acks"}
     assert BUTTON not in client.get(page_url(connection)).content.decode()
     assert "no folder is missing." in press(client, connection)
+
+
+def test_a_delivery_shows_that_a_connection_works(connection: ERPConnection, folder: Path, push: Push) -> None:
+    """Untested, and after a test that failed."""
+    for failed in (False, True):
+        if failed:
+            (folder / "in").rename(folder / "away")
+            assert not connection_service.test(connection, actor="test").success
+            (folder / "away").rename(folder / "in")
+        connection.refresh_from_db()
+        assert connection.works_since is None
+        assert state_of(connection)[0] == ("Last test failed" if failed else "Not tested yet")
+        push()
+        delivery.drain(connection.pk)
+        connection.refresh_from_db()
+        assert state_of(connection) == ("Active", "success")
 
 
 def test_a_folder_outside_is_not_created(client: Client, organization: Organization, dropzone_root: Path) -> None:

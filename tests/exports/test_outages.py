@@ -23,6 +23,7 @@ from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
 from tests.exports.conftest import Push, connect_to, edit, names
 from tests.servers.openssh import OpenSSHServer, openssh_server
+from tests.servers.ports import free_port
 
 # What `getaddrinfo` answers while the network is down, or the name server.
 CODES = ["EAI_NONAME", "EAI_NODATA", "EAI_FAIL", "EAI_AGAIN"]
@@ -112,6 +113,23 @@ def test_a_host_that_was_never_found_blocks(push: Push, connection: ERPConnectio
     assert "There is no host named localhost. Check the host" in connection.blocked_reason
 
 
+def test_a_host_that_resolved_while_its_server_was_down_is_known(
+    push: Push, connection: ERPConnection, resolver: Resolver
+) -> None:
+    """B16: the name is right, so a name server that denies it afterwards is an outage."""
+    edit(connection, port=free_port())
+    export = push()
+    delivery.drain(connection.pk)
+    connection.refresh_from_db()
+    assert (connection.resolved_at is not None, connection.reached_at) == (True, None)
+    resolver("EAI_NONAME")
+    drain_later(connection)
+    connection.refresh_from_db()
+    export.refresh_from_db()
+    assert (connection.blocked_at, export.status, export.tries) == (None, "PENDING", 2)
+    assert "is not found at present, and it was before" in export.error_message
+
+
 def test_a_test_that_passed_makes_the_host_known(connection: ERPConnection, push: Push, resolver: Resolver) -> None:
     assert connection_service.test(connection, actor="test").success
     resolver("EAI_NONAME")
@@ -127,7 +145,7 @@ def test_a_test_of_edits_says_nothing_of_the_stored_host(
     edits = {"host": "127.0.0.1", "private_key": server.private_key}
     assert connection_service.test(connection, actor="test", unsaved=edits).success
     connection.refresh_from_db()
-    assert connection.reached_at is None
+    assert (connection.resolved_at, connection.reached_at) == (None, None)
 
 
 def test_an_edited_host_counts_as_new(push: Push, connection: ERPConnection, resolver: Resolver) -> None:
@@ -152,9 +170,11 @@ def test_another_edit_leaves_the_host_known(push: Push, connection: ERPConnectio
 def test_a_delivery_under_way_says_nothing_of_an_edited_host(connection: ERPConnection) -> None:
     config = connection.runtime_config()
     edit(connection, host="127.0.0.1")
+    config["on_resolved"]()
     config["on_reached"]()
+    config["on_login"]("password")
     connection.refresh_from_db()
-    assert connection.reached_at is None
+    assert (connection.resolved_at, connection.reached_at, connection.login_first) == (None, None, "")
 
 
 def test_a_known_server_that_starts_no_sftp_is_under_maintenance(

@@ -1,9 +1,13 @@
 """Which connection a push goes over: chosen on the page of one order or export."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from connectors import connection_service
+from connectors import connection_service, health
+from connectors.connection_columns import local_time
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports.models import ERPExport
@@ -56,6 +60,22 @@ def test_a_push_offers_the_active_connections_and_begins_with_the_default(
     assert not ERPExport.objects.filter(draft_order=order).exists()
     press(client, order, "push", connection=second.pk)
     assert ERPExport.objects.get(draft_order=order).connection == second
+
+
+def test_a_push_shows_which_connections_keep_an_order_waiting(
+    client: Client, connection: ERPConnection, organization: Organization, make_order: MakeOrder
+) -> None:
+    """A8."""
+    paused, failed = another(organization, "Paused"), another(organization, "Untried")
+    until = timezone.now() + timedelta(minutes=15)
+    ERPConnection.objects.filter(pk=paused.pk).update(paused_until=until, failures_in_a_row=8)
+    ERPConnection.objects.filter(pk=failed.pk).update(last_test_success=False, last_test_at=timezone.now())
+    health.block(connection.pk, "The password was refused.")
+    assert offered(client.get(page_url(make_order())).content.decode()) == [
+        "Folder (default, blocked)",
+        f"Paused (paused until {local_time(until)})",
+        "Untried (last test failed)",
+    ]
 
 
 def test_a_push_without_a_default_asks_for_a_connection(

@@ -12,21 +12,28 @@ from django.utils import timezone
 from connectors import connection_service
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, tidying
+from connectors.sftp.pool import sessions
+from exports import ack_poller, delivery, push_service, tidying
 from exports.models import ERPExport
+from exports.push_service import PushRequest
 from exports.reconciliation.reconcile import reconcile
 from exports.reconciliation.run import Run
 from exports.recovery.recover import recover
 from exports.recovery.report import Report
 from orderflow.tenancy.models import Organization
-from tests.exports.conftest import Push, connect_to
+from tests.conftest import MakeOrder
+from tests.exports.conftest import Push, connect_to, edit
 from tests.servers.asyncssh_server import PASSWORD, asyncssh_server
-from tests.servers.login_server import hang_up, login_server
+from tests.servers.login_server import EXPIRED, PASS, hang_up, login_server
 
 # How each server refuses, and what is said of it.
 SERVERS: dict[str, tuple[Any, str]] = {
     "expired": (partial(asyncssh_server, expired="Choose another one"), "the password of 'erp' has expired"),
     "hangs up": (partial(login_server, on_password=hang_up), "refused the password of user 'erp' and closed"),
+    "expired, and lets in": (
+        partial(login_server, says=EXPIRED, says_to=["exec"]),
+        "the password of 'erp' has expired",
+    ),
     "wrong": (partial(login_server, accepts=()), "refused the password of user 'erp'."),
 }
 
@@ -46,7 +53,11 @@ def server(kind: str, tmp_path: Path) -> Iterator[Any]:
 @pytest.fixture
 def connection(server: Any, organization: Organization, dropzone_root: Path) -> ERPConnection:
     server.password = PASSWORD
-    return connect_to(server, organization)
+    connection = connect_to(server, organization)
+    # It was let in before, and what may pass is then attempted again.
+    ERPConnection.objects.update(reached_at=timezone.now(), resolved_at=timezone.now())
+    connection.refresh_from_db()
+    return connection
 
 
 def _reconcile(connection: ERPConnection) -> None:
@@ -97,3 +108,24 @@ def test_a_test_of_edits_blocks_nothing(server: Any, connection: ERPConnection) 
     assert not connection_service.test(connection, actor="test", unsaved=edits).success
     connection.refresh_from_db()
     assert connection.blocked_at is None
+
+
+def test_a_server_refuses_one_of_two_credentials_once_and_never_again(
+    organization: Organization, dropzone_root: Path, tmp_path: Path, make_order: MakeOrder
+) -> None:
+    """F18: each way in logs in anew."""
+    with login_server(tmp_path / "erp", accepts=[PASS]) as server:
+        for name in ("in", "acks"):
+            (server.root / name).mkdir()
+        connection = connect_to(server, organization, private_key=server.private_key)
+        for _ in range(2):
+            push_service.push(PushRequest(order=make_order(), actor="ops", connection=connection))
+            for way in WAYS_IN.values():
+                sessions.close_all()
+                way(ERPConnection.objects.select_related("organization").get())
+        assert len(server.attempts) >= 6
+        assert server.refused == 1
+        assert set(ERPExport.objects.values_list("status", flat=True)) == {"SENT"}
+        edit(connection, username="erp", password="another one", private_key=server.private_key)
+        connection.refresh_from_db()
+        assert connection.login_first == ""

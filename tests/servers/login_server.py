@@ -19,6 +19,8 @@ from paramiko.sftp import SFTP_OK
 from tests.servers.sftp_server import SFTPServer
 
 USERNAME, PASSWORD = "erp", "correct horse"
+# What OpenSSH says to an account whose password has expired.
+EXPIRED = "WARNING: Your password has expired.\nPassword change required but no TTY available.\n"
 KEY, PASS, ASK = "publickey", "password", "keyboard-interactive"
 
 Hook = Callable[[paramiko.Transport], None]
@@ -47,6 +49,9 @@ class LoginServer(SFTPServer):
     on_connect: Hook | None = None
     on_password: Hook | None = None
     on_session: Hook | None = None
+    # What is said in place of a session, on the error output of the channels of these requests.
+    says: str = ""
+    says_to: Sequence[str] = ("subsystem", "exec")
     attempts: list[tuple[str, str]] = field(default_factory=list)
     refused: int = 0
 
@@ -94,6 +99,28 @@ class _Gate(paramiko.ServerInterface):
         if self._server.on_session:
             self._server.on_session(self._transport)
         return OPEN_SUCCEEDED
+
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        if self._server.says:
+            self._end(channel, "subsystem")
+            return True
+        return super().check_channel_subsystem_request(channel, name)
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:  # noqa: ARG002
+        self._end(channel, "exec")
+        return True
+
+    def _end(self, channel: paramiko.Channel, request: str) -> None:
+        """As a session ends that was not begun. Behind what the client sends, so behind the answer to its request."""
+
+        def end() -> None:
+            channel.recv(1)
+            if request in self._server.says_to:
+                channel.sendall_stderr(self._server.says.encode())
+            channel.send_exit_status(1)
+            channel.close()
+
+        threading.Thread(target=end, daemon=True).start()
 
     def _allowed(self) -> Sequence[str]:
         return self._server.steps[self._passed]

@@ -6,11 +6,16 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from connectors.dropzone_connector import DropzoneConnector
+from connectors.dropzones import local_folders
 from connectors.dropzones.base import Move, OutgoingFile
+from connectors.dropzones.config import DropzoneSettings
 from connectors.dropzones.local import LocalDropzone
+from connectors.registry import registry
 from tests.orderflow.environment.product import manage, run
 
 NOBODY = 65534
@@ -77,6 +82,47 @@ def test_an_erp_that_runs_as_another_user_takes_the_file(place: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "order"), done.stderr
     assert target.read_bytes() == b"order"
+
+
+def settings(root: Path, **config: Any) -> DropzoneSettings:
+    connector = registry.create("DROPZONE_JSON_V1")
+    assert isinstance(connector, DropzoneConnector)
+    return connector.settings({"mode": "filesystem", "root": str(root), "export_path": "erp/in", **config})
+
+
+@pytest.mark.usefixtures("umask")
+def test_folders_that_are_created_by_the_button_are_as_documented(place: Path) -> None:
+    """A14: whatever the umask is. What was there keeps its permissions."""
+    (place / "dropzones").mkdir()
+    (place / "dropzones").chmod(0o751)
+    root = place / "dropzones" / "acme"
+    assert local_folders.make(settings(root, ack_path="erp")) == ["erp/in", "erp"]
+    found = {str(path.relative_to(place)): mode(path) for path in place.rglob("*")}
+    assert found == {
+        "dropzones": 0o751, "dropzones/acme": 0o755, "dropzones/acme/erp": 0o2775, "dropzones/acme/erp/in": 0o2775,
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("umask")
+def test_the_root_may_be_the_folder_for_orders(place: Path) -> None:
+    assert local_folders.make(settings(place / "a" / "b", export_path="/")) == ["/"]
+    assert (mode(place / "a"), mode(place / "a" / "b")) == (0o755, 0o2775)
+
+
+@needs_root
+@pytest.mark.usefixtures("umask")
+def test_an_erp_takes_files_out_of_folders_that_were_created_by_the_button(place: Path) -> None:
+    """A14: its group is that of the folder that the operator made."""
+    os.chown(place, 0, NOBODY)
+    place.chmod(0o2755)
+    local_folders.make(settings(place / "acme", export_path="in"))
+    found = delivered(place / "acme")
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'cat "$1" && rm "$1" && echo ok > "$2"', "erp", str(found), str(found.parent / "ack_a.json")],
+        user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, text=True, check=False, cwd="/",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "order"), done.stderr
+    assert not found.exists()
 
 
 def test_the_default_dropzone_is_outside_the_private_folder(tmp_path: Path) -> None:

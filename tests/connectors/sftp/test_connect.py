@@ -195,6 +195,17 @@ def test_a_short_host_key_is_not_offered_for_acceptance(start_asyncssh: Start) -
     assert server.attempts == []
 
 
+@pytest.mark.parametrize("form", ["{}", "ssh-rsa {}"])
+def test_a_short_host_key_is_refused_by_its_fingerprint_too(form: str, start_asyncssh: Start) -> None:
+    """Nobody could see its length when the fingerprint was entered."""
+    key = asyncssh.generate_private_key("ssh-rsa", key_size=1024)
+    server = start_asyncssh(host_key=key)
+    with pytest.raises(ConfigError, match=r"RSA with 1024 bits.* Nothing was sent") as error:
+        SFTPSession(target_of(server, host_key=form.format(key.get_fingerprint())))
+    assert not isinstance(error.value, UnknownHostKeyError)
+    assert server.attempts == []
+
+
 def test_short_keys_that_are_stored_work_and_a_test_names_them(start_asyncssh: Start) -> None:
     user = asyncssh.generate_private_key("ssh-rsa", key_size=1024)
     server = start_asyncssh(host_key=asyncssh.generate_private_key("ssh-rsa", key_size=1024), user_key=user)

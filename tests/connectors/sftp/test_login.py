@@ -14,6 +14,7 @@ from tests.connectors.conftest import target_of
 from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.servers.login_server import (
     ASK,
+    EXPIRED,
     KEY,
     PASS,
     PASSWORD,
@@ -25,7 +26,7 @@ from tests.servers.login_server import (
     login_server,
     reset,
 )
-from tests.servers.openssh import OpenSSHServer, generate_key
+from tests.servers.openssh import OpenSSHServer, expired_account, generate_key
 from tests.servers.proftpd import proftpd_server
 from tests.servers.sftp_server import SFTPServer
 
@@ -180,6 +181,60 @@ def test_a_password_that_has_expired_is_offered_once_and_named(start_asyncssh: C
     assert server.attempts == [("user", "erp"), ("password", PASSWORD)]
 
 
+@pytest.mark.parametrize("says_to", [["subsystem", "exec"], ["exec"]], ids=str)
+@pytest.mark.parametrize("reached", [False, True])
+def test_a_server_that_lets_in_and_says_that_the_password_has_expired_starts_no_sftp(
+    reached: bool, says_to: list[str], start: Start
+) -> None:
+    """B06: OpenSSH says so to a command only; other servers also where SFTP should begin."""
+    server = start(says=EXPIRED, says_to=says_to)
+    text = refused(server, **ONLY_PASSWORD, reached=reached)
+    assert "the password of 'erp' has expired (the server says: WARNING: Your password has expired. Password" in text
+    assert "Have it changed on the server, enter the new one, then test the connection." in text
+    assert server.attempts == [(PASS, PASSWORD)]
+
+
+def test_a_password_that_has_expired_keeps_a_key_out_too(start: Start) -> None:
+    server = start(says=EXPIRED)
+    text = refused(server)
+    assert "the password of 'erp' has expired" in text
+    assert "Have it changed on the server, then test the connection." in text
+    assert offered(server) == [KEY]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "You are required to change your password immediately (administrator enforced).",
+        "Sie müssen Ihr Passwort sofort ändern (Passwortablauf).",
+        "Ihr Kennwort ist abgelaufen.",
+    ],
+)
+def test_other_words_for_an_expired_password(words: str, start: Start) -> None:
+    assert f"has expired (the server says: {words[:60]}" in refused(start(says=words), **ONLY_PASSWORD)
+
+
+@pytest.mark.parametrize(("reached", "kind"), [(False, ConfigError), (True, TransientError)])
+def test_another_reason_for_no_sftp_is_shown(reached: bool, kind: type[Exception], start: Start) -> None:
+    server = start(
+        says="This account is currently not available. Your password will expire in 3 days.", says_to=["exec"]
+    )
+    with pytest.raises(
+        kind, match=r"starts no SFTP \(the server says: This account is currently not available"
+    ) as error:
+        SFTPSession(target_of(server, **ONLY_PASSWORD, reached=reached))
+    assert not isinstance(error.value, LoginRefusedError)
+
+
+@pytest.mark.parametrize("way", ["password", "publickey"])
+def test_openssh_says_that_the_password_has_expired(way: str) -> None:
+    """B06: a real account whose password has to be changed, by `chage -d 0`."""
+    with expired_account(password=PASSWORD) as server:
+        text = refused(server, **(ONLY_PASSWORD if way == "password" else {}))
+        assert "the password of 'erp' has expired (the server says: " in text
+        assert server.log().count(f"Accepted {way} for erp") == 1
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -256,3 +311,29 @@ def test_a_wrong_password_needs_no_second_look(start: Start) -> None:
     with pytest.raises(ConfigError, match="refused the password of user 'erp'") as error:
         SFTPSession(target_of(start(), private_key=None, password="wrong"))
     assert error.value.field == "password"
+
+
+def test_the_credential_that_was_accepted_after_another_comes_first_the_next_time(
+    start: Start, connect: Connect
+) -> None:
+    """F18: servers count what they refuse."""
+    server, learned = start(accepts=[PASS]), list[str]()
+    assert connect(server, **BOTH, on_login=learned.append).ask(conversations.lstat("/"))
+    assert (learned, offered(server), server.refused) == ([PASS], [KEY, PASS], 1)
+    assert connect(server, **BOTH, on_login=learned.append, login_first=PASS).ask(conversations.lstat("/"))
+    assert (learned, offered(server), server.refused) == ([PASS], [KEY, PASS, PASS], 1)
+    server.accepts = [KEY]
+    assert connect(server, **BOTH, on_login=learned.append, login_first=PASS).ask(conversations.lstat("/"))
+    assert (learned, server.refused) == ([PASS, "private_key"], 2)
+
+
+def test_a_password_at_a_prompt_comes_before_the_key_where_it_was_accepted(start: Start, connect: Connect) -> None:
+    server = start(steps=[[KEY, ASK]], accepts=[ASK])
+    assert connect(server, **BOTH, login_first=PASS).ask(conversations.lstat("/"))
+    assert (offered(server), server.refused) == ([ASK], 0)
+
+
+def test_where_nothing_was_refused_nothing_is_remembered(start: Start, connect: Connect) -> None:
+    server, learned = start(steps=[[PASS], [KEY]]), list[str]()
+    assert connect(server, **BOTH, on_login=learned.append).ask(conversations.lstat("/"))
+    assert learned == []

@@ -109,11 +109,15 @@ def test_a_flush_that_costs_bytes_fails_the_file(fault: Fault, push: Push, zone:
     assert (export.status, zone.names) == ("SENT", [export.filename])
 
 
-@pytest.mark.parametrize("fault", [NoSecondNames(), NoSecondNames(error=asyncssh.SFTPOpUnsupported("no"))], ids=str)
-def test_a_server_that_makes_no_second_names_renames_all_the_same(fault: Fault, push: Push, zone: Zone) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [DENIED, asyncssh.SFTPOpUnsupported("no"), asyncssh.SFTPBadMessage("Invalid argument")],
+    ids=lambda error: str(error.code),
+)
+def test_a_server_that_makes_no_second_names_renames_all_the_same(error: Exception, push: Push, zone: Zone) -> None:
     """F7."""
     export = push()
-    zone.faults.append(fault)
+    zone.faults.append(NoSecondNames(error=error))
     zone.drain()
     export.refresh_from_db()
     assert (export.status, export.tries, zone.names) == ("SENT", 1, [export.filename])
@@ -123,7 +127,9 @@ OPTION = 'Or turn "Write, then rename" off'
 
 
 @pytest.mark.parametrize(
-    "error", [DENIED, asyncssh.SFTPOpUnsupported("no"), BARE_FAILURE], ids=lambda error: str(error.code)
+    "error",
+    [DENIED, asyncssh.SFTPOpUnsupported("no"), asyncssh.SFTPBadMessage("Invalid argument"), BARE_FAILURE],
+    ids=lambda error: str(error.code),
 )
 def test_a_place_that_renames_nothing_names_the_option_that_frees_the_order(
     error: Exception, push: Push, zone: Zone
@@ -167,6 +173,29 @@ def test_a_place_that_is_only_written_to_names_the_option_and_leaves_nothing_in_
     assert (export.status, export.staged_path, zone.names) == ("PENDING", "", [])
     zone.edit(atomic_write=False)
     zone.drain()
+    export.refresh_from_db()
+    assert (export.status, zone.names) == ("SENT", [export.filename])
+
+
+@pytest.mark.parametrize(
+    ("error", "blocks"), [(BARE_FAILURE, False), (asyncssh.SFTPBadMessage("no"), True)], ids=["failure", "bad message"]
+)
+def test_a_look_that_fails_by_another_code_names_the_option_too(
+    error: Exception, blocks: bool, push: Push, zone: Zone
+) -> None:
+    """B24: no rename was sent, so nothing is in doubt. A failure without a cause may pass."""
+    export = push()
+    zone.faults.append(Fails(operations=frozenset({"lstat"}), error=error))
+    zone.drain()
+    zone.connection.refresh_from_db()
+    export.refresh_from_db()
+    assert (zone.connection.blocked_at is not None) == blocks
+    reason = zone.connection.blocked_reason or export.error_message
+    assert "Cannot look at" in reason
+    assert OPTION in reason
+    assert (export.status, export.staged_path, zone.names) == ("PENDING", "", [])
+    zone.edit(atomic_write=False)
+    zone.drain_later()
     export.refresh_from_db()
     assert (export.status, zone.names) == ("SENT", [export.filename])
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connectors', '0006_reached_at'),
+        ('connectors', '0007_known_server'),
     ]
 
     operations = [
