@@ -66,7 +66,7 @@ def found() -> list[Ending]:
     return list(listed.values())
 
 
-def reached(incident: Incident) -> list[int]:
+def stages_reached(incident: Incident) -> list[int]:
     """Of the incident's certificate."""
     now = timezone.now()
     return next((each.stages(now) for each in found() if each.subject == incident.subject), [])

@@ -136,7 +136,7 @@ def overdue(incident: Incident) -> QuerySet[ERPExport]:
 
 def _stages(incident: Incident) -> Contents:
     if incident.kind == Kind.CERT:
-        stages = certificates.reached(incident)
+        stages = certificates.stages_reached(incident)
     else:
         token = ApiToken.objects.filter(pk=incident.subject).first()
         stages = parts.stages_reached(token, timezone.now()) if token else []
