@@ -23,6 +23,7 @@ SETTLING = {
     EventKind.ACKED: ExportStatus.ACKED,
     EventKind.FAILED: ExportStatus.FAILED,
     EventKind.GIVEN_UP: ExportStatus.FAILED,
+    EventKind.WITHDRAWN: ExportStatus.FAILED,
 }
 
 
