@@ -20,6 +20,7 @@ from connectors.models import ERPConnection
 from connectors.registry import registry
 from exports import ack_poller, delivery, giving_up, open_acks, push_service
 from exports.models import AckFile, ERPExport, Verdict
+from exports.notices import parts
 from exports.notices import watch as incidents
 from exports.notices.models import Incident, Recipient
 from exports.notices.tasks import watch
@@ -356,7 +357,7 @@ def test_a_file_is_resolved_once(push: Push, connection: ERPConnection, answer: 
 
 
 def test_incidents_whose_cause_must_end_are_not_resolved_by_hand(connection: ERPConnection) -> None:
-    kinds = [kind for kind in Incident.Kind if kind not in ("ACKS", "ARCHIVE", "WEBHOOK", "TOKEN")]
+    kinds = [kind for kind in Incident.Kind if kind not in ("ACKS", *parts.RESOLVABLE)]
     for kind in kinds:
         incident = Incident.objects.create(
             organization=connection.organization, connection=connection, kind=kind, opened_at=timezone.now()

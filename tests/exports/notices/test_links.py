@@ -4,13 +4,13 @@ import pytest
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports.notices import contents
+from exports.notices import contents, endings, mails, texts
 from exports.notices.models import Incident
 from tests.tenants import log_in_superuser
 
 Kind = Incident.Kind
 # Their subject is the id of another row.
-OF_A_ROW = (Kind.WEBHOOK, Kind.TOKEN)
+OF_A_ROW = (Kind.WEBHOOK, Kind.TOKEN, Kind.HOOKDOWN)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in OF_A_ROW])
@@ -22,3 +22,8 @@ def test_the_page_of_every_incident_opens_without_losing_its_filter(kind: Kind, 
     response = log_in_superuser().get(path)
     # A list that does not know a filter redirects to itself without any.
     assert (response.status_code, path) == (200, path)
+
+
+def test_every_incident_has_recipients_words_a_next_step_and_an_end() -> None:
+    for said in (mails.WANTED_BY, texts.WHAT, texts.WHAT_TO_DO, endings.NOTHING_LEFT):
+        assert set(said) == set(Kind)

@@ -21,6 +21,7 @@ from tests.exports.conftest import Push
 from tests.exports.notices.conftest import fail
 from tests.exports.notices.test_digests import linked
 from tests.exports.notices.test_incidents import disabled, open_kinds
+from tests.exports.notices.test_waiting import watched_for_long
 from tests.servers.smtp import Mailbox
 from tests.tenants import log_in, page_url
 
@@ -106,6 +107,7 @@ def test_after_a_pause_the_orders_have_time_to_leave(push: Push, connection: ERP
 
 
 def test_what_is_retried_for_over_an_hour_is_reported_once(push: Push, connection: ERPConnection) -> None:
+    watched_for_long()
     export = push()
     attempts_failed(export, 6)
     past: dict[str, Any] = {"created_at": timezone.now() - timedelta(hours=3)}
