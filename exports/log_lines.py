@@ -1,6 +1,7 @@
-"""One line in the log for each step of an export: when an order left, over which connection, and what became of it.
+"""What the log says of each step of an export: when an order left, over which connection, and what became of it.
 
-The lines of a call or of an admin page have its request id; those of a worker name the same export.
+The lines of a call or of an admin page have its request id; those of a worker name the same export. A batch shares
+lines, because writing one takes longer than recording an order.
 """
 
 import logging
@@ -17,11 +18,13 @@ logger = logging.getLogger(__name__)
 
 # Of an error message.
 SHOWN = 300
+# Some log collectors cut a line at 16 kB.
+EXPORTS_PER_LINE = 25
 
 
 def steps(what: str, details: Mapping[UUID, str]) -> None:
     """Log `what` happened to each export of `details`, which are by export id, once the caller's transaction is
-    committed."""
+    committed: `EXPORTS_PER_LINE` exports to a line."""
     if details and logger.isEnabledFor(logging.INFO):
         transaction.on_commit(partial(_write_all, what, dict(details)), robust=True)
 
@@ -29,8 +32,8 @@ def steps(what: str, details: Mapping[UUID, str]) -> None:
 def step(what: str, export: ERPExport, detail: str) -> None:
     """As `steps`, for an export that is in memory with its order and its connection."""
     order = export.draft_order.external_order_number or str(export.draft_order_id)
-    line = _line(what, order, export.filename, export.connection.name, detail)
-    transaction.on_commit(partial(logger.info, "%s", line), robust=True)
+    told = _export(order, export.filename, export.connection.name, detail)
+    transaction.on_commit(partial(logger.info, "%s: %s", what, told), robust=True)
 
 
 def _write_all(what: str, details: Mapping[UUID, str]) -> None:
@@ -41,10 +44,14 @@ def _write_all(what: str, details: Mapping[UUID, str]) -> None:
     except DatabaseError:
         # It happened all the same.
         found = [(pk, "", "?", str(pk), "?") for pk in details]
-    for pk, number, order_id, filename, connection in found:
-        logger.info("%s", _line(what, number or str(order_id), filename, connection, details[pk]))
+    told = [
+        _export(number or str(order_id), filename, connection, details[pk])
+        for pk, number, order_id, filename, connection in found
+    ]
+    for start in range(0, len(told), EXPORTS_PER_LINE):
+        logger.info("%s: %s", what, " | ".join(told[start : start + EXPORTS_PER_LINE]))
 
 
-def _line(what: str, order: str, filename: str, connection: str, detail: str) -> str:
+def _export(order: str, filename: str, connection: str, detail: str) -> str:
     told = f" {tame(detail, SHOWN)}" if detail else ""
-    return f"{what}: order {tame(order)}, export {tame(filename)}, connection {tame(connection)!r}.{told}"
+    return f"order {tame(order)}, export {tame(filename)}, connection {tame(connection)!r}.{told}"

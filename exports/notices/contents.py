@@ -134,6 +134,11 @@ def overdue(incident: Incident) -> QuerySet[ERPExport]:
     return sent.filter(answer_due_at__lt=Now()).select_related("draft_order__customer")
 
 
+def failing(incident: Incident) -> QuerySet[ERPExport]:
+    """Of the incident's connection, the failed exports whose orders are still in ERROR."""
+    return failures.alerting(ERPExport.objects.filter(connection=incident.connection_id))
+
+
 def _stages(incident: Incident) -> Contents:
     if incident.kind == Kind.CERT:
         stages = certificates.stages_reached(incident)

@@ -87,7 +87,9 @@ def _make(scene: Scene, edit: Edit) -> None:
     changes = {
         Edit.RENAMED: ConnectionChanges(name="ERP, renamed"),
         Edit.FOLDER: ConnectionChanges(config={"export_path": str(scene.config["export_path"]) + "-2"}),
-        Edit.PLACE: ConnectionChanges(config={"mode": "filesystem", "export_path": "in", "ack_path": "acks"}),
+        Edit.PLACE: ConnectionChanges(
+            config={"mode": "filesystem", "export_path": "in", "ack_path": "acks"}, leave_acks=True
+        ),
     }
     if edit in changes:
         connection_service.save(connection_of(scene), changes[edit], actor="admin")

@@ -14,8 +14,11 @@ from django.utils import timezone
 from connectors import connection_service
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, giving_up, unread_acks
+from exports import ack_poller, deciding, delivery, giving_up, unread_acks
 from exports.models import AckFile, ERPExport, Lane
+from exports.notices import texts
+from exports.notices.models import Incident
+from exports.notices.tasks import watch
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
@@ -89,6 +92,18 @@ def test_a_failed_exports_pages_name_the_unread_file_wherever_it_can_be_retried(
     DraftOrder.objects.filter(pk=order.pk).update(status="APPROVED")
     assert said in text_of(client, page_url(order))
     assert said in asked(client, "push", order)
+
+
+def test_the_email_about_failed_exports_names_the_unread_file_before_it_advises_to_retry(
+    sent: ERPExport, connection: ERPConnection, acks: Path
+) -> None:
+    written = write(connection, acks, f"{sent.filename}.xml")
+    ERPExport.objects.filter(pk=sent.pk).update(status="PENDING", undecided_since=timezone.now())
+    DraftOrder.objects.filter(pk=sent.draft_order_id).update(status="PUSHING")
+    deciding.decide(ERPExport.objects.get(pk=sent.pk), delivered=False, actor="ops", reason="not in the ERP")
+    watch()
+    told = texts.what_to_do(Incident.objects.get(kind="FAILING", closed_at=None))
+    assert 0 <= told.index(written) < told.index("retry")
 
 
 def test_a_file_that_came_before_the_acknowledgement_that_was_read_warns_nobody(
@@ -203,7 +218,7 @@ def test_other_files_say_nothing_about_an_order_that_was_never_sent(
 def test_order_files_in_a_folder_of_orders_and_acks_are_no_other_files(
     client: Client, sent: ERPExport, connection: ERPConnection
 ) -> None:
-    connection_service.save(connection, ConnectionChanges(config={"ack_path": "in/"}), actor="test")
+    connection_service.save(connection, ConnectionChanges(config={"ack_path": "in/"}, leave_acks=True), actor="test")
     ack_poller.poll(connection.pk)
     assert (Lane.objects.get(kind="ACKS").folder or {})["counts"] == {"foreign": 1}
     overdue(sent)

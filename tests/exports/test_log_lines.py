@@ -16,7 +16,7 @@ from connectors.dropzones.base import OutgoingFile
 from connectors.dropzones.local import LocalDropzone
 from connectors.exceptions import ConnectorError, RejectedError, TransientError
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, giving_up, undecided, withdrawing
+from exports import ack_poller, delivery, giving_up, log_lines, undecided, withdrawing
 from exports.models import ERPExport
 from tests.exports.conftest import Push
 
@@ -109,6 +109,15 @@ def test_what_becomes_of_connections(connection: ERPConnection, lines: Any) -> N
         f"BLOCKED: {about} The host key has changed.",
         f"RELEASED: {about} By ina. A test passed.",
     ]
+
+
+def test_a_batch_shares_lines(push: Push, connection: ERPConnection, lines: Any) -> None:
+    exports = [push() for _ in range(log_lines.EXPORTS_PER_LINE + 1)]
+    delivery.drain(connection.pk)
+    first, second = (line for line in lines() if line.startswith("SENT: "))
+    assert len(first.split(" | ")) == log_lines.EXPORTS_PER_LINE
+    assert [subject(export) in f"{first} | {second}" for export in exports] == [True] * len(exports)
+    assert len(first) < 16_000
 
 
 def test_nothing_is_logged_of_what_is_rolled_back(push: Push, lines: Any) -> None:

@@ -169,7 +169,9 @@ class Load:
         organization = chance.choice(list(Organization.objects.order_by("slug")))
         number, path = chance.randrange(1, OF_AN_ORGANIZATION, 2), f"acks-{chance.randrange(1000)}"
         connection = ERPConnection.objects.get(organization=organization, name=f"Way {number}")
-        connection_service.save(connection, ConnectionChanges(config={"ack_path": path}), actor="torture")
+        connection_service.save(
+            connection, ConnectionChanges(config={"ack_path": path}, leave_acks=True), actor="torture"
+        )
         self.edits[connection.pk] = path
 
 
