@@ -10,7 +10,6 @@ from django.utils import timezone
 from connectors.connection_columns import is_paused, local_time
 from connectors.hostile_text import tame
 from connectors.models import ERPConnection
-from exports import unread_acks
 from exports.models import ERPExport, Lane
 from exports.rollback import guard
 
@@ -33,12 +32,12 @@ def obstacle(connection: ERPConnection) -> str:
 
 
 def advice(exports: QuerySet[ERPExport]) -> str:
-    """What to do about overdue `exports` of one connection, if OrderFlow has not read what the ERP wrote about them;
-    empty where nothing is left to read."""
+    """What to do about overdue `exports` of one connection whose acknowledgements are not being read; empty while they
+    are."""
     connection = ERPConnection.objects.filter(pk__in=exports.order_by().values("connection")[:1]).first()
     why = obstacle(connection) if connection else ""
     if not why:
-        return unread_acks.advice(exports)
+        return ""
     return (
         f"OrderFlow is not reading the acknowledgements of this connection, so the ERP may have answered. {why} "
         "Fix that first, and wait for the next poll: an order that is sent again may arrive twice."

@@ -112,7 +112,8 @@ class ERPExportAdmin(KnownAsAdmin, DecisionAdmin):
             level = "error" if obj.status == ExportStatus.FAILED else "warning"
             yield Note(level=level, text=obj.error_message)
         if obj.status == ExportStatus.SENT and obj.answer_due_at and obj.answer_due_at < timezone.now():
-            advice = ack_reading.advice(ERPExport.objects.filter(pk=obj.pk))
+            rows = ERPExport.objects.filter(pk=obj.pk)
+            advice = ack_reading.advice(rows) or unread_acks.advice(rows)
             asked = "The ERP has not answered in time. Ask its operator whether the order arrived."
             yield Note(level="warning", text=advice or asked)
 

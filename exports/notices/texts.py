@@ -8,7 +8,8 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from connectors.hostile_text import tame
-from exports import ack_reading
+from exports import ack_reading, unread_acks
+from exports.models import ERPExport
 from exports.notices import contents, endings
 from exports.notices.contents import Contents
 from exports.notices.models import Incident
@@ -145,8 +146,8 @@ def _reason(incident: Incident) -> str:
 
 def what_to_do(incident: Incident) -> str:
     """The next step, for e-mails and pages."""
-    advice = ack_reading.advice(contents.overdue(incident)) if incident.kind == Kind.OVERDUE else ""
-    return advice or WHAT_TO_DO[Kind(incident.kind)]
+    overdue = contents.overdue(incident) if incident.kind == Kind.OVERDUE else ERPExport.objects.none()
+    return ack_reading.advice(overdue) or unread_acks.advice(overdue) or WHAT_TO_DO[Kind(incident.kind)]
 
 
 def _listed(incident: Incident, found: Contents) -> str:
