@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -25,7 +26,8 @@ from orderflow.tenancy.scope import User, may
 from orderflow.tenancy.scoped_admin import OwnRowsFilter, actor
 
 GONE = "It was renamed, moved or removed before {}. Under a name that is read, it has another entry in this list."
-LEFT = "It counts, but it could not be moved away: {} Fix that; the next reading moves it."
+LEFT = "It was read, but it could not be moved away: {} Fix that; the next reading moves it."
+NOT_MOVED = "Why it could not be moved to error/: {} Fix that; the next reading moves it."
 
 
 @admin.register(AckFile)
@@ -56,11 +58,12 @@ class AckFileAdmin(KnownAsAdmin, ConflictAdmin):
         return may(request.user, Action.PUSH)
 
     def notes(self, request: HttpRequest, obj: AckFile) -> Iterator[Note]:
-        needs_nobody = obj.verdict not in NEEDS_A_PERSON or obj.gone_at
+        needs_nobody = obj.verdict not in NEEDS_A_PERSON or obj.gone_at or obj.resolved_at
         text = GONE.format(local_time(obj.gone_at)) if obj.gone_at else verdicts.meaning(obj)
         yield Note(level="info" if needs_nobody else "warning", text=text)
         if obj.left_because:
-            yield Note(level="warning", text=LEFT.format(obj.left_because))
+            text = NOT_MOVED if obj.verdict == Verdict.MALFORMED else LEFT
+            yield Note(level="warning", text=text.format(obj.left_because))
 
     def buttons(self, request: HttpRequest, obj: AckFile) -> Iterator[Button]:
         if obj.resolved_at is None and obj.verdict in NEEDS_A_PERSON:
@@ -85,6 +88,11 @@ class AckFileAdmin(KnownAsAdmin, ConflictAdmin):
     @admin.action(description="Mark as resolved", permissions=["push"])
     def resolve(self, request: HttpRequest, rows: models.QuerySet[AckFile]) -> None:
         who = actor(request)
+        if request.POST.getlist(ACTION_CHECKBOX_NAME):
+            conflicts = open_acks.open_ones(rows).filter(verdict=Verdict.CONFLICT)
+            if told := open_acks.to_decide(conflicts.count()):
+                messages.warning(request, told)
+            rows = rows.exclude(pk__in=list(conflicts.values_list("pk", flat=True)))
         self.run_each(
             request, rows, lambda ack: open_acks.resolve(ack, actor=who), done="marked as resolved", refusal=NotOpen
         )

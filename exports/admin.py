@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from connectors.models import ERPConnection
-from exports import ack_reading, conflict_admin, export_page, next_attempt, push_choice, search, unread_acks
+from exports import ack_reading, conflict_admin, export_page, next_attempt, push_choice, resending, search, unread_acks
 from exports.bulk.models import SOURCES, BulkJob
 from exports.connection_admin import DeliveringConnectionAdmin
 from exports.decision_admin import DecisionAdmin
@@ -82,7 +82,7 @@ class ERPExportAdmin(KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin
     def seen_values(self, row: ERPExport) -> dict[str, Any]:
         """With the files that advise against its buttons: one that came after the page was loaded has been seen by
         nobody."""
-        unread = unread_acks.named(unread_acks.waiting_for(ERPExport.objects.filter(pk=row.pk)))
+        unread = resending.unsettled_files(ERPExport.objects.filter(pk=row.pk))
         return {**super().seen_values(row), "unread": unread}
 
     def seen_in_list(self, row: ERPExport) -> Seen:
@@ -127,6 +127,8 @@ class ERPExportAdmin(KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin
         if obj.status == ExportStatus.SENT and obj.answer_due_at and obj.answer_due_at < timezone.now():
             asked = "The ERP has not answered in time. Ask its operator whether the order arrived."
             yield Note(level="warning", text=ack_reading.advice(this, ask=asked) or asked)
+        if doubt := resending.may_have(obj):
+            yield Note(level="warning", text=doubt)
         is_last = obj.status == ExportStatus.FAILED and not hasattr(obj, "superseded_by")
         if is_last and (advice := unread_acks.advice(this, ask=ASK_BEFORE_RETRY)):
             yield Note(level="warning", text=advice)

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from connectors.hostile_text import tame
+from exports import log_lines
 from exports.causes import Cause
 from exports.models import AckFile, ERPExport, EventKind, ExportEvent, Verdict
 from exports.open_acks import NotOpen, open_ones
@@ -54,6 +55,7 @@ def decide(ack: AckFile, *, took: bool, actor: str, reason: str) -> None:
         )
         of_export(export).update(resolved_at=now, resolved_by=actor)
         outbox.announce([export.pk])
+        log_lines.step("ACKED" if took else "REJECTED", export, f"Decided by {actor}: {reason}")
         record(export.organization_id, actor, f"decide that the ERP {VERBS[took]}", export, file=ack.name)
         record(export.organization_id, actor, "resolve ack file", ack, verdict=ack.verdict)
 

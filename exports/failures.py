@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
-from exports import unread_acks
+from exports import resending
 from exports.causes import DOUBTFUL, Cause
 from exports.models import ERPExport
 from exports.transitions import ExportStatus
@@ -38,9 +38,9 @@ class FailureGroup:
 
     @property
     def advice(self) -> str:
-        """What to do first about files of the ERP that nobody has read and that may be about these orders; else empty.
-        Looks into the database."""
-        return unread_acks.advice(members(self, until=timezone.now()))
+        """What to do first about files of the ERP that nobody has read or decided about and that may be about these
+        orders; else empty. Looks into the database."""
+        return resending.advice(members(self, until=timezone.now()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

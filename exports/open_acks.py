@@ -57,11 +57,25 @@ def newest(organization_id: UUID, connection_id: UUID) -> QuerySet[AckFile]:
     return open_ones(ours).order_by("-pk").defer("raw")[:AT_ONCE]
 
 
-def resolve_all(organization_id: UUID, connection_id: UUID, *, actor: str) -> None:
-    """The `newest` files, each with its audit line."""
+def resolve_all(organization_id: UUID, connection_id: UUID, *, actor: str) -> int:
+    """The `newest` files, each with its audit line, but those that contradict another one: what such a file means for
+    its order is decided on its own page. Gives how many it resolved."""
+    count = 0
     for ack in newest(organization_id, connection_id):
-        with suppress(NotOpen):
-            resolve(ack, actor=actor)
+        if ack.verdict != Verdict.CONFLICT:
+            with suppress(NotOpen):
+                resolve(ack, actor=actor)
+                count += 1
+    return count
+
+
+def to_decide(count: int) -> str:
+    """What to do about so many files that contradict another one; empty for none."""
+    if not count:
+        return ""
+    if count == 1:
+        return "1 file contradicts another one: decide it on its page."
+    return f"{count:,} files contradict each other: decide these on their pages."
 
 
 def resolve_settled() -> None:

@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from exports import earlier, next_attempt, push_choice, search, unread_acks, withdrawing
+from exports import conflict_admin, earlier, next_attempt, push_choice, resending, search, unread_acks, withdrawing
 from exports.bulk.list_admin import BulkListAdmin
 from exports.bulk.models import SOURCES, BulkJob
 from exports.models import ERPExport
@@ -142,15 +142,22 @@ def _exports(order: DraftOrder, loaded: str) -> dict[str, Any]:
 
 
 def _unread(order: DraftOrder) -> Iterator[Note]:
-    """What the ERP may have said of the order's last export, and nobody has read."""
+    """What the ERP may have done with the order, or said of its last export, and nobody has read or decided."""
     last = ERPExport.objects.filter(draft_order=order, superseded_by=None)
     export = last.order_by("-created_at").first()
     if export is None or order.status == OrderStatus.REJECTED:
         return
     may_be_sent = order.status not in earlier.DONE
+    if doubt := resending.may_have(export):
+        yield Note(level="warning", text=doubt, href=change_url(export), link="See its export")
     text = unread_acks.advice(last, ask=ASK_BEFORE_PUSH) if may_be_sent else unread_acks.unread_about(last)
     if text:
         yield Note(level="warning", text=text, href=change_url(export), link="See its export")
+    if taken := resending.taken_advice(last):
+        ack = resending.taken(last)[0]
+        yield Note(level="warning", text=taken, href=change_url(ack), link="Decide")
+    else:
+        yield from conflict_admin.notes(export)
 
 
 def _to_connections(request: HttpRequest) -> dict[str, str]:

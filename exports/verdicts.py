@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
+from connectors.connection_columns import local_time
 from connectors.documents.json_ack_names import KINDS, is_error
+from exports import conflicts
 from exports.models import AckFile, Verdict
 from exports.transitions import ExportStatus
 from orderflow.tenancy.admin_page import badge
@@ -22,7 +24,16 @@ COLOURS = {
 REJECTION = "Matched: rejected by the ERP"
 REJECTED = (
     "It decided its export: the ERP rejected the order. The export is FAILED, with the reason that the ERP gave. "
-    "Correct the order and push it again, or reject it."
+    "Correct the order, approve it and push it again, or reject it."
+)
+RESOLVED = "It was resolved by {by} at {time}; nothing is to be done."
+NOT_MOVED = (
+    "It could not be read, and could not be moved to error/ either; the export still waits. Have the ERP write the "
+    "answer again, complete and under the same name: it is read like any other."
+)
+NO_CHOICE = (
+    "It contradicts the first acknowledgement. The order was changed or sent again since, so nothing can be decided "
+    "here. If the ERP took the order, do not push it again: reject it. Then leave this file as it is."
 )
 
 # Of each verdict, in one sentence.
@@ -42,11 +53,12 @@ MEANINGS = {
     Verdict.DUPLICATE: "It repeats what was known of its export, so it changed nothing. Nothing is to be done.",
     Verdict.CONFLICT: (
         "It contradicts the first acknowledgement, which counts until a person decides. Ask the ERP's administrator "
-        "what became of the order, then choose above whether the ERP took it, or leave it as it is."
+        "what became of the order, then use the buttons on this file's page."
     ),
     Verdict.LATE: (
-        "It answers an export that a newer one has replaced, so it changed nothing. If it says that the ERP took the "
-        "order, the ERP may have it twice: ask its operator."
+        "It acknowledges an export that a newer one has replaced, so it changed nothing. If it says that the ERP took "
+        "the order, open the newer export: if it is pending, withdraw it now (or stop sending it); if it was sent, the "
+        "ERP may have the order twice; ask the ERP's administrator."
     ),
     Verdict.ORPHAN: (
         "No export of this connection has the file name that it answers, so it stays where it is: it may be a "
@@ -92,6 +104,14 @@ def is_rejection(ack: AckFile) -> bool:
 
 
 def meaning(ack: AckFile) -> str:
+    """What it means and what there is to do now, after all that happened since it was read."""
+    if ack.resolved_at:
+        by = ack.resolved_by or "a later file or state"
+        return RESOLVED.format(by=by, time=local_time(ack.resolved_at))
+    if ack.verdict == Verdict.MALFORMED and ack.left_because:
+        return NOT_MOVED
+    if ack.verdict == Verdict.CONFLICT and conflicts.choice(ack) is None:
+        return NO_CHOICE
     return REJECTED if is_rejection(ack) else MEANINGS[Verdict(ack.verdict)]
 
 

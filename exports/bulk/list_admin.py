@@ -33,7 +33,7 @@ from orderflow.tenancy.seen import SEEN, row_field
 Kind = BulkJob.Kind
 SEEN_WAYS = "_seen_ways"
 CHANGED = (
-    "Nothing was done: these orders, the connection that they go over, or the unread acknowledgement files about them "
+    "Nothing was done: these orders, the connection that they go over, or the acknowledgement files about them "
     "changed while you looked. Look again."
 )
 
@@ -162,6 +162,7 @@ class BulkListAdmin(PageAdmin):
             "opts": self.opts,
             "title": f"{kind.label} orders",
             "verb": kind.label,
+            "is_retry": kind == Kind.RETRY,
             "plan": made,
             "hidden": hidden,
             "more": more,

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import push_service, unread_acks
+from exports import push_service, resending, unread_acks
 from exports.bulk import refusals
 from exports.bulk.refusals import Grouped
 from exports.bulk.ways import refusal, ways
@@ -29,13 +29,15 @@ class Way:
 @dataclass(kw_only=True, slots=True)
 class Plan:
     """`order_ids` are those that will go, by organization. `unread` names acknowledgement files about them that nobody
-    has read, and `advice` says what to do about these, or about others that may be; both may be empty."""
+    has read or decided about, `advice` says what to do about these, or about others that may be, and `doubt` that the
+    ERP may have some of the orders; each may be empty."""
 
     ways: list[Way] = field(default_factory=list)
     refusals: Grouped = field(default_factory=dict)
     order_ids: dict[Organization, list[UUID]] = field(default_factory=dict)
     unread: str = ""
     advice: str = ""
+    doubt: str = ""
 
     @property
     def seen(self) -> str:
@@ -44,9 +46,9 @@ class Plan:
 
     @property
     def seen_ways(self) -> str:
-        """Of the connections and the unread files alone."""
+        """Of the connections, the files and the doubt alone."""
         ways = sorted((str(way.connection.pk), way.connection.name) for way in self.ways)
-        return digest_of([ways, self.unread])
+        return digest_of([ways, self.unread, self.doubt])
 
     @property
     def going(self) -> int:
@@ -69,7 +71,8 @@ def plan(orders: Iterable[DraftOrder], source: OrderStatus) -> Plan:
     for organization, ids in waiting.items():
         _plan_ways(made, organization, source, ids)
     before = unread_acks.failed_last([pk for ids in made.order_ids.values() for pk in ids])
-    made.unread, made.advice = unread_acks.named(unread_acks.waiting_for(before)), unread_acks.advice(before)
+    made.unread, made.advice = resending.unsettled_files(before), resending.advice(before)
+    made.doubt = resending.may_have_some(before)
     return made
 
 

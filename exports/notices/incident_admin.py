@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from exports import open_acks
-from exports.models import AckFile
+from exports.models import Verdict
 from exports.notices import contents, parts, watch
 from exports.notices.models import Incident
 from exports.notices.texts import what_to_do
@@ -54,7 +54,7 @@ class IncidentAdmin(PageAdmin):
     def seen_values(self, row: Incident) -> dict[str, Any]:
         """With the files that the button resolves: one that came, or got another verdict, after the page was loaded has
         been seen by nobody."""
-        return {**super().seen_values(row), "files": list(_files(row).values_list("pk", "verdict"))}
+        return {**super().seen_values(row), "files": list(watch.acks_of(row).values_list("pk", "verdict"))}
 
     def seen_in_list(self, row: Incident) -> Seen:
         """A list shows no files, and resolves none."""
@@ -66,16 +66,24 @@ class IncidentAdmin(PageAdmin):
     def notes(self, request: HttpRequest, obj: Incident) -> Iterator[Note]:
         if obj.closed_at is None:
             yield Note(level="warning", text=what_to_do(obj))
+        if conflicts := _conflicts(obj):
+            yield Note(level="warning", text=open_acks.to_decide(conflicts))
 
     def buttons(self, request: HttpRequest, obj: Incident) -> Iterator[Button]:
         if obj.closed_at is None and obj.kind in (Kind.ACKS, *parts.RESOLVABLE):
-            yield Button(action="resolve", label="Mark as resolved", variant="primary", icon="check")
+            conflicts = _conflicts(obj)
+            files = watch.acks_of(obj).count() - conflicts
+            label = f"Mark all {files:,} files as resolved" if files > 1 else "Mark as resolved"
+            if files or not conflicts:
+                yield Button(action="resolve", label=label, variant="primary", icon="check")
 
     @admin.action(description="Mark as resolved", permissions=["push"])
     def resolve(self, request: HttpRequest, rows: models.QuerySet[Incident]) -> None:
         who = actor(request)
         if request.POST.getlist(ACTION_CHECKBOX_NAME):
             rows = self._without_files(request, rows)
+        else:
+            rows = self._without_conflicts(request, rows)
         self.run_each(
             request, rows, lambda each: watch.resolve(each, actor=who), done="resolved", refusal=NotResolvable
         )
@@ -84,6 +92,17 @@ class IncidentAdmin(PageAdmin):
         for incident in rows.filter(kind=Kind.ACKS, closed_at=None):
             messages.warning(request, f"{incident}: open it and look at its files, then resolve it there.")
         return rows.exclude(kind=Kind.ACKS)
+
+    def _without_conflicts(self, request: HttpRequest, rows: models.QuerySet[Incident]) -> models.QuerySet[Incident]:
+        """Of an incident with files that contradict each other, the other files are resolved, and it stays open."""
+        for incident in rows.filter(kind=Kind.ACKS, closed_at=None):
+            conflicts = _conflicts(incident)
+            if conflicts and incident.connection_id:
+                done = open_acks.resolve_all(incident.organization_id, incident.connection_id, actor=actor(request))
+                told = f"{done:,} file{pluralize(done)} marked as resolved. {open_acks.to_decide(conflicts)}"
+                messages.warning(request, told)
+                rows = rows.exclude(pk=incident.pk)
+        return rows
 
     @admin.display(description="state")
     def state(self, incident: Incident) -> SafeString:
@@ -98,13 +117,10 @@ class IncidentAdmin(PageAdmin):
     @admin.display(description="orders or files")
     def see(self, incident: Incident) -> SafeString:
         style = "text-primary-600 dark:text-primary-400"
-        count = _files(incident).count()
+        count = watch.acks_of(incident).count()
         text = f"Open the list of {count:,} file{pluralize(count)}" if count else "Open the list or page"
         return format_html('<a href="{}" class="{}">{}</a>', contents.page(incident), style, text)
 
 
-def _files(incident: Incident) -> models.QuerySet[AckFile]:
-    """Those that resolving the incident resolves."""
-    if incident.kind != Kind.ACKS or incident.closed_at or not incident.connection_id:
-        return AckFile.objects.none()
-    return open_acks.newest(incident.organization_id, incident.connection_id)
+def _conflicts(incident: Incident) -> int:
+    return sum(verdict == Verdict.CONFLICT for verdict in watch.acks_of(incident).values_list("verdict", flat=True))

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from connectors.hostile_text import tame
-from exports import ack_reading, unread_acks
+from exports import ack_reading, resending, unread_acks
 from exports.notices import contents, endings
 from exports.notices.contents import Contents
 from exports.notices.models import Incident
@@ -44,7 +44,8 @@ WHAT_TO_DO = {
     Kind.FAILING: "Fix the cause, then retry the exports from the list.",
     Kind.IN_DOUBT: "Check in the ERP whether each order arrived, then mark its export as delivered or not delivered.",
     Kind.OVERDUE: "Ask the ERP's administrator whether these orders arrived, and name the files.",
-    Kind.ACKS: "Open each file: its page says what it means and what to do. Then mark it as resolved.",
+    Kind.ACKS: "Open each file: its page says what it means and what to do. Then decide it or mark it as resolved on "
+    "its page.",
     Kind.HELD: "Run `manage.py recover` on the server. Orders can be pushed, and wait until then.",
     Kind.ARCHIVE: "Check STORAGE_URL and the workers' log: they say why the storage does not take the documents.",
     Kind.WEBHOOK: "Correct the receiver or the address, then enable the webhook.",
@@ -148,8 +149,9 @@ def what_to_do(incident: Incident) -> str:
     if incident.kind == Kind.OVERDUE:
         return ack_reading.advice(contents.overdue(incident)) or WHAT_TO_DO[Kind.OVERDUE]
     # Retrying comes second where the ERP may have acknowledged one of these orders.
-    unread = unread_acks.unread_about(contents.failing(incident)) if incident.kind == Kind.FAILING else ""
-    return f"{unread} {WHAT_TO_DO[Kind(incident.kind)]}".lstrip()
+    failing = contents.failing(incident) if incident.kind == Kind.FAILING else None
+    first = [resending.taken_advice(failing), unread_acks.unread_about(failing)] if failing is not None else []
+    return " ".join(text for text in (*first, WHAT_TO_DO[Kind(incident.kind)]) if text)
 
 
 def _listed(incident: Incident, found: Contents) -> str:

@@ -3,9 +3,11 @@
 from collections.abc import Collection, Iterator
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from exports import open_acks
+from exports.models import AckFile, Verdict
 from exports.notices import parts, retrying, troubles, waiting
 from exports.notices.models import Incident
 from exports.notices.troubles import Trouble
@@ -43,15 +45,25 @@ def report_standstills() -> bool:
 
 @transaction.atomic
 def resolve(incident: Incident, *, actor: str) -> None:
-    """A person ends it: of acks, all that are open over its connection are resolved. Raises `NotResolvable`."""
+    """A person ends it: of acks, all that are open over its connection are resolved. Raises `NotResolvable`, also where
+    one of them contradicts another: that is decided on the file's page."""
     if incident.kind not in (Kind.ACKS, *parts.RESOLVABLE):
         raise NotResolvable(f"{incident} is resolved when its cause is: it cannot be closed by hand.")
+    if conflicts := [ack for ack in acks_of(incident) if ack.verdict == Verdict.CONFLICT]:
+        raise NotResolvable(f"{incident}: {open_acks.to_decide(len(conflicts))}")
     row = Incident.objects.filter(pk=incident.pk, closed_at=None)
     if not row.update(closed_at=timezone.now(), resolved_by=actor):
         raise NotResolvable(f"{incident} is resolved already.")
     if incident.kind == Kind.ACKS and incident.connection_id:
         open_acks.resolve_all(incident.organization_id, incident.connection_id, actor=actor)
     record(incident.organization_id, actor, "resolve incident", incident, kind=incident.kind, about=incident.about)
+
+
+def acks_of(incident: Incident) -> QuerySet[AckFile]:
+    """The open files that an open incident is about, the newest ones; none for one of another kind."""
+    if incident.kind != Kind.ACKS or incident.closed_at or not incident.connection_id:
+        return AckFile.objects.none()
+    return open_acks.newest(incident.organization_id, incident.connection_id)
 
 
 def _all() -> Iterator[Trouble]:

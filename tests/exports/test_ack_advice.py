@@ -141,10 +141,26 @@ def test_the_list_asks_before_it_gives_up_what_an_unread_file_is_about(
     assert set(ERPExport.objects.values_list("error_message", flat=True)) == {"Given up by ops@acme: Phone"}
 
 
-def test_the_list_gives_up_at_once_where_no_file_lies(client: Client, sent: ERPExport) -> None:
-    client.post(list_url(ERPExport), chosen("give_up", sent))
+@pytest.mark.parametrize("way", ["page", "list"])
+def test_giving_up_always_asks_and_says_what_follows(client: Client, sent: ERPExport, way: str) -> None:
+    assert "Give up…" in text_of(client, page_url(sent))
+    url, data = page_url(sent, "do", "give_up"), dict[str, Any](reason="nothing came")
+    if way == "list":
+        url, data = list_url(ERPExport), chosen("give_up", sent)
+    question = client.post(url, data).content.decode()
+    assert "If the ERP has the order, a retry makes it a second one. Check in the ERP first." in question
+    # Confirmed without a reason, it asks again.
+    client.post(url, {**data, "confirmed": "yes", "reason": " "})
     sent.refresh_from_db()
-    assert sent.status == "FAILED"
+    assert sent.status == "SENT"
+    client.post(url, {**data, "confirmed": "yes", "reason": "nothing came"})
+    sent.refresh_from_db()
+    assert (sent.status, sent.error_message) == ("FAILED", "Given up by ops@acme: nothing came")
+
+
+def test_an_export_that_expects_no_acknowledgement_has_no_button_to_give_it_up(client: Client, sent: ERPExport) -> None:
+    ERPExport.objects.filter(pk=sent.pk).update(answer_due_at=None)
+    assert "Give up…" not in text_of(client, page_url(sent))
 
 
 @pytest.mark.parametrize("action", ["give_up", "retry"])
@@ -159,7 +175,7 @@ def test_a_file_that_came_after_the_page_was_loaded_keeps_its_buttons_from_worki
     assert ERPExport.objects.count() == 1
     assert ERPExport.objects.get().status == export.status
     seen = client.get(page_url(export)).context["seen"]
-    client.post(page_url(export, "do", action), {"_seen": str(seen), "reason": "Phone"})
+    client.post(page_url(export, "do", action), {"_seen": str(seen), "reason": "Phone", "confirmed": "yes"})
     assert ERPExport.objects.order_by("-created_at")[0].status == ("PENDING" if action == "retry" else "FAILED")
 
 

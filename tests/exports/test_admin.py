@@ -19,6 +19,7 @@ from tests.conftest import MakeOrder
 from tests.exports.conftest import Push
 from tests.tenants import list_url, log_in, page_url
 
+YES = {"confirmed": "yes"}
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -98,7 +99,7 @@ def test_retrying_many_counts_and_names_what_it_refuses(client: Client, failed: 
 
 def test_giving_up_takes_a_reason_and_opens_the_order(client: Client, sent: ERPExport) -> None:
     assert page_url(sent, "do", "give_up") in client.get(page_url(sent)).content.decode()
-    page = client.post(page_url(sent, "do", "give_up"), {"reason": "the ERP was restored"}, follow=True)
+    page = client.post(page_url(sent, "do", "give_up"), {"reason": "the ERP was restored", **YES}, follow=True)
     sent.refresh_from_db()
     assert (sent.status, sent.error_message) == (ExportStatus.FAILED, "Given up by ops@acme: the ERP was restored")
     assert DraftOrder.objects.get(pk=sent.draft_order_id).status == OrderStatus.ERROR

@@ -508,8 +508,9 @@ def test_nobody_is_advised_to_send_an_order_again_that_an_unread_file_names(  # 
         assert f"The ERP has written {path.name}, which could not be read." in text
         assert "whether these orders arrived" not in text
         assert "Ask its operator" not in text
-    assert f"{path.name} is about this order and unread" in _page(admin, sent)
-    page = admin.post(page_url(sent, "do", "give_up"), {"reason": "Phone"}, follow=True).content.decode()
+    url = page_url(sent, "do", "give_up")
+    assert f"The ERP has written {path.name}" in admin.post(url).content.decode()
+    page = admin.post(url, {"reason": "Phone", "confirmed": "yes"}, follow=True).content.decode()
     assert "look before you retry" in page
     assert f"The ERP has written {path.name}" in page
 
