@@ -51,7 +51,8 @@ def test_the_page_says_what_a_verdict_means_for_people(client: Client, answer: A
 def test_a_rejection_that_matched_does_not_look_like_success(
     client: Client, answer: AckFile, status: str, rejected: bool
 ) -> None:
-    AckFile.objects.filter(pk=answer.pk).update(verdict=Verdict.MATCHED)
+    name = answer.name.replace("ack_", "error_") if rejected else answer.name
+    AckFile.objects.filter(pk=answer.pk).update(verdict=Verdict.MATCHED, name=name)
     ERPExport.objects.update(status=status, settled_at=timezone.now())
     good, bad = badge("Matched", "success"), badge("Matched: rejected by the ERP", "danger")
     for url in (list_url(AckFile), page_url(answer), page_url(ERPExport.objects.get())):
@@ -94,6 +95,21 @@ def test_why_a_file_was_left_is_told_with_what_to_do(client: Client, answer: Ack
     AckFile.objects.filter(pk=answer.pk).update(verdict=Verdict.MATCHED, left_because="<b>No permission.</b>")
     page = client.get(page_url(answer)).content.decode()
     assert "could not be moved away: &lt;b&gt;No permission.&lt;/b&gt; Fix that" in page
+    AckFile.objects.filter(pk=answer.pk).update(verdict=Verdict.MALFORMED)
+    page = client.get(page_url(answer)).content.decode()
+    assert "It could not be read, and could not be moved to error/ either" in page
+    assert "&lt;b&gt;No permission.&lt;/b&gt; Fix that" in page
+    for untrue in ("lies in error/", "It was read", "It counts"):
+        assert untrue not in page
+
+
+@pytest.mark.parametrize(("actor", "by"), [("eva", "eva"), ("", "a later file or state")])
+def test_a_file_that_was_resolved_asks_for_nothing(client: Client, answer: AckFile, actor: str, by: str) -> None:
+    AckFile.objects.filter(pk=answer.pk).update(resolved_at=timezone.now(), resolved_by=actor)
+    page = client.get(page_url(answer)).content.decode()
+    assert f"It was resolved by {by} at " in page
+    assert "nothing is to be done." in page
+    assert "Have the ERP write" not in page
 
 
 @pytest.mark.django_db(transaction=True)

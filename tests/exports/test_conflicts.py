@@ -1,6 +1,7 @@
 """Two acknowledgements that contradict each other end by a person's decision, from the pages alone."""
 
 import json
+import logging
 import re
 from html import unescape
 from pathlib import Path
@@ -146,6 +147,36 @@ def test_what_is_left_as_it_is_needs_nobody(
     assert "The ERP" not in re.sub("<[^>]*>", "", browser.get(page_url(ack)).content.decode()).partition("Open")[0]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("order", "took", "line"), [(("error", "ack"), True, "ACKED"), (("ack", "error"), False, "REJECTED")]
+)
+def test_a_decision_is_in_the_log(  # noqa: PLR0917
+    order: tuple[str, str],
+    took: bool,
+    line: str,
+    sent: ERPExport,
+    folder: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ack = conflict(sent, folder, *order)
+    with caplog.at_level(logging.INFO, logger="exports.log_lines"):
+        conflicts.decide(ack, took=took, actor="eva", reason="seen there")
+    (told,) = (record.getMessage() for record in caplog.records if record.name == "exports.log_lines")
+    assert told.startswith(f"{line}: order {sent.draft_order.external_order_number}, export {sent.filename}")
+    assert told.endswith("Decided by eva: seen there")
+
+
+def test_the_lists_action_leaves_what_contradicts_to_its_page(
+    sent: ERPExport, folder: Path, organization: Organization
+) -> None:
+    ack = conflict(sent, folder, "error", "ack")
+    chosen = {"action": "resolve", ACTION_CHECKBOX_NAME: [str(ack.pk)]}
+    page = log_in(organization, Role.OPS).post(list_url(AckFile), chosen, follow=True).content.decode()
+    assert "1 file contradicts another one: decide it on its page." in page
+    assert conflicts.of_export(sent).get() == ack
+
+
 def test_a_decision_is_made_once(sent: ERPExport, folder: Path) -> None:
     ack = conflict(sent, folder, "ack", "error")
     conflicts.decide(ack, took=False, actor="eva", reason="none there")
@@ -176,6 +207,8 @@ def test_an_order_that_went_on_is_left_alone(sent: ERPExport, folder: Path, orga
     page = log_in(organization, Role.OPS).get(page_url(ack)).content.decode()
     assert "The ERP took the order…" not in page
     assert "Leave it as it is" in page
+    assert "so nothing can be decided here" in page
+    assert "use the buttons on this file" not in unescape(page)
 
 
 def test_an_order_that_was_edited_since_is_left_alone(sent: ERPExport, folder: Path) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
 
+from connectors.models import ERPConnection
 from exports import ack_poller, giving_up
 from exports.models import AckFile, ERPExport
 from exports.notices import texts
@@ -112,3 +113,16 @@ def test_the_page_of_a_pushed_order_leads_to_the_rejection_that_contradicts_its_
     page = text_of(client, page_url(sent.draft_order))
     assert "contradicts the first acknowledgement" in page
     assert page_url(ack) in page
+
+
+def test_a_retry_that_has_no_way_is_sent_over_another_connection_from_the_orders_page(
+    client: Client, sent: ERPExport
+) -> None:
+    export = giving_up.give_up(sent, actor="ops", reason="nothing came")
+    ERPConnection.objects.update(status="DISABLED")
+    page = " ".join(asked(client, "retry", export).split())
+    assert "Retries go over the connection of before." in page
+    assert "use Retry on the order's page and choose it there." in page
+    assert "Many orders at once go over the default connection." not in page
+    set_order(export, "APPROVED")
+    assert "Many orders at once go over the default connection." in asked(client, "push", export.draft_order)

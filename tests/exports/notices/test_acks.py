@@ -290,7 +290,7 @@ def test_the_button_of_the_incident_resolves_all_its_files(
     watch()
     incident = Incident.objects.get()
     client = log_in(connection.organization, Role.OPS)
-    assert "Mark as resolved" in client.get(page_url(incident)).content.decode()
+    assert "Mark all 3 files as resolved" in client.get(page_url(incident)).content.decode()
     client.post(page_url(incident, "do", "resolve"))
     incident.refresh_from_db()
     assert (incident.resolved_by, open_files()) == ("ops@acme", [])
@@ -337,10 +337,15 @@ def test_the_button_resolves_no_file_that_came_after_its_page(  # noqa: PLR0917
     incident.refresh_from_db()
     assert (incident.closed_at, open_files()) == (None, sorted([first, conflict]))
     assert "2 files" in client.get(page_url(incident)).content.decode()
-    # From a page that shows both.
-    client.post(page_url(incident, "do", "resolve"))
+    # From a page that shows both; what contradicts an earlier file is decided on its own page.
+    done = client.post(page_url(incident, "do", "resolve"), follow=True).content.decode()
+    assert "1 file marked as resolved. 1 file contradicts another one: decide it on its page." in done
     incident.refresh_from_db()
-    assert (incident.resolved_by, open_files()) == ("ops@acme", [])
+    assert (incident.closed_at, open_files()) == (None, [conflict])
+    assert not settled.events.filter(kind="DECIDED").exists()
+    assert page_url(incident, "do", "resolve") not in client.get(page_url(incident)).content.decode()
+    with pytest.raises(incidents.NotResolvable, match="decide it on its page"):
+        incidents.resolve(incident, actor="ops")
 
 
 def test_a_file_is_resolved_once(push: Push, connection: ERPConnection, answer: Answer) -> None:
