@@ -47,8 +47,8 @@ WHAT_TO_DO = {
     "ask its administrator before.",
     Kind.IN_DOUBT: "Check in the ERP whether each order arrived, then mark its export as delivered or not delivered.",
     Kind.OVERDUE: "Ask the ERP's administrator whether these orders arrived, and name the files. If one arrived, have "
-    "its acknowledgement written again; do not give the export up, because its order could then be sent twice. If it did "
-    "not arrive, give the export up and retry the order.",
+    "its acknowledgement written again; do not give the export up, because its order could then be sent twice. If it "
+    "did not arrive, give the export up and retry the order.",
     Kind.ACKS: "Open each file: its page says what it means and what to do. Then mark it as resolved.",
     Kind.HELD: "Run `manage.py recover` on the server. Orders can be pushed, and wait until then.",
     Kind.ARCHIVE: "Check STORAGE_URL and the workers' log: they say why the storage does not take the documents.",
