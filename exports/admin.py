@@ -125,7 +125,7 @@ class ERPExportAdmin(KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin
             yield Note(level=level, text=obj.error_message)
         this = ERPExport.objects.filter(pk=obj.pk)
         if obj.status == ExportStatus.SENT and obj.answer_due_at and obj.answer_due_at < timezone.now():
-            asked = "The ERP has not answered in time. Ask its operator whether the order arrived."
+            asked = "No acknowledgement came in time. Ask the ERP's administrator whether the order arrived."
             yield Note(level="warning", text=ack_reading.advice(this, ask=asked) or asked)
         if doubt := resending.may_have(obj):
             yield Note(level="warning", text=doubt)

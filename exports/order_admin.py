@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
+from connectors.models import ERPConnection
 from exports import conflict_admin, earlier, next_attempt, push_choice, resending, search, unread_acks, withdrawing
 from exports.bulk.list_admin import BulkListAdmin
 from exports.bulk.models import SOURCES, BulkJob
@@ -95,8 +96,7 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
             return
         choice = push_choice.choice(obj)
         if choice is None:
-            text = f"{obj.organization} has no active connection, so the order cannot be pushed."
-            yield Note(level="warning", text=text, **_to_connections(request))
+            yield _no_connection(request, obj)
         elif not choice.chosen:
             yield Note(
                 level="info", text=f"{obj.organization} has no default connection. Choose one beside the button."
@@ -160,8 +160,15 @@ def _unread(order: DraftOrder) -> Iterator[Note]:
         yield from conflict_admin.notes(export)
 
 
-def _to_connections(request: HttpRequest) -> dict[str, str]:
-    """As a `Note` takes the next step."""
-    if may(request.user, Action.EDIT_CONNECTIONS):
-        return {"href": reverse("admin:connectors_erpconnection_add"), "link": "Add a connection"}
-    return {"href": reverse("admin:connectors_erpconnection_changelist"), "link": "See the connections"}
+def _no_connection(request: HttpRequest, order: DraftOrder) -> Note:
+    """A second connection to an ERP whose first one is disabled would be a mistake."""
+    text = f"{order.organization} has no active connection, so the order cannot be pushed."
+    if ERPConnection.objects.filter(organization=order.organization_id).exists():
+        text = (
+            f"All connections of {order.organization} are disabled, so the order cannot be pushed. Enable one of them."
+        )
+    elif may(request.user, Action.EDIT_CONNECTIONS):
+        href = reverse("admin:connectors_erpconnection_add")
+        return Note(level="warning", text=text, href=href, link="Add a connection")
+    href = reverse("admin:connectors_erpconnection_changelist")
+    return Note(level="warning", text=text, href=href, link="See the connections")

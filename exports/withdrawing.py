@@ -123,8 +123,8 @@ def _require_at_rest(export: ERPExport) -> None:
     if not is_out_of_use(connection):
         raise PushRefused(
             "not_withdrawable",
-            f"An attempt has journaled export {export}, so the ERP may have it, and connection {connection.name!r} is "
-            "in use: the next attempt finds out. Disable the connection first if no attempt can succeed.",
+            f"An attempt has begun to send export {export}, so the ERP may have it, and connection {connection.name!r} "
+            "is in use: the next attempt finds out. Disable the connection first if no attempt can succeed.",
         )
 
 
@@ -133,10 +133,13 @@ def _why_not(export: ERPExport) -> str:
         return f"Export {export} is {export.status}; only a PENDING export can be withdrawn."
     if export.undecided_since:
         return f"Export {export} is in doubt. Check in the ERP, then mark it as delivered or not delivered."
-    return f"An attempt has journaled export {export}, so the ERP may have it. It is not withdrawn."
+    return (
+        f"An attempt has begun to send export {export}, so the ERP may have it, and it is not withdrawn. If no attempt "
+        "can succeed, have the connection disabled, then use Stop sending."
+    )
 
 
 def _why_not_stopped(export: ERPExport) -> str:
     if may_be_withdrawn(export):
-        return f"No attempt has journaled export {export}, so nothing of it can be in the ERP. Withdraw it."
+        return f"No attempt has begun to send export {export}, so nothing of it can be in the ERP. Withdraw it."
     return _why_not(export)

@@ -39,7 +39,7 @@ class NotifiedOrganizationAdmin(PageAdmin, OrganizationAdmin):
         if not may_edit_members(request):
             return
         if not settings.EMAIL_URL:
-            text = "No e-mail leaves this server: EMAIL_URL is not set. Its operator can set it."
+            text = "No e-mail leaves this server: EMAIL_URL is not set. The server's administrator can set it."
             yield Note(level="info", text=text)
         for gap in reach.gaps(Organization.objects.filter(pk=obj.pk), most=len(reach.SWITCHES)):
             yield Note(level="warning", text=gap.text)
@@ -51,7 +51,9 @@ class NotifiedOrganizationAdmin(PageAdmin, OrganizationAdmin):
     @admin.action(description="Send a test e-mail to the recipients of notices", permissions=["members"])
     def send_test_email(self, request: HttpRequest, rows: models.QuerySet[Organization]) -> None:
         if not settings.EMAIL_URL:
-            messages.error(request, "No e-mail leaves this server: EMAIL_URL is not set. Its operator can set it.")
+            messages.error(
+                request, "No e-mail leaves this server: EMAIL_URL is not set. The server's administrator can set it."
+            )
             return
         for organization in rows:
             addresses, problem = reach.send_test(organization, actor=actor(request))

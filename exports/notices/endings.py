@@ -13,7 +13,8 @@ NOTHING_LEFT = {
     Kind.BLOCKED: "The connection is released.",
     Kind.PAUSED: "A session with the server succeeded, or the pause was ended.",
     Kind.POLLING: "The acknowledgements were read.",
-    Kind.FAILING: "No order that failed over this connection is in ERROR any more.",
+    Kind.FAILING: "No order that failed over this connection is in ERROR any more, apart from those that a user "
+    "gave up or withdrew.",
     Kind.IN_DOUBT: "No export of this connection is in doubt any more.",
     Kind.OVERDUE: "No acknowledgement of this connection is overdue any more.",
     Kind.ACKS: "No acknowledgement file of this connection is open any more.",

@@ -40,21 +40,28 @@ WHAT = {
 WHAT_TO_DO = {
     Kind.BLOCKED: "Correct the connection and test it. A test that passes releases its orders.",
     Kind.PAUSED: "If the server is known to be down, nothing: it is retried. Otherwise test the connection.",
-    Kind.POLLING: "Test the connection. The orders are delivered, but nobody learns what the ERP says about them.",
-    Kind.FAILING: "Fix the cause, then retry the exports from the list.",
+    Kind.POLLING: "Correct what the reason names: OrderFlow has to read the folder of acknowledgements and to move its "
+    "files into processed/ and error/; a test of the connection only lists it. Orders are still delivered.",
+    Kind.FAILING: "Where the ERP rejected an order, correct the order, approve it and push it again; if the ERP's "
+    "master data was corrected, retry it. For any other cause, fix that, then retry. Where the ERP may have the order, "
+    "ask its administrator before.",
     Kind.IN_DOUBT: "Check in the ERP whether each order arrived, then mark its export as delivered or not delivered.",
-    Kind.OVERDUE: "Ask the ERP's administrator whether these orders arrived, and name the files.",
+    Kind.OVERDUE: "Ask the ERP's administrator whether these orders arrived, and name the files. If one arrived, have "
+    "its acknowledgement written again; do not give the export up, because its order could then be sent twice. If it "
+    "did not arrive, give the export up and retry the order.",
     Kind.ACKS: "Open each file: its page says what it means and what to do. Then decide it or mark it as resolved on "
     "its page.",
     Kind.HELD: "Run `manage.py recover` on the server. Orders can be pushed, and wait until then.",
     Kind.ARCHIVE: "Check STORAGE_URL and the workers' log: they say why the storage does not take the documents.",
     Kind.WEBHOOK: "Correct the receiver or the address, then enable the webhook.",
     Kind.TOKEN: "Make a new token, give it to the program that uses this one, then revoke this one.",
-    Kind.STOPPED: "Follow the next step above. Orders and acknowledgements may wait until then.",
-    Kind.DISABLED: "Enable the connection: its orders are then sent. If they are to leave over another connection, or "
-    "not at all, withdraw them on the pages of their exports.",
+    Kind.STOPPED: "Do what the reason says. Orders and acknowledgements may wait until then.",
+    Kind.DISABLED: "An administrator or integrator enables the connection: its orders are then sent. Otherwise use "
+    "Withdraw or Stop sending on the pages of their exports; a withdrawn order can be retried over another connection "
+    "on its own page.",
     Kind.WAITING: "Open each order's export: its page says what the last attempt met and when the next one is. Correct "
-    "what it names, or withdraw the export.",
+    "what it names. If no attempt can succeed, withdraw the export; where that is not offered, have the connection "
+    "disabled and use Stop sending.",
     Kind.RETRYING: "Correct what the attempts met. The orders are retried until they are sent or FAILED; the page of "
     "each export has all its attempts.",
     Kind.HOOKDOWN: "Correct the receiver, the address or the secret, then send a test message from the webhook's page: "

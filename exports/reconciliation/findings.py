@@ -57,7 +57,7 @@ _MEANINGS = {
     ),
     Kind.MISSING: (
         "The export is SENT, its file is gone and its answer is overdue: the ERP took the file and does not answer, "
-        "or somebody removed it. Ask the ERP's operator."
+        "or somebody removed it. Ask the ERP's administrator."
     ),
     Kind.FAILED_BUT_THERE: (
         "The export is FAILED without an answer that says so, and its file has its final name: the ERP may still take "

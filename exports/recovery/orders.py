@@ -20,7 +20,7 @@ from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import Organization, record
 
 ACTOR = "recover"
-NAMESAKE = "An order of this number was sent before, and the database lost it. Ask the ERP's operator."
+NAMESAKE = "An order of this number was sent before, and the database lost it. Ask the ERP's administrator."
 
 
 class CannotRestore(Exception):
@@ -95,7 +95,7 @@ def require_number(order: DraftOrder) -> None:
 
 def stop(order_id: UUID, why: str) -> None:
     """It was sent, and nothing can be restored of that: only a person may push it again."""
-    text = f"{why} Ask the ERP's operator whether it has the order."[:500]
+    text = f"{why} Ask the ERP's administrator whether it has the order."[:500]
     pending = ERPExport.objects.filter(draft_order=order_id, status=ExportStatus.PENDING, staged_path="")
     if not pending.update(**undecided.columns(text)):
         rows = DraftOrder.objects.filter(pk=order_id).exclude(status__in=[OrderStatus.PUSHING, OrderStatus.PUSHED])

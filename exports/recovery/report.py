@@ -13,7 +13,7 @@ MEANINGS = {
     "acks": "Acknowledgements in processed/ that were recorded again",
     "sent": "Exports whose file lies at the dropzone: SENT",
     "held": "Held, a person decides (recover --sent NAME, or --send NAME)",
-    "unknown": "Sent, and cannot be restored: ask the ERP's operator",
+    "unknown": "Sent, and cannot be restored: ask the ERP's administrator",
     "problems": "Could not be read",
 }
 # The rest of a long list is in the file that --report names.

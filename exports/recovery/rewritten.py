@@ -34,7 +34,7 @@ def _write(filename: str, content: bytes, connection: ERPConnection, archive: Ar
     others = ERPExport.objects.filter(draft_order=found.draft_order_id)
     live = others.filter(status__in=LIVE).first()
     if live and (live.status != ExportStatus.PENDING or live.staged_path):
-        raise CannotRestore(f"Export {live.filename} of the same order is {live.status}. Ask the ERP's operator.")
+        raise CannotRestore(f"Export {live.filename} of the same order is {live.status}. Ask the ERP's administrator.")
     order = DraftOrder.objects.filter(pk=found.draft_order_id).first()
     if order is None or order.status not in (OrderStatus.PUSHING, OrderStatus.PUSHED):
         order = orders.write(found, connection.organization)

@@ -81,7 +81,9 @@ class Restoring:
         elif live.status == ExportStatus.PENDING and not live.staged_path and live.filename not in self.names.values():
             self._adopt(live, line, held)
         else:
-            why = f"Export {live.filename} of the same order is {live.status}. Ask the ERP's operator which it has."
+            why = (
+                f"Export {live.filename} of the same order is {live.status}. Ask the ERP's administrator which it has."
+            )
             self.report.unknown.append(Named(name=line.filename, why=why))
             return
         orders.set_pushing(order)

@@ -204,7 +204,7 @@ def test_where_no_file_names_the_export_the_others_of_the_folder_are_counted(
         (acks / name).write_text(REJECTION)
     ack_poller.poll(connection.pk)
     page = text_of(client, page_url(export))
-    assert "Ask its operator whether the order arrived." in page
+    assert "Ask the ERP's administrator whether the order arrived." in page
     counts = "1 not read, 1 with temporary names, 2 that are no acknowledgements, 1 that acknowledge no known export"
     assert f"it also held files that name none of them: {counts}." in page
     # The e-mail has the same.

@@ -96,11 +96,16 @@ def test_a_push_without_a_default_asks_for_a_connection(
 def test_without_an_active_connection_the_page_leads_to_them(
     role: Role, link: str, organization: Organization, make_order: MakeOrder
 ) -> None:
-    """A8."""
-    another(organization, "Old", "DISABLED")
-    page = log_in(organization, role).get(page_url(make_order())).content.decode()
+    """A8. One that is disabled is to be enabled, and not to be added a second time."""
+    order = make_order()
+    page = log_in(organization, role).get(page_url(order)).content.decode()
     assert "Acme has no active connection, so the order cannot be pushed." in page
     assert link in page
+    another(organization, "Old", "DISABLED")
+    page = log_in(organization, role).get(page_url(order)).content.decode()
+    assert "All connections of Acme are disabled, so the order cannot be pushed. Enable one of them." in page
+    assert "See the connections" in page
+    assert "Add a connection" not in page
     assert 'name="connection"' not in page
 
 

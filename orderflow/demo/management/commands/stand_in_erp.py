@@ -38,6 +38,6 @@ class Command(BaseCommand):
         self.stdout.write(f"address:     {access}")
         self.stdout.write(f"host key:    {access.host_key}")
         self.stdout.write(f"private key: {key}")
-        self.stdout.write("export path: /in")
-        self.stdout.write("ack path:    /acks")
+        self.stdout.write("folder for orders:  /in")
+        self.stdout.write("folder for answers: /acks")
         self.stdout.flush()
