@@ -19,7 +19,7 @@ from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.tenants import log_in, page_url
 
-ASKED = ("whether these orders arrived", "Ask its administrator")
+ASKED = ("whether these orders arrived", "No acknowledgement came in time")
 
 
 @pytest.fixture

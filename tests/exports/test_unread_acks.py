@@ -500,14 +500,14 @@ def test_nobody_is_advised_to_send_an_order_again_that_an_unread_file_names(  # 
     overdue(sent)
     poll(connection)
     assert "whether these orders arrived" in _mail(connection)
-    assert "Ask its administrator" in _page(admin, sent)
+    assert "No acknowledgement came in time" in _page(admin, sent)
     path = acks / name.format(sent.filename)
     path.write_text(body)
     poll(connection, polls)
     for text in (_mail(connection), _page(admin, sent)):
         assert f"The ERP has written {path.name}, which could not be read." in text
         assert "whether these orders arrived" not in text
-        assert "Ask its administrator" not in text
+        assert "No acknowledgement came in time" not in text
     url = page_url(sent, "do", "give_up")
     assert f"The ERP has written {path.name}" in admin.post(url).content.decode()
     page = admin.post(url, {"reason": "Phone", "confirmed": "yes"}, follow=True).content.decode()
