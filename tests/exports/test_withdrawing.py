@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import connection as database
 from django.db import connections, transaction
 from django.test import Client
@@ -209,6 +210,26 @@ def test_what_was_written_in_place_by_a_worker_that_died_is_not_withdrawn(
     assert names(folder / "in") == [export.filename]
     with pytest.raises(PushRefused, match="the ERP may have it"):
         withdraw(export)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_an_earlier_version_may_have_written_in_place_is_not_withdrawn(
+    push: Push, connection: ERPConnection
+) -> None:
+    """It did not commit that before it wrote, so an export that was PENDING before the upgrade may have been sent."""
+    earlier, withdrawn = push(), push()
+    withdraw(withdrawn)
+    try:
+        call_command("migrate", "exports", "0016", verbosity=0)
+    finally:
+        call_command("migrate", verbosity=0)
+    with pytest.raises(PushRefused, match="the ERP may have it"):
+        withdraw(earlier)
+    withdrawn.refresh_from_db()
+    assert withdrawn.unwitnessed_since is None
+    assert withdraw(push()).status == "FAILED"
+    disable(connection)
+    assert stop(earlier).undecided_since
 
 
 @pytest.mark.django_db(transaction=True)
