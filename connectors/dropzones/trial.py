@@ -10,7 +10,7 @@ which no ERP takes, and stays there.
 
 import posixpath
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from time import monotonic
 from uuid import UUID, uuid4
@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 from connectors.documents.naming import NO_ORDER
 from connectors.dropzones.base import Dropzone, Move, OutgoingFile
 from connectors.dropzones.config import DropzoneSettings
+from connectors.dropzones.outages import as_met, folders_may_return
 from connectors.dropzones.refusals import is_refusal, suggest_direct
 from connectors.exceptions import (
     ConfigError,
@@ -50,7 +51,9 @@ def try_dropzone(
     error: ConnectorError | None = None
     try:
         settings = read_settings()
-        with settings.connect(steps) as dropzone:
+        with ExitStack() as stack:
+            with folders_may_return(worked=settings.worked):
+                dropzone = stack.enter_context(settings.connect(steps))
             attempt = ExportAttempt(export_id=uuid4(), created_at=datetime.now(UTC))
             _Trial(dropzone, settings, steps, document_name(NO_ORDER, attempt)).run()
             if settings.ack_path:
@@ -135,7 +138,7 @@ class _Trial:
         self._left = [path]
         (error,) = self._dropzone.write([OutgoingFile(path=path, content=CONTENT)])
         if error:
-            raise error
+            raise as_met(error, worked=self._settings.worked)
 
     def _rename(self, source: str, target: str) -> None:
         (error,) = self._dropzone.rename([Move(source=source, target=target)])

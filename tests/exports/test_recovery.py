@@ -62,7 +62,7 @@ def test_a_folder_that_is_gone_is_not_taken_for_an_erp_that_took_the_file(
     assert (staged.status, connection.blocked_at, staged.error_message) == (
         "PENDING",
         None,
-        "The folder in is gone. Bring it back or correct the path.",
+        f"The folder in is gone. {MOUNT_IT}",
     )
 
     (folder / "elsewhere").rename(folder / "in")
