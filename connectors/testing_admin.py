@@ -1,6 +1,5 @@
 """The part of a connection's page that tests it: what stands in the form, saved or not, while people watch."""
 
-from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin, messages
@@ -27,6 +26,11 @@ from orderflow.tenancy.seen import SEEN, parse
 
 # The button's name, as unfold makes it.
 SAVE_AND_TEST = "connectors_erpconnection_save_and_test"
+# After an edit, which no test that began before it covers.
+STILL_TESTED = (
+    "The present settings are not tested yet: a test that was asked for before the edit is still under way. Test the "
+    "connection again when it has ended."
+)
 
 
 class TestingAdmin(ConnectionColumns, PageAdmin):
@@ -60,7 +64,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
 
     @admin.action(description="Save and test", permissions=["edit"])
     def save_and_test(self, request: HttpRequest, obj: ERPConnection) -> None:
-        self._ask(request, obj)
+        self._ask_after_edit(request, obj)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
@@ -128,10 +132,17 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
             context = {"original": connection, "form_errors": _told(form)}
         return TemplateResponse(request, "connectors/test_report.html", context)
 
-    def _ask(self, request: HttpRequest, connection: ERPConnection, unsaved: dict[str, Any] | None = None) -> None:
-        # Of one that is under way already, the page shows that one.
-        with suppress(TestUnderWay):
+    def _ask(self, request: HttpRequest, connection: ERPConnection, unsaved: dict[str, Any] | None = None) -> bool:
+        """False where a test is under way already; the page shows that one."""
+        try:
             background_tests.ask(connection, actor=actor(request), unsaved=unsaved)
+        except TestUnderWay:
+            return False
+        return True
+
+    def _ask_after_edit(self, request: HttpRequest, connection: ERPConnection) -> None:
+        if not self._ask(request, connection):
+            messages.warning(request, STILL_TESTED)
 
     def _report(self, request: HttpRequest, connection: ERPConnection, seen: str) -> dict[str, Any]:
         """`seen` is the version of the connection that the page shows, in which the report stands."""
@@ -171,7 +182,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
             messages.error(request, str(error))
         else:
             messages.success(request, f"The host key {accepted} is accepted.")
-            self._ask(request, connection)
+            self._ask_after_edit(request, connection)
 
     def _pin(self, connection: ERPConnection, host_key: str, who: str, *, keep: bool) -> str:
         """Accept `host_key`, with `keep` beside those accepted before. Its fingerprint. Raises `ConfigError`."""

@@ -100,14 +100,13 @@ class _Trial:
             step.detail = self._final
             self._rename(self._temporary, self._final)
         with self._steps.step("delete") as step:
-            if self._is_collected():
-                step.detail = COLLECTED
-                return
-            error = self._removed(self._final)
+            is_gone, error = self._is_collected(), self._removed(self._final)
             if isinstance(error, TransientError):
                 raise error
             if error:
                 step.detail = self._taken_back()
+            elif is_gone:
+                step.detail = COLLECTED
 
     def _write_directly(self) -> None:
         """First under the temporary name: what cannot be deleted must not come to lie under the final one."""
@@ -129,10 +128,11 @@ class _Trial:
             step.detail = self._final
             self._write(self._final)
         with self._steps.step("delete") as step:
-            if self._is_collected():
-                step.detail = COLLECTED
-            elif error := self._removed(self._final):
+            is_gone, error = self._is_collected(), self._removed(self._final)
+            if error and not (is_gone and isinstance(error, ConfigError)):
                 raise error
+            if is_gone:
+                step.detail = COLLECTED
 
     def _write(self, path: str) -> None:
         self._left = [path]
@@ -149,7 +149,8 @@ class _Trial:
         self._left = [target]
 
     def _is_collected(self) -> bool:
-        """Whether the file is gone from its final name. Where looking is not permitted, it may still be there."""
+        """Whether the file is gone from its final name, by a look: where looking is not permitted, or a server says of
+        every file that it is not there, it may still be there."""
         (found,) = self._dropzone.stat([self._final])
         if found is None:
             self._left = []

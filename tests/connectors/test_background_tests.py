@@ -244,6 +244,36 @@ def test_what_no_worker_takes_fails_in_the_end(connection: ERPConnection) -> Non
     assert again.state == "WAITING"
 
 
+def test_a_test_of_settings_that_were_edited_since_is_discarded(
+    connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edit is saved while the worker writes its file; the new folder does not exist."""
+
+    class Edited(LocalDropzone):
+        def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+            stored = ERPConnection.objects.get(pk=connection.pk)
+            connection_service.save(stored, ConnectionChanges(config={"export_path": "typo"}), actor="ina")
+            health.block(connection.pk, "No such folder.")
+            return super().write(files)
+
+    monkeypatch.setattr(dropzone_config, "LocalDropzone", Edited)
+    test = run(background_tests.ask(connection, actor="ina"))
+    connection.refresh_from_db()
+    assert (test.state, test.error_message) == ("FAILED", connection_service.OUTDATED)
+    assert (connection.last_test_at, connection.works_since, connection.worked_at) == (None, None, None)
+    assert connection.blocked_at is not None
+    assert AuditEntry.objects.get(action="test connection").details["outcome"] == "discarded"
+
+
+def test_saving_while_a_former_test_is_under_way_says_that_nothing_covers_the_edit(
+    connection: ERPConnection, organization: Organization
+) -> None:
+    background_tests.ask(connection, actor="ina")
+    entered = config_form(name="Folder", is_default="on", config_timeout_s="9", **{SAVE_AND_TEST: "1"})
+    response = log_in(organization, Role.INTEGRATOR).post(page_url(connection), entered, follow=True)
+    assert STILL_TESTED in response.content.decode()
+
+
 def test_a_defect_ends_the_test(connection: ERPConnection, settings: Any) -> None:
     settings.DROPZONE_ROOT = None
     test = background_tests.ask(connection, actor="ina", unsaved={"export_path": "other"})

@@ -17,7 +17,7 @@ from connectors.exceptions import ConnectorError, TransientError
 from connectors.models import ERPConnection
 from connectors.sftp.pool import sessions
 from exports import ack_poller, delivery, push_service
-from exports.models import ERPExport
+from exports.models import ERPExport, Lane
 from exports.push_service import PushRequest
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
@@ -292,6 +292,35 @@ def test_a_folder_that_never_worked_blocks_however_known_its_server_is(place: Pl
     export.refresh_from_db()
     assert "typo" in connection.blocked_reason
     assert (export.status, export.tries) == ("PENDING", 0)
+
+
+def test_an_order_that_is_found_in_the_former_folder_says_nothing_of_the_present_one(
+    place_of_folders: Place, make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A typo in the new one would be taken for an outage."""
+    connection, _ = place_of_folders
+    export = push_over(connection, make_order)
+
+    class Lost(LocalDropzone):
+        def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
+            super().rename(moves)
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(config, "LocalDropzone", Lost)
+        with pytest.raises(KeyboardInterrupt):
+            delivery.drain(connection.pk)
+    Lane.objects.update(leased_until=None)
+    edit(connection, export_path="typo")
+    drain_later(connection)
+    export.refresh_from_db()
+    connection.refresh_from_db()
+    assert (export.status, export.dropzone_path, connection.worked_at) == ("SENT", f"in/{export.filename}", None)
+    edit(connection, export_path="in")
+    push_over(connection, make_order)
+    drain_later(connection)
+    connection.refresh_from_db()
+    assert connection.worked_at is not None
 
 
 def test_another_edit_leaves_the_folder_known(place: Place) -> None:

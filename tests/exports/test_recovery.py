@@ -13,6 +13,7 @@ from connectors.connection_service import ConnectionChanges
 from connectors.dropzones import config
 from connectors.dropzones.base import Entry, Move, OutgoingFile
 from connectors.dropzones.local import LocalDropzone
+from connectors.dropzones.outages import MOUNT_IT
 from connectors.exceptions import ConnectorError, TransientError
 from connectors.models import ERPConnection
 from exports import delivery
