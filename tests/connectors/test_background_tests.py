@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,12 +16,19 @@ from django.utils import timezone
 from connectors import background_tests, connection_service, health, tasks
 from connectors.background_tests import KEPT, PLACES, TestUnderWay
 from connectors.connection_service import ConnectionChanges
-from connectors.exceptions import ConfigError
+from connectors.dropzones import config as dropzone_config
+from connectors.dropzones.base import OutgoingFile
+from connectors.dropzones.local import LocalDropzone
+from connectors.exceptions import ConfigError, ConnectorError
 from connectors.models import ConnectionTest, ERPConnection
+from connectors.testing_admin import SAVE_AND_TEST, STILL_TESTED
 from orderflow.celery import app
 from orderflow.tenancy.models import AuditEntry, Organization
+from orderflow.tenancy.roles import Role
 from tests.acceptance.installation import eventually
+from tests.connectors.test_admin import config_form
 from tests.servers.raw import drip, raw_server, say_nothing
+from tests.tenants import log_in, page_url
 
 CANARY = "canary-7361"
 
@@ -262,7 +269,7 @@ def test_a_test_of_settings_that_were_edited_since_is_discarded(
     assert (test.state, test.error_message) == ("FAILED", connection_service.OUTDATED)
     assert (connection.last_test_at, connection.works_since, connection.worked_at) == (None, None, None)
     assert connection.blocked_at is not None
-    assert AuditEntry.objects.get(action="test connection").details["outcome"] == "discarded"
+    assert AuditEntry.objects.get(action="test connection").detail["outcome"] == "discarded"
 
 
 def test_saving_while_a_former_test_is_under_way_says_that_nothing_covers_the_edit(
