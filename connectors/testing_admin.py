@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from connectors import background_tests, connection_service, trial_report
-from connectors.background_tests import TestUnderWay
+from connectors.background_tests import STILL_TESTED, TestUnderWay
 from connectors.connection_columns import ConnectionColumns, is_paused, state_of
 from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
@@ -26,11 +26,6 @@ from orderflow.tenancy.seen import SEEN, parse
 
 # The button's name, as unfold makes it.
 SAVE_AND_TEST = "connectors_erpconnection_save_and_test"
-# After an edit, which no test that began before it covers.
-STILL_TESTED = (
-    "The present settings are not tested yet: a test that was asked for before the edit is still under way. Test the "
-    "connection again when it has ended."
-)
 
 
 class TestingAdmin(ConnectionColumns, PageAdmin):

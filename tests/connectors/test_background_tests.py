@@ -14,14 +14,14 @@ from django.db import connection as database
 from django.utils import timezone
 
 from connectors import background_tests, connection_service, health, tasks
-from connectors.background_tests import KEPT, PLACES, TestUnderWay
+from connectors.background_tests import KEPT, PLACES, STILL_TESTED, TestUnderWay
 from connectors.connection_service import ConnectionChanges
 from connectors.dropzones import config as dropzone_config
 from connectors.dropzones.base import OutgoingFile
 from connectors.dropzones.local import LocalDropzone
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.models import ConnectionTest, ERPConnection
-from connectors.testing_admin import SAVE_AND_TEST, STILL_TESTED
+from connectors.testing_admin import SAVE_AND_TEST
 from orderflow.celery import app
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
