@@ -71,8 +71,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         if obj is not None:
             context |= self._report(request, obj, str(context.get("seen", "")))
             context["test_button"] = self._test_button(obj) if self.has_test_permission(request) else {}
-        page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
-        return page
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)  # type: ignore[no-any-return]
 
     def response_change(self, request: HttpRequest, obj: ERPConnection) -> HttpResponse:
         if SAVE_AND_TEST in request.POST:
@@ -112,8 +111,8 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
     def _test_form(self, request: HttpRequest, connection: ERPConnection) -> HttpResponse:
         if not self.has_edit_permission(request):
             self._ask(request, connection)
-            context = self._report(request, connection, request.POST.get(SEEN, ""))
-            return TemplateResponse(request, "connectors/test_report.html", context)
+            report = self._report(request, connection, request.POST.get(SEEN, ""))
+            return TemplateResponse(request, "connectors/test_report.html", report)
         form: ConnectionForm = self.get_form(request, connection, change=True)(request.POST, instance=connection)
         form.saves = False
         if not self.is_seen(request, connection, lock=False):
@@ -171,8 +170,8 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
 
     def _accept(self, request: HttpRequest, connection: ERPConnection) -> None:
         try:
-            keep = "keep" in request.POST
-            accepted = self._pin(connection, request.POST.get("host_key", ""), actor(request), keep=keep)
+            key, keep = request.POST.get("host_key", ""), "keep" in request.POST
+            accepted = self._pin(connection, key, actor(request), keep=keep)
         except ConfigError as error:
             messages.error(request, str(error))
         else:
