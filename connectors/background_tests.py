@@ -34,6 +34,11 @@ PLACES = 2
 WAITS_AT_MOST = timedelta(minutes=15)
 # What a worker may need beyond the limit to say how the test ended.
 GRACE_S = 15
+# After an edit, which no test that began before it covers.
+STILL_TESTED = (
+    "The present settings are not tested yet: a test that was asked for before the edit is still under way. Test the "
+    "connection again when it has ended."
+)
 
 
 class TestUnderWay(Exception):

@@ -22,6 +22,11 @@ from connectors.storable import checked_result, checked_steps
 from connectors.third_party import guarded, words
 from orderflow.tenancy.models import VALUES, record
 
+OUTDATED = (
+    "The connection was edited while this test ran, so its result says nothing of the present settings and was "
+    "discarded. Test it again."
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionChanges:
@@ -125,7 +130,8 @@ def test(
 ) -> TestResult:
     """Try the connection with its stored config and `unsaved` edits over it. Never raises `ConnectorError`.
 
-    A test of the stored config is kept on the connection. A success releases a block, a rejected login sets one.
+    A test of the stored config is kept on the connection. A success releases a block, a rejected login sets one. Where
+    the connection was edited while the test ran, nothing is kept, and the result is a failure that says so.
     """
     try:
         ends_at = time.monotonic() + settings.CONNECTION_TEST_LIMIT_S
@@ -138,25 +144,26 @@ def test(
         each = error.each if isinstance(error, ConfigError) else [error]
         message = " ".join(words(one) for one in each)
         result = TestResult(success=False, latency_ms=0, error_message=message)
-    if not unsaved:
-        _keep(connection, result, actor)
+    if not unsaved and not _keep(connection, result, actor):
+        return replace(result, success=False, error_message=OUTDATED, host_key=None)
     return result
 
 
 @transaction.atomic
-def _keep(connection: ERPConnection, result: TestResult, actor: str) -> None:
-    ERPConnection.objects.filter(pk=connection.pk).update(
+def _keep(connection: ERPConnection, result: TestResult, actor: str) -> bool:
+    """False where the connection was edited since it was read: what a test met says nothing of the new settings."""
+    kept = ERPConnection.objects.filter(pk=connection.pk, revision=connection.revision).update(
         last_test_at=timezone.now(),
         last_test_success=result.success,
         last_test_message=(result.error_message or "")[:500],
         last_test_latency_ms=result.latency_ms,
         works_since=timezone.now() if result.success else None,
     )
-    if result.success:
+    if kept and result.success:
         worked.note(connection)
         health.release(connection.pk, actor=actor, cause="A test passed.", tested=True)
     elif result.login_refused:
         health.block(connection.pk, result.error_message or "", revision=connection.revision)
-    record(
-        connection.organization_id, actor, "test connection", connection, outcome="ok" if result.success else "failed"
-    )
+    outcome = ("ok" if result.success else "failed") if kept else "discarded"
+    record(connection.organization_id, actor, "test connection", connection, outcome=outcome)
+    return kept == 1

@@ -81,7 +81,16 @@ class ConfigError(ConnectorError):
 
 
 class MissingError(ConfigError):
-    """A folder is not there: the path is wrong, or the share that it is on is not mounted at present."""
+    """A folder is not there: the path is wrong, or the share that it is on is not mounted at present.
+
+    The message ends with `NEXT_STEP`, which is wrong where orders were put before; `found` is the message without it.
+    """
+
+    NEXT_STEP: ClassVar[str] = "Create the folder or correct the path, then test the connection."
+
+    @property
+    def found(self) -> str:
+        return str(self).removesuffix(self.NEXT_STEP).rstrip()
 
 
 class WrongFieldError(ConfigError):

@@ -1,6 +1,5 @@
 """The part of a connection's page that tests it: what stands in the form, saved or not, while people watch."""
 
-from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from connectors import background_tests, connection_service, trial_report
-from connectors.background_tests import TestUnderWay
+from connectors.background_tests import STILL_TESTED, TestUnderWay
 from connectors.connection_columns import ConnectionColumns, is_paused, state_of
 from connectors.connection_service import ConnectionChanges
 from connectors.exceptions import ConfigError
@@ -60,7 +59,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
 
     @admin.action(description="Save and test", permissions=["edit"])
     def save_and_test(self, request: HttpRequest, obj: ERPConnection) -> None:
-        self._ask(request, obj)
+        self._ask_after_edit(request, obj)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
@@ -72,8 +71,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         if obj is not None:
             context |= self._report(request, obj, str(context.get("seen", "")))
             context["test_button"] = self._test_button(obj) if self.has_test_permission(request) else {}
-        page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
-        return page
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)  # type: ignore[no-any-return]
 
     def response_change(self, request: HttpRequest, obj: ERPConnection) -> HttpResponse:
         if SAVE_AND_TEST in request.POST:
@@ -113,8 +111,8 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
     def _test_form(self, request: HttpRequest, connection: ERPConnection) -> HttpResponse:
         if not self.has_edit_permission(request):
             self._ask(request, connection)
-            context = self._report(request, connection, request.POST.get(SEEN, ""))
-            return TemplateResponse(request, "connectors/test_report.html", context)
+            report = self._report(request, connection, request.POST.get(SEEN, ""))
+            return TemplateResponse(request, "connectors/test_report.html", report)
         form: ConnectionForm = self.get_form(request, connection, change=True)(request.POST, instance=connection)
         form.saves = False
         if not self.is_seen(request, connection, lock=False):
@@ -128,10 +126,17 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
             context = {"original": connection, "form_errors": _told(form)}
         return TemplateResponse(request, "connectors/test_report.html", context)
 
-    def _ask(self, request: HttpRequest, connection: ERPConnection, unsaved: dict[str, Any] | None = None) -> None:
-        # Of one that is under way already, the page shows that one.
-        with suppress(TestUnderWay):
+    def _ask(self, request: HttpRequest, connection: ERPConnection, unsaved: dict[str, Any] | None = None) -> bool:
+        """False where a test is under way already; the page shows that one."""
+        try:
             background_tests.ask(connection, actor=actor(request), unsaved=unsaved)
+        except TestUnderWay:
+            return False
+        return True
+
+    def _ask_after_edit(self, request: HttpRequest, connection: ERPConnection) -> None:
+        if not self._ask(request, connection):
+            messages.warning(request, STILL_TESTED)
 
     def _report(self, request: HttpRequest, connection: ERPConnection, seen: str) -> dict[str, Any]:
         """`seen` is the version of the connection that the page shows, in which the report stands."""
@@ -165,13 +170,13 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
 
     def _accept(self, request: HttpRequest, connection: ERPConnection) -> None:
         try:
-            keep = "keep" in request.POST
-            accepted = self._pin(connection, request.POST.get("host_key", ""), actor(request), keep=keep)
+            key, keep = request.POST.get("host_key", ""), "keep" in request.POST
+            accepted = self._pin(connection, key, actor(request), keep=keep)
         except ConfigError as error:
             messages.error(request, str(error))
         else:
             messages.success(request, f"The host key {accepted} is accepted.")
-            self._ask(request, connection)
+            self._ask_after_edit(request, connection)
 
     def _pin(self, connection: ERPConnection, host_key: str, who: str, *, keep: bool) -> str:
         """Accept `host_key`, with `keep` beside those accepted before. Its fingerprint. Raises `ConfigError`."""

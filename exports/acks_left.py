@@ -1,14 +1,14 @@
-"""Sent orders whose acknowledgements were expected where their connection, since it was edited, reads no more."""
+"""Orders whose acknowledgements were expected where their connection, since it was edited, reads no more."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from connectors import ack_places
 from connectors.models import ERPConnection
-from exports import history
+from exports import history, withdrawing
 from exports.history import Event
 from exports.models import ERPExport, EventKind, ExportEvent
 from exports.open_filters import exports_url
@@ -21,8 +21,15 @@ def awaiting(connection: ERPConnection) -> QuerySet[ERPExport]:
     return ERPExport.objects.filter(connection=connection, status=ExportStatus.SENT, answer_due_at__isnull=False)
 
 
+def awaiting_or_begun(connection: ERPConnection) -> QuerySet[ERPExport]:
+    """And those that are PENDING and may be at the ERP already: its acknowledgement comes to where they were put."""
+    pending = ERPExport.objects.filter(connection=connection, status=ExportStatus.PENDING)
+    begun = pending.exclude(**withdrawing.UNTOUCHED)
+    return ERPExport.objects.filter(Q(pk__in=awaiting(connection).values("pk")) | Q(pk__in=begun.values("pk")))
+
+
 def count(*, connection: ERPConnection, **_: Any) -> int:
-    return awaiting(connection).count()
+    return awaiting_or_begun(connection).count()
 
 
 def note(*, connection: ERPConnection, place: str, actor: str, **_: Any) -> None:
@@ -30,7 +37,7 @@ def note(*, connection: ERPConnection, place: str, actor: str, **_: Any) -> None
     noted = ExportEvent.objects.filter(export=OuterRef("pk"), kind=EventKind.ACKS_LEFT)
     now = timezone.now()
     text = f"{actor} edited the connection. An acknowledgement in {place} is not read any more."[:500]
-    keys = awaiting(connection).filter(~Exists(noted)).values_list("pk", flat=True)
+    keys = awaiting_or_begun(connection).filter(~Exists(noted)).values_list("pk", flat=True)
     history.note(Event(pk, EventKind.ACKS_LEFT.value, now, text, {"ack_place": place}, actor) for pk in keys)
 
 

@@ -99,7 +99,7 @@ def _deliver(batch: Sequence[ERPExport], connection: ERPConnection, lease: lanes
         record.sent(outcome.sent, rows, outcome.answer_due, stored, took_ms)
     reached(Failpoint.SENT_RECORDED)
     if outcome.sent:
-        worked.note(connection)
+        worked.note(connection, [result.dropzone_path or "" for result in outcome.sent])
     if outcome.failed or outcome.undecided:
         with lanes.held(lease):
             record.failed(outcome.failed, rows, took_ms)

@@ -1,6 +1,7 @@
 """Withdrawing exports in the admin, and stopping the attempts of those that may have arrived."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from django.contrib import admin
 from django.db import models
@@ -28,6 +29,18 @@ Work = Callable[[ERPExport, str], object]
 
 class WithdrawalAdmin(ReasonedAdmin):
     """The exit of exports that wait for a connection which will not work again."""
+
+    def run_as_seen(
+        self, request: HttpRequest, row: Any, run: Callable[[], HttpResponse | None], *, action: str = ""
+    ) -> HttpResponse | None:
+        if action == "withdraw" and self.confirmed_reason(request):
+            withdrawing.look_first()
+        return super().run_as_seen(request, row, run, action=action)
+
+    def response_action(self, request: HttpRequest, queryset: models.QuerySet[ERPExport]) -> HttpResponse | None:
+        if "withdraw" in request.POST.getlist("action") and self.confirmed_reason(request):
+            withdrawing.look_first()
+        return super().response_action(request, queryset)
 
     def withdrawal_buttons(self, export: ERPExport) -> Iterator[Button]:
         if withdrawing.may_be_withdrawn(export):

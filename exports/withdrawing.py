@@ -55,12 +55,13 @@ def withdraw(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
     """End a PENDING export that no attempt has journaled; its order is in ERROR then and can be retried.
 
     A worker that has the export commits its journal for PENDING rows only, before it publishes anything. So either that
-    commit comes first, and nothing is withdrawn, or it fails, and nothing is published. Raises `PushRefused`.
+    commit comes first, and nothing is withdrawn, or it fails, and nothing is published. The caller calls `look_first`
+    before any transaction. Raises `PushRefused`.
     """
-    _require_present(export)
     message = f"Withdrawn by {actor}: {reason}"[:500]
     now = timezone.now()
     with transaction.atomic():
+        _require_present(export)
         rows = ERPExport.objects.filter(pk=export.pk, **UNTOUCHED)
         ended = {"error_message": message, "cause": Cause.WITHDRAWN, "settled_at": now, "next_attempt_at": None}
         if not rows.move(ExportStatus.PENDING, ExportStatus.FAILED, **ended):
@@ -97,10 +98,16 @@ def stop(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
     return export
 
 
+def look_first() -> None:
+    """Before exports are withdrawn, once for all of them and without any lock: lists storage outside the database, to
+    find out whether that went back in time and has forgotten what was journaled. `withdraw` uses what it found."""
+    guard.look()
+
+
 def _require_present(export: ERPExport) -> None:
-    """A database that went back in time may have forgotten that the export was journaled. Raises `PushRefused`."""
-    if guard.look():
-        raise PushRefused("not_withdrawable", f"Export {export} is not withdrawn. {guard.why_held()}")
+    """As `look_first` or a worker found it. Raises `PushRefused`."""
+    if why := guard.why_held():
+        raise PushRefused("not_withdrawable", f"Export {export} is not withdrawn. {why}")
 
 
 def _note_stopped(export: ERPExport, actor: str, message: str, now: datetime) -> None:

@@ -41,7 +41,8 @@ class ConfinedRoot:
                 # Out of descriptors, a share whose server is away: nothing that an edit could change.
                 raise meant from error
             kind = MissingError if isinstance(meant, MissingError) else ConfigError
-            raise kind(f"{tame(str(root))} is no folder that can be used: {_reason(error)}. Create it.") from error
+            text = f"{tame(str(root))} is no folder that can be used: {_reason(error)}. {MissingError.NEXT_STEP}"
+            raise kind(text) from error
 
     def close(self) -> None:
         if self._fd is not None:
@@ -151,7 +152,7 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else "no reason given"
 
 
-_CREATE_IT = (MissingError, "Create the folder or correct the path, then test the connection.")
+_CREATE_IT = (MissingError, MissingError.NEXT_STEP)
 _NO_LINKS = (ConfigError, "Every name on the path has to be a real folder, not a link.")
 _PERMIT_IT = (ConfigError, "Give the user that OrderFlow runs as the right to it, then test the connection.")
 _RENAME_IT = (RejectedError, "Check the length and characters of the name.")

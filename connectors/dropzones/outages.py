@@ -5,11 +5,19 @@ from contextlib import contextmanager
 
 from connectors.exceptions import ConnectorError, MissingError, TransientError
 
+# A new folder in the place of a share would look as if the ERP had collected what was staged on the share.
+MOUNT_IT = (
+    "Its share may not be mounted: mount it. Do not create the folder while orders wait, because they would count as "
+    "collected."
+)
+
 
 def as_met(error: ConnectorError, *, worked: bool) -> ConnectorError:
-    """`error`, as `TransientError` if it is a missing folder and the connection `worked` with its present folders."""
+    """`error`, as `TransientError` with other advice if it is a missing folder and the connection `worked` with its
+    present folders."""
     if worked and isinstance(error, MissingError):
-        return TransientError(f"{error} Orders were put there before, so it is tried again on the normal schedule.")
+        again = "It is tried again on the normal schedule."
+        return TransientError(f"{error.found} Orders were put there before. {MOUNT_IT} {again}")
     return error
 
 

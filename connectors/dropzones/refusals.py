@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import TypeGuard
 
 from connectors.dropzones.base import Dropzone, Entry
+from connectors.dropzones.outages import MOUNT_IT
 from connectors.exceptions import (
     ConfigError,
     ConnectorError,
@@ -67,4 +68,4 @@ def lost_with_folder(
 
 def _gone(folder: str) -> ConnectorError:
     """A file was staged there, so the folder may return: its share may be mounted again."""
-    return TransientError(f"The folder {folder} is gone. Bring it back or correct the path.")
+    return TransientError(f"The folder {folder} is gone. {MOUNT_IT}")

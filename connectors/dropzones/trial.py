@@ -10,7 +10,7 @@ which no ERP takes, and stays there.
 
 import posixpath
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from time import monotonic
 from uuid import UUID, uuid4
@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 from connectors.documents.naming import NO_ORDER
 from connectors.dropzones.base import Dropzone, Move, OutgoingFile
 from connectors.dropzones.config import DropzoneSettings
+from connectors.dropzones.outages import as_met, folders_may_return
 from connectors.dropzones.refusals import is_refusal, suggest_direct
 from connectors.exceptions import (
     ConfigError,
@@ -50,7 +51,9 @@ def try_dropzone(
     error: ConnectorError | None = None
     try:
         settings = read_settings()
-        with settings.connect(steps) as dropzone:
+        with ExitStack() as stack:
+            with folders_may_return(worked=settings.worked):
+                dropzone = stack.enter_context(settings.connect(steps))
             attempt = ExportAttempt(export_id=uuid4(), created_at=datetime.now(UTC))
             _Trial(dropzone, settings, steps, document_name(NO_ORDER, attempt)).run()
             if settings.ack_path:
@@ -97,14 +100,13 @@ class _Trial:
             step.detail = self._final
             self._rename(self._temporary, self._final)
         with self._steps.step("delete") as step:
-            if self._is_collected():
-                step.detail = COLLECTED
-                return
-            error = self._removed(self._final)
+            is_gone, error = self._is_collected(), self._removed(self._final)
             if isinstance(error, TransientError):
                 raise error
             if error:
                 step.detail = self._taken_back()
+            elif is_gone:
+                step.detail = COLLECTED
 
     def _write_directly(self) -> None:
         """First under the temporary name: what cannot be deleted must not come to lie under the final one."""
@@ -126,16 +128,17 @@ class _Trial:
             step.detail = self._final
             self._write(self._final)
         with self._steps.step("delete") as step:
-            if self._is_collected():
-                step.detail = COLLECTED
-            elif error := self._removed(self._final):
+            is_gone, error = self._is_collected(), self._removed(self._final)
+            if error and not (is_gone and isinstance(error, ConfigError)):
                 raise error
+            if is_gone:
+                step.detail = COLLECTED
 
     def _write(self, path: str) -> None:
         self._left = [path]
         (error,) = self._dropzone.write([OutgoingFile(path=path, content=CONTENT)])
         if error:
-            raise error
+            raise as_met(error, worked=self._settings.worked)
 
     def _rename(self, source: str, target: str) -> None:
         (error,) = self._dropzone.rename([Move(source=source, target=target)])
@@ -146,7 +149,8 @@ class _Trial:
         self._left = [target]
 
     def _is_collected(self) -> bool:
-        """Whether the file is gone from its final name. Where looking is not permitted, it may still be there."""
+        """Whether the file is gone from its final name, by a look: where looking is not permitted, or a server says of
+        every file that it is not there, it may still be there."""
         (found,) = self._dropzone.stat([self._final])
         if found is None:
             self._left = []

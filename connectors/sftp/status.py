@@ -45,9 +45,7 @@ class _Meaning(NamedTuple):
     next_step: str
 
 
-_NOT_THERE = _Meaning(
-    MissingError, "no such file or folder", "Create the folder or correct the path, then test the connection."
-)
+_NOT_THERE = _Meaning(MissingError, "no such file or folder", MissingError.NEXT_STEP)
 _NO_FOLDER = _NOT_THERE._replace(kind=ConfigError)
 _REFUSED = _Meaning(
     ConfigError, "permission denied", "Give the user the right to it on the server, then test the connection."

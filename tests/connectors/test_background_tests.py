@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -14,14 +14,21 @@ from django.db import connection as database
 from django.utils import timezone
 
 from connectors import background_tests, connection_service, health, tasks
-from connectors.background_tests import KEPT, PLACES, TestUnderWay
+from connectors.background_tests import KEPT, PLACES, STILL_TESTED, TestUnderWay
 from connectors.connection_service import ConnectionChanges
-from connectors.exceptions import ConfigError
+from connectors.dropzones import config as dropzone_config
+from connectors.dropzones.base import OutgoingFile
+from connectors.dropzones.local import LocalDropzone
+from connectors.exceptions import ConfigError, ConnectorError
 from connectors.models import ConnectionTest, ERPConnection
+from connectors.testing_admin import SAVE_AND_TEST
 from orderflow.celery import app
 from orderflow.tenancy.models import AuditEntry, Organization
+from orderflow.tenancy.roles import Role
 from tests.acceptance.installation import eventually
+from tests.connectors.test_admin import config_form
 from tests.servers.raw import drip, raw_server, say_nothing
+from tests.tenants import log_in, page_url
 
 CANARY = "canary-7361"
 
@@ -242,6 +249,36 @@ def test_what_no_worker_takes_fails_in_the_end(connection: ERPConnection) -> Non
     assert (test.state, bytes(test.edits_encrypted)) == ("FAILED", b"")
     assert "No worker took it up within 15 min." in test.error_message
     assert again.state == "WAITING"
+
+
+def test_a_test_of_settings_that_were_edited_since_is_discarded(
+    connection: ERPConnection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edit is saved while the worker writes its file; the new folder does not exist."""
+
+    class Edited(LocalDropzone):
+        def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
+            stored = ERPConnection.objects.get(pk=connection.pk)
+            connection_service.save(stored, ConnectionChanges(config={"export_path": "typo"}), actor="ina")
+            health.block(connection.pk, "No such folder.")
+            return super().write(files)
+
+    monkeypatch.setattr(dropzone_config, "LocalDropzone", Edited)
+    test = run(background_tests.ask(connection, actor="ina"))
+    connection.refresh_from_db()
+    assert (test.state, test.error_message) == ("FAILED", connection_service.OUTDATED)
+    assert (connection.last_test_at, connection.works_since, connection.worked_at) == (None, None, None)
+    assert connection.blocked_at is not None
+    assert AuditEntry.objects.get(action="test connection").detail["outcome"] == "discarded"
+
+
+def test_saving_while_a_former_test_is_under_way_says_that_nothing_covers_the_edit(
+    connection: ERPConnection, organization: Organization
+) -> None:
+    background_tests.ask(connection, actor="ina")
+    entered = config_form(name="Folder", is_default="on", config_timeout_s="9", **{SAVE_AND_TEST: "1"})
+    response = log_in(organization, Role.INTEGRATOR).post(page_url(connection), entered, follow=True)
+    assert STILL_TESTED in response.content.decode()
 
 
 def test_a_defect_ends_the_test(connection: ERPConnection, settings: Any) -> None:

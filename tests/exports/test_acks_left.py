@@ -126,6 +126,26 @@ def test_what_is_sent_after_the_edit_is_not_among_them(
     assert list(acks_left.stranded(ERPConnection.objects.get())) == [sent]
 
 
+@pytest.mark.parametrize("column", ["staged_path", "unwitnessed_since", "handed_over_at", "undecided_since"])
+def test_what_may_be_at_the_erp_before_it_is_recorded_as_sent_is_left_too(
+    column: str, push: Push, connection: ERPConnection, folder: Path
+) -> None:
+    """The ERP may have it, and answers where it was put; the next attempt records it as sent."""
+    begun, untouched = push(), push()
+    value = f"{place(folder, 'in')}/x.tmp" if column == "staged_path" else timezone.now()
+    ERPExport.objects.filter(pk=begun.pk).update(**{column: value})
+    with pytest.raises(AcksAwaited, match="1 order waits for its acknowledgement"):
+        save(connection, ack_path="elsewhere")
+    save(connection, ack_path="elsewhere", leave_acks=True)
+    assert begun.events.get(kind="ACKS_LEFT").detail == {"ack_place": place(folder, "acks")}
+    assert not untouched.events.filter(kind="ACKS_LEFT").exists()
+    assert not acks_left.stranded(ERPConnection.objects.get()).exists()
+    ERPExport.objects.filter(pk=begun.pk).update(
+        status="SENT", undecided_since=None, answer_due_at=timezone.now(), sent_at=timezone.now()
+    )
+    assert list(acks_left.stranded(ERPConnection.objects.get())) == [begun]
+
+
 def test_the_form_asks_and_saves_once_the_box_is_ticked(
     sent: ERPExport, connection: ERPConnection, folder: Path, organization: Organization
 ) -> None:

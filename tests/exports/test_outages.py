@@ -17,7 +17,7 @@ from connectors.exceptions import ConnectorError, TransientError
 from connectors.models import ERPConnection
 from connectors.sftp.pool import sessions
 from exports import ack_poller, delivery, push_service
-from exports.models import ERPExport
+from exports.models import ERPExport, Lane
 from exports.push_service import PushRequest
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
@@ -269,7 +269,9 @@ def test_a_known_folder_that_is_missing_is_an_outage(by: str, place: Place, make
     export.refresh_from_db()
     assert (connection.blocked_at, export.status, export.tries) == (None, "PENDING", 3)
     assert "no such file or" in export.error_message
+    assert "Orders were put there before. Its share may not be mounted: mount it. Do not create" in export.error_message
     assert "tried again on the normal schedule" in export.error_message
+    assert "Create the folder" not in export.error_message
     # The pause, from which the incident follows, has the real reason.
     paused = connection.events.get(kind="PAUSED")
     assert export.error_message in paused.message
@@ -292,6 +294,35 @@ def test_a_folder_that_never_worked_blocks_however_known_its_server_is(place: Pl
     assert (export.status, export.tries) == ("PENDING", 0)
 
 
+def test_an_order_that_is_found_in_the_former_folder_says_nothing_of_the_present_one(
+    place_of_folders: Place, make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A typo in the new one would be taken for an outage."""
+    connection, _ = place_of_folders
+    export = push_over(connection, make_order)
+
+    class Lost(LocalDropzone):
+        def rename(self, moves: Sequence[Move]) -> list[ConnectorError | None]:
+            super().rename(moves)
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(config, "LocalDropzone", Lost)
+        with pytest.raises(KeyboardInterrupt):
+            delivery.drain(connection.pk)
+    Lane.objects.update(leased_until=None)
+    edit(connection, export_path="typo")
+    drain_later(connection)
+    export.refresh_from_db()
+    connection.refresh_from_db()
+    assert (export.status, export.dropzone_path, connection.worked_at) == ("SENT", f"in/{export.filename}", None)
+    edit(connection, export_path="in")
+    push_over(connection, make_order)
+    drain_later(connection)
+    connection.refresh_from_db()
+    assert connection.worked_at is not None
+
+
 def test_another_edit_leaves_the_folder_known(place: Place) -> None:
     connection, _ = place
     assert connection_service.test(connection, actor="test").success
@@ -310,8 +341,9 @@ def test_a_known_root_that_is_missing_is_an_outage_for_deliveries_and_polls(
     root.rename(dropzone_root / "away")
     export = push_over(connection, make_order)
     delivery.drain(connection.pk)
-    with pytest.raises(TransientError, match="no folder that can be used"):
+    with pytest.raises(TransientError, match=r"no folder that can be used.* mount it") as polled:
         ack_poller.poll(connection.pk)
+    assert "Create" not in str(polled.value)
     connection.refresh_from_db()
     export.refresh_from_db()
     assert (connection.blocked_at, export.status, export.tries) == (None, "PENDING", 1)
@@ -319,6 +351,35 @@ def test_a_known_root_that_is_missing_is_an_outage_for_deliveries_and_polls(
     drain_later(connection)
     export.refresh_from_db()
     assert export.status == "SENT"
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["by rename", "in place"])
+def test_a_test_of_a_known_folder_that_is_missing_advises_to_mount_it(
+    direct: bool, place: Place, make_order: MakeOrder
+) -> None:
+    """A person who creates it on the local disk has what was staged on the share count as collected."""
+    connection, root = place
+    edit(connection, atomic_write=not direct)
+    push_over(connection, make_order)
+    delivery.drain(connection.pk)
+    (root / "in").rename(root / "away")
+    result = connection_service.test(ERPConnection.objects.get(), actor="test")
+    message = ERPConnection.objects.get().last_test_message
+    assert (result.success, result.error_message, result.steps[-1].detail) == (False, message, message)
+    assert "Its share may not be mounted: mount it. Do not create the folder" in message
+    assert "Create the folder" not in message
+
+
+def test_a_test_of_a_known_root_that_is_missing_advises_to_mount_it(
+    dropzone_root: Path, make_order: MakeOrder, place_of_folders: Place
+) -> None:
+    connection, root = place_of_folders
+    push_over(connection, make_order)
+    delivery.drain(connection.pk)
+    root.rename(dropzone_root / "away")
+    result = connection_service.test(ERPConnection.objects.get(), actor="test")
+    assert "mount it. Do not create the folder" in (result.error_message or "")
+    assert "Create the folder" not in (result.error_message or "")
 
 
 def test_an_order_that_is_staged_waits_for_its_folder_and_is_sent_once(

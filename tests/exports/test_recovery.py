@@ -13,6 +13,7 @@ from connectors.connection_service import ConnectionChanges
 from connectors.dropzones import config
 from connectors.dropzones.base import Entry, Move, OutgoingFile
 from connectors.dropzones.local import LocalDropzone
+from connectors.dropzones.outages import MOUNT_IT
 from connectors.exceptions import ConnectorError, TransientError
 from connectors.models import ERPConnection
 from exports import delivery
@@ -62,7 +63,7 @@ def test_a_folder_that_is_gone_is_not_taken_for_an_erp_that_took_the_file(
     assert (staged.status, connection.blocked_at, staged.error_message) == (
         "PENDING",
         None,
-        "The folder in is gone. Bring it back or correct the path.",
+        f"The folder in is gone. {MOUNT_IT}",
     )
 
     (folder / "elsewhere").rename(folder / "in")

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import connection as database
 from django.db import connections, transaction
 from django.test import Client
@@ -24,6 +25,7 @@ from exports import deciding, delivery, failures, lanes, push_service, undecided
 from exports.database_clock import from_now
 from exports.models import ERPExport, Lane
 from exports.push_service import PushRefused, PushRequest
+from exports.rollback import guard
 from exports.webhooks import endpoint_service
 from exports.webhooks.models import WebhookEndpoint, WebhookMessage
 from orderflow.orders.models import DraftOrder
@@ -209,6 +211,26 @@ def test_what_was_written_in_place_by_a_worker_that_died_is_not_withdrawn(
     assert names(folder / "in") == [export.filename]
     with pytest.raises(PushRefused, match="the ERP may have it"):
         withdraw(export)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_an_earlier_version_may_have_written_in_place_is_not_withdrawn(
+    push: Push, connection: ERPConnection
+) -> None:
+    """It did not commit that before it wrote, so an export that was PENDING before the upgrade may have been sent."""
+    earlier, withdrawn = push(), push()
+    withdraw(withdrawn)
+    try:
+        call_command("migrate", "exports", "0016", verbosity=0)
+    finally:
+        call_command("migrate", verbosity=0)
+    with pytest.raises(PushRefused, match="the ERP may have it"):
+        withdraw(earlier)
+    withdrawn.refresh_from_db()
+    assert withdrawn.unwitnessed_since is None
+    assert withdraw(push()).status == "FAILED"
+    disable(connection)
+    assert stop(earlier).undecided_since
 
 
 @pytest.mark.django_db(transaction=True)
@@ -412,6 +434,41 @@ def test_several_are_done_from_the_list_in_a_browser(client: Client, push: Push,
     question = client.post(list_url(ERPExport), {**listed.fields, **chosen}).content.decode()
     assert done in _confirm(client, list_url(ERPExport), question)
     assert set(ERPExport.objects.values_list("status", flat=True)) == {"FAILED"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("from_list", [True, False], ids=["list", "page"])
+def test_the_journal_outside_is_looked_at_once_and_before_anything_is_locked(
+    client: Client, push: Push, monkeypatch: pytest.MonkeyPatch, *, from_list: bool
+) -> None:
+    """A storage that hangs must hold nobody up who waits for the exports' rows."""
+    in_transaction: list[bool] = []
+    look = guard.look
+
+    def watched() -> bool:
+        in_transaction.append(database.in_atomic_block)
+        return look()
+
+    monkeypatch.setattr(guard, "look", watched)
+    exports = [push(), push()] if from_list else [push()]
+    if from_list:
+        listed = form_in(client.get(list_url(ERPExport)).content.decode(), id="changelist-form")
+        chosen = {"action": "withdraw", "_selected_action": [export.pk for export in exports]}
+        question = client.post(list_url(ERPExport), {**listed.fields, **chosen}).content.decode()
+        _confirm(client, list_url(ERPExport), question)
+    else:
+        press(client, exports[0], "withdraw")
+    assert set(ERPExport.objects.values_list("status", flat=True)) == {"FAILED"}
+    assert in_transaction == [False]
+
+
+def test_a_held_database_withdraws_nothing(push: Push) -> None:
+    export = push()
+    guard.hold("The database went back in time.")
+    with pytest.raises(PushRefused, match="The database went back in time"):
+        withdraw(export)
+    export.refresh_from_db()
+    assert export.status == "PENDING"
 
 
 def test_a_viewer_is_offered_nothing(organization: Organization, push: Push) -> None:

@@ -89,7 +89,7 @@ def test_the_root_may_be_a_link_of_the_operators(tmp_path: Path, root: Path) -> 
 
 
 def test_a_missing_root_says_what_to_create(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"missing is no folder .* Create it"):
+    with pytest.raises(ConfigError, match=r"missing is no folder .* Create the folder"):
         LocalDropzone(tmp_path / "missing")
 
 
