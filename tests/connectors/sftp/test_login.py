@@ -333,6 +333,33 @@ def test_a_password_at_a_prompt_comes_before_the_key_where_it_was_accepted(start
     assert (offered(server), server.refused) == ([ASK], 0)
 
 
+def test_prompts_that_stay_unanswered_do_not_keep_the_key_from_being_offered(start: Start, connect: Connect) -> None:
+    """F18: the key was rejected once, so the password comes first; since then it was installed and the server takes no
+    password any more."""
+    server, learned = start(steps=[[KEY, ASK]], accepts=[KEY], rounds=[CODE]), list[str]()
+    assert connect(server, **BOTH, on_login=learned.append, login_first=PASS).ask(conversations.lstat("/"))
+    assert (offered(server), server.refused) == ([KEY], 0)
+
+
+def test_a_key_that_is_rejected_in_place_of_prompts_is_named(start: Start, tmp_path: Path) -> None:
+    server = start(steps=[[KEY, ASK]], rounds=[CODE])
+    other = generate_key(tmp_path / "other")
+    assert "refused the private key of user 'erp'" in refused(server, **BOTH, private_key=other, login_first=PASS)
+    assert (offered(server), server.refused) == ([KEY], 1)
+
+
+def test_prompts_that_follow_the_key_are_answered_or_named(start: Start, connect: Connect) -> None:
+    server = start(steps=[[KEY, ASK], [ASK]], rounds=[CODE])
+    assert "asks user 'erp' for a one-time code" in refused(server, **BOTH, login_first=PASS)
+    assert (offered(server), server.refused) == ([KEY], 0)
+
+
+def test_no_key_is_offered_behind_a_password_at_a_prompt(start: Start) -> None:
+    server = start(steps=[[KEY, ASK]], rounds=[Round(), CODE])
+    assert "asks user 'erp' for a one-time code" in refused(server, **BOTH, login_first=PASS)
+    assert offered(server) == [ASK]
+
+
 def test_where_nothing_was_refused_nothing_is_remembered(start: Start, connect: Connect) -> None:
     server, learned = start(steps=[[PASS], [KEY]]), list[str]()
     assert connect(server, **BOTH, on_login=learned.append).ask(conversations.lstat("/"))
