@@ -226,6 +226,33 @@ def test_another_reason_for_no_sftp_is_shown(reached: bool, kind: type[Exception
     assert not isinstance(error.value, LoginRefusedError)
 
 
+def test_a_greeting_is_a_verdict_of_a_server_that_never_started_sftp(start: Start) -> None:
+    server = start(greeting=EXPIRED, says="No.")
+    assert "has expired (the server says: WARNING: Your password" in refused(server, **ONLY_PASSWORD)
+
+
+@pytest.mark.parametrize("script", [{"says": "Maintenance until 6."}, {"is_full": True}], ids=["no SFTP", "full"])
+def test_a_greeting_is_no_verdict_of_a_server_that_started_sftp_before(script: dict[str, Any], start: Start) -> None:
+    server = start(greeting="The password has expired: call 123.", **script)
+    with pytest.raises(TransientError):
+        SFTPSession(target_of(server, **ONLY_PASSWORD, reached=True))
+
+
+def test_a_server_that_opens_no_channel_says_nothing_about_the_password(start: Start) -> None:
+    server = start(greeting="The password has expired: call 123.", is_full=True)
+    with pytest.raises(TransientError, match="opens no further session"):
+        SFTPSession(target_of(server, **ONLY_PASSWORD))
+
+
+@pytest.mark.parametrize(
+    "words", ["Closed for maintenance. Passwords must be changed every 90 days.", "Your password has not expired."]
+)
+def test_a_policy_in_place_of_sftp_does_not_block(words: str, start: Start) -> None:
+    server = start(says=words)
+    with pytest.raises(TransientError, match="starts no SFTP"):
+        SFTPSession(target_of(server, **ONLY_PASSWORD, reached=True))
+
+
 @pytest.mark.parametrize("way", ["password", "publickey"])
 def test_openssh_says_that_the_password_has_expired(way: str) -> None:
     """B06: a real account whose password has to be changed, by `chage -d 0`."""
