@@ -120,7 +120,7 @@ def _start(request: PushRequest, source: OrderStatus) -> ERPExport:
 
 
 def begin(request: PushRequest, connection: ERPConnection, source: OrderStatus) -> ERPExport | None:
-    """In a transaction of the caller's, who also logs the push and wakes the lane. None when the order is not in `source` any more."""
+    """In a transaction of the caller's, who also logs and wakes the lane. None when it is not in `source` any more."""
     orders = DraftOrder.objects.filter(pk=request.order.pk)
     if not orders.move(source, OrderStatus.PUSHING, updated_at=timezone.now(), error_message=""):
         return None
