@@ -9,7 +9,7 @@ from django.db import IntegrityError, models, transaction
 
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
-from exports import push_service
+from exports import log_lines, push_service
 from exports.document_names import taken
 from exports.push_service import PushRefused, PushRequest
 from orderflow.orders.models import DraftOrder
@@ -55,7 +55,9 @@ def push_each(bulk: BulkPush, order_ids: Sequence[UUID]) -> list[Outcome]:
     push_service.require_usable(bulk.connection, bulk.organization)
     orders = _locked(bulk, order_ids)
     outcomes = [_outcome(bulk, order_id, orders.get(order_id)) for order_id in order_ids]
-    if any(outcome.export_id for outcome in outcomes):
+    begun = [outcome.export_id for outcome in outcomes if outcome.export_id]
+    if begun:
+        log_lines.steps("PUSH", dict.fromkeys(begun, f"Requested by {bulk.actor}."))
         push_service.wake_on_commit(bulk.connection)
     return outcomes
 

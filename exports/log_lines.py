@@ -31,6 +31,8 @@ def steps(what: str, details: Mapping[UUID, str]) -> None:
 
 def step(what: str, export: ERPExport, detail: str) -> None:
     """As `steps`, for an export that is in memory with its order and its connection."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
     order = export.draft_order.external_order_number or str(export.draft_order_id)
     told = _export(order, export.filename, export.connection.name, detail)
     transaction.on_commit(partial(logger.info, "%s: %s", what, told), robust=True)

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from connectors.connection_columns import state_of
 from connectors.models import ERPConnection
+from exports.causes import Cause
 from exports.push_service import PushRefused
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
@@ -20,8 +21,9 @@ HELD = ("danger", "warning")
 
 
 def choice(order: DraftOrder) -> Choice | None:
-    """The organization's active connections. A retry begins with that of before, a first push with the default. None
-    where there is no active one."""
+    """The organization's active connections. A retry begins with that of before, a first push with the default, and so
+    does a retry of what was withdrawn, since the connection of before did not work. None where there is no active one.
+    """
     connections = list(active(order).order_by("name")[:MOST])
     if not connections:
         return None
@@ -59,5 +61,8 @@ def posted(request: HttpRequest) -> ERPConnection | None:
 
 
 def _before(order: DraftOrder) -> object:
-    exports = order.exports.filter(superseded_by=None).order_by("-created_at")
-    return exports.values_list("connection", flat=True).first()
+    exports = order.exports.filter(superseded_by=None).order_by("-created_at").values_list("connection", "cause")
+    before, cause = exports.first() or (None, "")
+    if cause == Cause.WITHDRAWN and active(order).filter(is_default=True).exists():
+        return None
+    return before

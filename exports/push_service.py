@@ -106,6 +106,7 @@ def _start(request: PushRequest, source: OrderStatus) -> ERPExport:
             with request.as_seen():
                 export = begin(request, connection, source)
             if export:
+                log_lines.step("PUSH", export, f"Requested by {request.actor}.")
                 wake_on_commit(connection)
                 return export
     except IntegrityError as error:
@@ -119,7 +120,7 @@ def _start(request: PushRequest, source: OrderStatus) -> ERPExport:
 
 
 def begin(request: PushRequest, connection: ERPConnection, source: OrderStatus) -> ERPExport | None:
-    """In a transaction of the caller's, who also wakes the lane. None when the order is not in `source` any more."""
+    """In a transaction of the caller's, who also logs and wakes the lane. None when it is not in `source` any more."""
     orders = DraftOrder.objects.filter(pk=request.order.pk)
     if not orders.move(source, OrderStatus.PUSHING, updated_at=timezone.now(), error_message=""):
         return None
@@ -155,7 +156,6 @@ def _create(request: PushRequest, connection: ERPConnection, source: OrderStatus
     )
     ExportEvent.objects.create(export=export, kind=EventKind.REQUESTED, actor=request.actor, at=now)
     record(request.order.organization_id, request.actor, "retry push" if supersedes else "push", request.order)
-    log_lines.step("PUSH", export, f"Requested by {request.actor}.")
     reached(Failpoint.PUSH_WRITTEN)
     return export
 

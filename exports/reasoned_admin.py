@@ -7,7 +7,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from exports import unread_acks
+from exports import unread_acks, withdrawing
 from exports.bulk.list_admin import BulkListAdmin
 from exports.models import ERPExport
 from orderflow.tenancy.seen import SEEN, row_field
@@ -25,8 +25,8 @@ class ReasonedAdmin(BulkListAdmin):
         self, request: HttpRequest, rows: models.QuerySet[ERPExport], *, title: str, consequence: str, ask: str
     ) -> HttpResponse:
         """The page on which a person confirms for `rows`. It carries the versions of the page or list that it was
-        opened from: what changes while the person reads is left out. Names the ERP's files about `rows` that were not
-        read."""
+        opened from: what changes while the person reads is left out. Names the ERP's unread files that may be about
+        those of `rows` that an attempt may have brought to the ERP."""
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         hidden = [(SEEN, request.POST.get(SEEN, ""))]
         if chosen:
@@ -38,7 +38,7 @@ class ReasonedAdmin(BulkListAdmin):
             "opts": self.opts,
             "title": title,
             "consequence": consequence,
-            "advice": unread_acks.advice(rows, ask=""),
+            "advice": unread_acks.advice(withdrawing.touched(rows), ask=""),
             "ask": ask,
             "exports": exports,
             "hidden": hidden,

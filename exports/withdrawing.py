@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -38,6 +39,11 @@ REASON_LENGTH = 240
 def may_be_withdrawn(export: ERPExport) -> bool:
     """Whether no attempt can have brought it to the ERP."""
     return export.status == ExportStatus.PENDING and all(getattr(export, f) == v for f, v in UNTOUCHED.items())
+
+
+def touched(exports: QuerySet[ERPExport]) -> QuerySet[ERPExport]:
+    """Those of `exports` that an attempt may have brought to the ERP."""
+    return exports.exclude(status=ExportStatus.PENDING, **UNTOUCHED)
 
 
 def may_be_stopped(export: ERPExport) -> bool:

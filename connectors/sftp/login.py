@@ -57,8 +57,14 @@ class _Login:
         if seen.pending:
             # What a server says before, it says to everybody.
             seen.words = self._dialogue.said or reply.text or seen.words
+        if reply.kind is Kind.UNANSWERED and not seen.pending and self._is_key_left(seen.methods):
+            # Nothing was offered at these prompts, and another request may take their place (RFC 4252, 5).
+            return
         if reply.kind not in (Kind.PARTIAL, Kind.REFUSED):
             raise failure(self._link, self._target, seen, reply)
+        if reply.kind is Kind.PARTIAL and seen.pending is Credential.KEY:
+            # Behind the key, the prompts may ask for something else.
+            self._interacted = False
         if seen.pending:
             (seen.accepted if reply.kind is Kind.PARTIAL else seen.refused).append(seen.pending)
             seen.pending = None
@@ -74,7 +80,7 @@ class _Login:
         raise failure(self._link, self._target, self._seen, reply)
 
     def _by_key(self, listed: Sequence[str]) -> Reply | None:
-        if "publickey" not in listed or not self._key or Credential.KEY in self._seen.offered:
+        if not self._key or not self._is_key_left(listed):
             return None
         self._seen.pending = Credential.KEY
         try:
@@ -99,6 +105,9 @@ class _Login:
             return None
         self._interacted = True
         return self._dialogue.interact(self._respond)
+
+    def _is_key_left(self, listed: Sequence[str]) -> bool:
+        return "publickey" in listed and self._key is not None and Credential.KEY not in self._seen.offered
 
     @property
     def _has_password_left(self) -> bool:

@@ -30,11 +30,6 @@ _PASSWORD = re.compile(
     r"|adgangskode|kodeord|passord|lösenord|пароль|hasło|heslo",
     re.IGNORECASE,
 )
-_ENDED = re.compile(
-    r"\bexpired\b|change required|(required to|must|have to|need to) (be )?change"
-    r"|abgelaufen|müssen .*ändern|muss .*geändert|expiré|doit être chang|caducad|debe cambiar",
-    re.IGNORECASE,
-)
 
 
 class Asks(Enum):
@@ -63,11 +58,6 @@ def asks_for(said: str, prompts: Sequence[Prompt], *, was_sent: bool, user: str 
     if _CODE.search(_without_names(said, user)):
         return Asks.CODE
     return Asks.OTHER if prompts[0].echo else Asks.PASSWORD
-
-
-def says_password_expired(words: str) -> bool:
-    """Whether a server that starts no session says so for an expired password."""
-    return bool(_PASSWORD.search(words) and _ENDED.search(words))
 
 
 def _without_names(text: str, user: str) -> str:

@@ -8,11 +8,11 @@ from paramiko import Channel, ChannelException, SSHException
 
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
 from connectors.hostile_text import said, tame
+from connectors.sftp.expiry import says_password_expired
 from connectors.sftp.link import Link
 from connectors.sftp.login_errors import hung_up, password_expired
 from connectors.sftp.manners import Manners, manners_of
 from connectors.sftp.packets import PROTOCOL_VERSION, PacketType, ProtocolError, encode_init
-from connectors.sftp.prompts import says_password_expired
 from connectors.sftp.target import SFTPTarget
 from connectors.sftp.wire import ConnectionLost, Wire
 
@@ -25,21 +25,24 @@ _COMMAND_S = 3
 
 
 def start_sftp(link: Link, target: SFTPTarget, greeting: str) -> tuple[Wire, Manners]:
-    """`greeting` is what the server said as it accepted the login.
+    """`greeting` is what the server said as it accepted the login, where its policy may be as well: it decides nothing
+    about a server that started SFTP before, or that opens no channel.
 
     Raises `LoginRefusedError` where the server says that the password has expired, else `ConfigError` or
     `TransientError`.
     """
-    # What the server says in place of SFTP; the greeting may also be one for everybody.
+    # What the server says in place of SFTP.
     heard: list[str] = []
+    known = [] if target.reached else [greeting]
     try:
         return _started(link, target, heard)
     except (ConfigError, TransientError) as error:
-        if expired := _expired(target, [greeting, *heard]):
+        is_full = isinstance(error.__cause__, ChannelException)
+        if expired := _expired(target, [] if is_full else [*known, *heard]):
             raise expired from error
         raise
     except (ConnectionLost, *NETWORK_ERRORS) as error:
-        raise _no_sftp(link, target, greeting, heard) from error
+        raise _no_sftp(link, target, known, heard) from error
 
 
 def _started(link: Link, target: SFTPTarget, heard: list[str]) -> tuple[Wire, Manners]:
@@ -85,16 +88,16 @@ def _error_output(channel: Channel) -> str:
     return tame(channel.recv_stderr(_MOST_BYTES)) if channel.recv_stderr_ready() else ""
 
 
-def _no_sftp(link: Link, target: SFTPTarget, greeting: str, heard: Sequence[str]) -> ConnectorError:
+def _no_sftp(link: Link, target: SFTPTarget, known: Sequence[str], heard: Sequence[str]) -> ConnectorError:
     if link.watchdog.barked:
         return TransientError(
             f"{target.peer} did not start SFTP within {link.patience}. Try again, then ask its operator."
         )
     is_up, farewell = link.transport.is_active(), link.transport.farewell
     words = [*heard, farewell.words if farewell else ""]
-    if is_up and not _expired(target, [greeting, *words]):
+    if is_up and not _expired(target, [*known, *words]):
         words.append(_said_to_a_command(link))
-    if error := _expired(target, [greeting, *words]):
+    if error := _expired(target, [*known, *words]):
         return error
     reason = next(filter(None, reversed(words)), "")
     if not is_up:

@@ -231,6 +231,19 @@ def test_other_files_say_nothing_about_an_order_that_was_never_sent(
         assert "it also held" not in text_of(client, page_url(row))
 
 
+def test_the_page_that_withdraws_says_nothing_about_files_that_cannot_concern_it(
+    client: Client, connection: ERPConnection, acks: Path, push: Push
+) -> None:
+    """Nothing of an export that no attempt has journaled can be in the ERP; one that was staged may be."""
+    export = push()
+    (acks / "upload.tmp").write_text("{")
+    ack_poller.poll(connection.pk)
+    assert "it also held files" not in asked(client, "withdraw", export)
+    ERPExport.objects.update(staged_path="in/.upload.tmp")
+    connection_service.save(connection, ConnectionChanges(status="DISABLED"), actor="test")
+    assert "it also held files" in asked(client, "stop_sending", export)
+
+
 def test_order_files_in_a_folder_of_orders_and_acks_are_no_other_files(
     client: Client, sent: ERPExport, connection: ERPConnection
 ) -> None:

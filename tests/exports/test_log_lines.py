@@ -16,8 +16,11 @@ from connectors.dropzones.base import OutgoingFile
 from connectors.dropzones.local import LocalDropzone
 from connectors.exceptions import ConnectorError, RejectedError, TransientError
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, giving_up, log_lines, undecided, withdrawing
+from exports import ack_poller, bulk_push, delivery, giving_up, log_lines, undecided, withdrawing
+from exports.bulk_push import BulkPush
 from exports.models import ERPExport
+from orderflow.orders.transitions import OrderStatus
+from tests.conftest import MakeOrder
 from tests.exports.conftest import Push
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,6 +121,35 @@ def test_a_batch_shares_lines(push: Push, connection: ERPConnection, lines: Any)
     assert len(first.split(" | ")) == log_lines.EXPORTS_PER_LINE
     assert [subject(export) in f"{first} | {second}" for export in exports] == [True] * len(exports)
     assert len(first) < 16_000
+
+
+def test_pushes_of_many_orders_share_lines(make_order: MakeOrder, connection: ERPConnection, lines: Any) -> None:
+    orders = [make_order() for _ in range(log_lines.EXPORTS_PER_LINE + 1)]
+    bulk = BulkPush(
+        organization=connection.organization, actor="ops", source=OrderStatus.APPROVED, connection=connection
+    )
+    bulk_push.push_each(bulk, [order.pk for order in orders])
+    first, second = lines()
+    exports = list(ERPExport.objects.select_related("draft_order"))
+    assert len(exports) == len(orders)
+    assert all(f"{subject(export)} Requested by ops." in f"{first} | {second}" for export in exports)
+    assert first.startswith("PUSH: ")
+
+
+def test_nothing_is_prepared_for_a_log_that_takes_no_lines(
+    push: Push, make_order: MakeOrder, connection: ERPConnection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither a line nor a step behind the commit: only the wake-up is."""
+    caplog.set_level(logging.WARNING, logger="exports.log_lines")
+    export, order = push(), make_order()
+    bulk = BulkPush(
+        organization=connection.organization, actor="ops", source=OrderStatus.APPROVED, connection=connection
+    )
+    with transaction.atomic():
+        log_lines.step("FAILED", export, "Lost.")
+        assert not transaction.get_connection().run_on_commit
+        bulk_push.push_each(bulk, [order.pk])
+        assert len(transaction.get_connection().run_on_commit) == 1
 
 
 def test_nothing_is_logged_of_what_is_rolled_back(push: Push, lines: Any) -> None:

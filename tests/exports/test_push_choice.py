@@ -10,6 +10,7 @@ from connectors import connection_service, health
 from connectors.connection_columns import local_time
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
+from exports import withdrawing
 from exports.models import ERPExport
 from exports.transitions import ExportStatus
 from orderflow.orders.models import DraftOrder
@@ -126,6 +127,24 @@ def test_a_retry_begins_with_the_connection_of_before_and_may_take_another(
     assert form.fields["connection"] == [str(connection.pk)]
     press(client, export, "retry", connection=connection.pk)
     assert ERPExport.objects.get(supersedes=export).connection == connection
+
+
+@pytest.mark.parametrize("default", ["Folder", "Second", ""])
+def test_a_retry_of_what_was_withdrawn_begins_with_the_default(
+    default: str, client: Client, connection: ERPConnection, organization: Organization, push: Push
+) -> None:
+    """It was withdrawn because its connection does not work; without a default there is no better choice."""
+    second = another(organization, "Second")
+    export = push()
+    ERPExport.objects.update(connection=second)
+    export.refresh_from_db()
+    withdrawing.withdraw(export, actor="ops", reason="The server is gone")
+    ERPConnection.objects.update(is_default=False)
+    ERPConnection.objects.filter(name=default).update(is_default=True)
+    expected = connection if default == "Folder" else second
+    for row in (export.draft_order, export):
+        form = form_at(client, page_url(row), action=page_url(row, "do", "retry"))
+        assert form.fields["connection"] == [str(expected.pk)]
 
 
 def test_many_without_a_default_are_told_where_to_choose(

@@ -12,7 +12,13 @@ from typing import Any
 
 import paramiko
 from paramiko import Message
-from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+from paramiko.common import (
+    AUTH_FAILED,
+    AUTH_PARTIALLY_SUCCESSFUL,
+    AUTH_SUCCESSFUL,
+    OPEN_FAILED_RESOURCE_SHORTAGE,
+    OPEN_SUCCEEDED,
+)
 from paramiko.server import InteractiveQuery
 from paramiko.sftp import SFTP_OK
 
@@ -49,6 +55,10 @@ class LoginServer(SFTPServer):
     on_connect: Hook | None = None
     on_password: Hook | None = None
     on_session: Hook | None = None
+    # Said as a login succeeds.
+    greeting: str = ""
+    # Opens no channel.
+    is_full: bool = False
     # What is said in place of a session, on the error output of the channels of these requests.
     says: str = ""
     says_to: Sequence[str] = ("subsystem", "exec")
@@ -98,7 +108,7 @@ class _Gate(paramiko.ServerInterface):
     def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002
         if self._server.on_session:
             self._server.on_session(self._transport)
-        return OPEN_SUCCEEDED
+        return OPEN_FAILED_RESOURCE_SHORTAGE if self._server.is_full else OPEN_SUCCEEDED
 
     def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
         if self._server.says:
@@ -134,7 +144,11 @@ class _Gate(paramiko.ServerInterface):
             self._server.refused += 1
             return AUTH_FAILED
         self._passed += 1
-        return AUTH_SUCCESSFUL if self._passed == len(self._server.steps) else AUTH_PARTIALLY_SUCCESSFUL
+        if self._passed < len(self._server.steps):
+            return AUTH_PARTIALLY_SUCCESSFUL
+        if self._server.greeting:
+            _say(self._transport, self._server.greeting)
+        return AUTH_SUCCESSFUL
 
 
 class _Files(paramiko.SFTPServerInterface):
@@ -228,14 +242,19 @@ def banner_then_hang_up(words: str) -> Hook:
     """As sshd does when PAM finds that the account has expired."""
 
     def say(transport: paramiko.Transport) -> None:
-        message = Message()
-        message.add_byte(b"\x35")
-        message.add_string(words)
-        message.add_string("en")
-        transport._send_message(message)  # type: ignore[attr-defined]  # not in the stubs
+        _say(transport, words)
         transport.close()
 
     return say
+
+
+def _say(transport: paramiko.Transport, words: str) -> None:
+    """In a message of the authentication protocol."""
+    message = Message()
+    message.add_byte(b"\x35")
+    message.add_string(words)
+    message.add_string("en")
+    transport._send_message(message)  # type: ignore[attr-defined]  # not in the stubs
 
 
 @contextlib.contextmanager

@@ -226,6 +226,33 @@ def test_another_reason_for_no_sftp_is_shown(reached: bool, kind: type[Exception
     assert not isinstance(error.value, LoginRefusedError)
 
 
+def test_a_greeting_is_a_verdict_of_a_server_that_never_started_sftp(start: Start) -> None:
+    server = start(greeting=EXPIRED, says="No.")
+    assert "has expired (the server says: WARNING: Your password" in refused(server, **ONLY_PASSWORD)
+
+
+@pytest.mark.parametrize("script", [{"says": "Maintenance until 6."}, {"is_full": True}], ids=["no SFTP", "full"])
+def test_a_greeting_is_no_verdict_of_a_server_that_started_sftp_before(script: dict[str, Any], start: Start) -> None:
+    server = start(greeting="The password has expired: call 123.", **script)
+    with pytest.raises(TransientError):
+        SFTPSession(target_of(server, **ONLY_PASSWORD, reached=True))
+
+
+def test_a_server_that_opens_no_channel_says_nothing_about_the_password(start: Start) -> None:
+    server = start(greeting="The password has expired: call 123.", is_full=True)
+    with pytest.raises(TransientError, match="opens no further session"):
+        SFTPSession(target_of(server, **ONLY_PASSWORD))
+
+
+@pytest.mark.parametrize(
+    "words", ["Closed for maintenance. Passwords must be changed every 90 days.", "Your password has not expired."]
+)
+def test_a_policy_in_place_of_sftp_does_not_block(words: str, start: Start) -> None:
+    server = start(says=words)
+    with pytest.raises(TransientError, match="starts no SFTP"):
+        SFTPSession(target_of(server, **ONLY_PASSWORD, reached=True))
+
+
 @pytest.mark.parametrize("way", ["password", "publickey"])
 def test_openssh_says_that_the_password_has_expired(way: str) -> None:
     """B06: a real account whose password has to be changed, by `chage -d 0`."""
@@ -331,6 +358,33 @@ def test_a_password_at_a_prompt_comes_before_the_key_where_it_was_accepted(start
     server = start(steps=[[KEY, ASK]], accepts=[ASK])
     assert connect(server, **BOTH, login_first=PASS).ask(conversations.lstat("/"))
     assert (offered(server), server.refused) == ([ASK], 0)
+
+
+def test_prompts_that_stay_unanswered_do_not_keep_the_key_from_being_offered(start: Start, connect: Connect) -> None:
+    """F18: the key was rejected once, so the password comes first; since then it was installed and the server takes no
+    password any more."""
+    server, learned = start(steps=[[KEY, ASK]], accepts=[KEY], rounds=[CODE]), list[str]()
+    assert connect(server, **BOTH, on_login=learned.append, login_first=PASS).ask(conversations.lstat("/"))
+    assert (offered(server), server.refused) == ([KEY], 0)
+
+
+def test_a_key_that_is_rejected_in_place_of_prompts_is_named(start: Start, tmp_path: Path) -> None:
+    server = start(steps=[[KEY, ASK]], rounds=[CODE])
+    other = generate_key(tmp_path / "other")
+    assert "refused the private key of user 'erp'" in refused(server, **BOTH, private_key=other, login_first=PASS)
+    assert (offered(server), server.refused) == ([KEY], 1)
+
+
+def test_prompts_that_follow_the_key_are_answered_or_named(start: Start, connect: Connect) -> None:
+    server = start(steps=[[KEY, ASK], [ASK]], rounds=[CODE])
+    assert "asks user 'erp' for a one-time code" in refused(server, **BOTH, login_first=PASS)
+    assert (offered(server), server.refused) == ([KEY], 0)
+
+
+def test_no_key_is_offered_behind_a_password_at_a_prompt(start: Start) -> None:
+    server = start(steps=[[KEY, ASK]], rounds=[Round(), CODE])
+    assert "asks user 'erp' for a one-time code" in refused(server, **BOTH, login_first=PASS)
+    assert offered(server) == [ASK]
 
 
 def test_where_nothing_was_refused_nothing_is_remembered(start: Start, connect: Connect) -> None:
