@@ -33,6 +33,8 @@ from tests.servers.faulty.faults import BARE_FAILURE, DENIED, Fails, ListsAlso, 
 from tests.servers.faulty.server import Call
 from tests.threads import at_once
 
+pytestmark = pytest.mark.usefixtures("judged_at_once")
+
 READ = frozenset({"open"})
 FAILED = b'{"status": "FAILED", "error_code": "4711"}'
 
