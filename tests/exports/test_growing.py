@@ -39,8 +39,8 @@ def test_an_erp_that_writes_its_file_30_seconds_after_creating_it_is_waited_for(
 ) -> None:
     """A2."""
     assert look(connection).verdict == "INCOMPLETE"
-    assert look(connection, after_s=10).verdict == "INCOMPLETE"
-    assert look(connection, after_s=15).verdict == "UNREAD"
+    assert look(connection, after_s=1).verdict == "INCOMPLETE"
+    assert look(connection, after_s=19).verdict == "UNREAD"
     path.write_text(ACKED)
     assert look(connection, after_s=20).verdict == "MATCHED"
     sent.refresh_from_db()
@@ -59,9 +59,9 @@ def test_a_file_that_stays_the_same_is_reported_at_the_second_look_and_moved_aft
     page = log_in(organization, Role.OPS).get(page_url(row)).content.decode()
     assert "it is moved to error/ after" in page
     open_acks.resolve(row, actor="ops")
-    row = look(connection, after_s=30)
+    row = look(connection, after_s=1)
     assert (row.verdict, row.resolved_by, path.exists()) == ("UNREAD", "ops", True)
-    row = look(connection, after_s=10)
+    row = look(connection, after_s=39)
     assert (row.verdict, row.resolved_by, path.exists()) == ("MALFORMED", "", False)
     assert (path.parent / "error" / path.name).exists()
 
@@ -69,12 +69,12 @@ def test_a_file_that_stays_the_same_is_reported_at_the_second_look_and_moved_aft
 def test_an_upload_that_stalls_is_moved_an_interval_after_its_last_byte(connection: ERPConnection, path: Path) -> None:
     """A2."""
     look(connection)
-    look(connection, after_s=50)
+    look(connection, after_s=30)
     path.write_text(ACKED[:10])
-    assert look(connection, after_s=50).verdict == "INCOMPLETE"
-    assert look(connection, after_s=50).verdict == "UNREAD"
+    assert look(connection, after_s=30).verdict == "INCOMPLETE"
+    assert look(connection, after_s=25).verdict == "UNREAD"
     assert path.exists()
-    assert look(connection, after_s=10).verdict == "MALFORMED"
+    assert look(connection, after_s=35).verdict == "MALFORMED"
 
 
 def test_a_damaged_file_that_is_written_again_is_waited_for_as_long(connection: ERPConnection, path: Path) -> None:
@@ -83,9 +83,9 @@ def test_a_damaged_file_that_is_written_again_is_waited_for_as_long(connection: 
     look(connection, after_s=60)
     assert not path.exists()
     path.touch()
-    for _ in range(4):
-        look(connection, after_s=19)
+    for _ in range(2):
+        look(connection, after_s=25)
         assert path.exists()
-    look(connection, after_s=3)
+    look(connection, after_s=35)
     assert not path.exists()
     assert AckFile.objects.get().seen_at > timezone.now() - timedelta(seconds=120)
