@@ -21,7 +21,7 @@ NEEDS_A_PERSON = ("CONFLICT", "LATE", "MALFORMED", "ORPHAN", "UNREAD")
 
 class AckFile(models.Model):
     """One file that the ERP answered with: the ledger. INCOMPLETE is a file that may still be growing, UNREAD one whose
-    name contains that of `export` and that is not read."""
+    name contains that of `export` and that is not read, or that could not be read at a second look either."""
 
     # The index and the constraint below begin with these two. The organization is the connection's: that its row is
     # there need not be looked up for each of ten thousand answers.

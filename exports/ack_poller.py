@@ -18,6 +18,7 @@ from connectors.third_party import guarded
 from exports import lanes, ledger, wake_ups
 from exports.answer_reader import AnswerReader
 from exports.folder_account import FolderAccount
+from exports.folder_counts import OF_A_FILE
 from exports.ledger import Answer
 from exports.models import Lane
 from exports.rollback import guard
@@ -73,6 +74,8 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
                     answers.stop()
         account.enter(hold)
         lane.passed, lane.folder = answers.passed, account.summary()
+        if answers.errors:
+            lane.folder = {"counts": {}, **(lane.folder or {}), OF_A_FILE: str(answers.errors[0])[:500]}
     if connection.status == ERPConnection.Status.DISABLED:
         health.hang_up(connection.pk)
     if answers.errors:

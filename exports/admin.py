@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from connectors.models import ERPConnection
-from exports import ack_reading, conflict_admin, export_page, next_attempt, push_choice, resending, search, unread_acks
+from exports import conflict_admin, export_page, next_attempt, push_choice, resending, search, unread_acks
 from exports.bulk.models import SOURCES, BulkJob
 from exports.connection_admin import DeliveringConnectionAdmin
 from exports.decision_admin import DecisionAdmin
@@ -126,7 +126,7 @@ class ERPExportAdmin(KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin
         this = ERPExport.objects.filter(pk=obj.pk)
         if obj.status == ExportStatus.SENT and obj.answer_due_at and obj.answer_due_at < timezone.now():
             asked = "No acknowledgement came in time. Ask the ERP's administrator whether the order arrived."
-            yield Note(level="warning", text=ack_reading.advice(this, ask=asked) or asked)
+            yield Note(level="warning", text=unread_acks.advice(this, ask=asked) or asked)
         if doubt := resending.may_have(obj):
             yield Note(level="warning", text=doubt)
         is_last = obj.status == ExportStatus.FAILED and not hasattr(obj, "superseded_by")

@@ -17,6 +17,8 @@ class Counted(StrEnum):
 
 # Beside the counts: how many of the FOREIGN ones are files of orders, which no person need look at.
 DOCUMENTS = "documents"
+# The error of the last poll, as the lane has it, where it concerns a single file: all others were read.
+OF_A_FILE = "error_of_a_file"
 
 
 def suspects(folder: Mapping[str, Any] | None) -> dict[Counted, int]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
 from connectors.ports import Ack, AckEntry
+from exports import growing
 from exports.answers import Answered, Effects
 from exports.models import AckFile, ERPExport, Verdict
 from exports.transitions import LIVE, ExportStatus
@@ -71,7 +72,7 @@ def enter(connection: ERPConnection, found: Sequence[Answer]) -> tuple[list[AckE
         verdict = page.verdict(answer, exports[answer.export_id])
         if verdict == Verdict.MALFORMED:
             damaged.append(answer.entry)
-        elif verdict != Verdict.INCOMPLETE:
+        elif verdict not in growing.STAYS:
             done.append(answer.entry)
     page.write()
     reached(Failpoint.LEDGER_WRITTEN)
@@ -139,15 +140,22 @@ class _Page:
         begun = self.known.get((answer.entry.name, ""))
         judged = self._judged(answer, sha256, export, begun)
         if begun:
-            for name, value in judged._asdict().items():
-                setattr(begun, name, value)
-            begun.gone_at = None
-            # A person resolved what it was before, and has not seen what it is now.
-            begun.resolved_at, begun.resolved_by = None, ""
-            self.reused.append(begun)
+            self._reuse(begun, judged, answer.entry)
         else:
             self.new[answer.entry.name] = judged
         return judged.verdict
+
+    def _reuse(self, begun: AckFile, judged: _Judged, entry: AckEntry) -> None:
+        is_news = (begun.verdict, judged.verdict) != (Verdict.UNREAD, Verdict.UNREAD)
+        if judged.verdict == Verdict.INCOMPLETE and not growing.is_as_before(begun, entry):
+            begun.seen_at = self.effects.now
+        for name, value in judged._asdict().items():
+            setattr(begun, name, value)
+        begun.gone_at = None
+        if is_news:
+            # A person resolved what it was before, and has not seen what it is now.
+            begun.resolved_at, begun.resolved_by = None, ""
+        (self.reused if is_news else self.changed).append(begun)
 
     def write(self) -> None:
         self.effects.write()
@@ -158,16 +166,18 @@ class _Page:
         own = (organization_id, connection_id, self.effects.now, None, "")
         rows = [(*own, name, *judged) for name, judged in self.new.items()]
         insert_each(AckFile.objects.db, AckFile, (*shared, *_Judged._fields), rows)
-        written = (*_Judged._fields, "left_because", "gone_at")
+        written = (*_Judged._fields, "left_because", "gone_at", "seen_at")
         # Without the columns that a person may have just written.
         AckFile.objects.bulk_update(self.changed, written)
         AckFile.objects.bulk_update(self.reused, (*written, "resolved_at", "resolved_by"))
 
     def _known_verdict(self, row: AckFile, entry: AckEntry) -> str:
-        if row.verdict == Verdict.MALFORMED and not _is_as_before(row, entry):
+        if row.verdict == Verdict.MALFORMED and not growing.is_as_before(row, entry):
             # The ERP writes it again, and has come as far as when it was put aside.
-            row.size, row.modified_at = entry.size, entry.modified_at
+            row.size, row.modified_at, row.seen_at = entry.size, entry.modified_at, self.effects.now
             self.changed.append(row)
+            return Verdict.INCOMPLETE
+        if row.verdict == Verdict.MALFORMED and not growing.is_settled(row, self.effects.now):
             return Verdict.INCOMPLETE
         if row.left_because:
             row.left_because = ""
@@ -183,14 +193,8 @@ class _Page:
             verdict, reason = self.effects.apply(export, answer.ack, answer.entry.name)
             reason = f"{reason} {answer.ack.notes}".strip()[:500]
         else:
-            # It may still be growing; once it has stayed the same from one poll to the next, it is what it is.
-            stays = begun is not None and _is_as_before(begun, answer.entry)
-            verdict = Verdict.MALFORMED if stays else Verdict.INCOMPLETE
-            reason = answer.problem[:500]
+            verdict = growing.verdict(begun, answer.entry, self.effects.now)
+            reason = growing.reason(answer.problem, begun, verdict)
         # One that may change has no place in the ledger by its bytes.
-        content = ("", "") if verdict == Verdict.INCOMPLETE else (sha256, answer.text)
+        content = ("", "") if verdict in growing.STAYS else (sha256, answer.text)
         return _Judged(export.pk, answer.entry.size, answer.entry.modified_at, verdict.value, reason, *content)
-
-
-def _is_as_before(row: AckFile, entry: AckEntry) -> bool:
-    return (row.size, row.modified_at) == (entry.size, entry.modified_at)

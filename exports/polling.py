@@ -1,12 +1,12 @@
 """Which connections to ask for answers now: often while one is awaited, rarely otherwise.
 
-A file that cannot be read yet may still be growing, so only a second look can call it malformed. That look is due
-`SECOND_LOOK_S` after the first instead of a whole `ACK_POLL_INTERVAL_S`, so that people are notified within two
-minutes. In the worst case with the default settings, from when a damaged file appears:
+A file that cannot be read yet may still be growing, so only a second look can report it. That look is due
+`growing.SECOND_LOOK_S` after the first instead of a whole `ACK_POLL_INTERVAL_S`, so that people are notified within two
+minutes; a later look moves the file. In the worst case with the default settings, from when a damaged file appears:
 
     60 s  `ACK_POLL_INTERVAL_S`: a poll has just listed the folder
      5 s  "poll-due" of `CELERY_BEAT_SCHEDULE`, which looks for connections that are due
-    20 s  `SECOND_LOOK_S`
+    20 s  `growing.SECOND_LOOK_S`
      5 s  "poll-due" again
     10 s  "watch", which opens the incident and sends the e-mail
 
@@ -22,11 +22,9 @@ from django.db.models.functions import Now
 from connectors.models import ERPConnection
 from exports import unread_acks
 from exports.database_clock import from_now
+from exports.growing import SECOND_LOOK_S
 from exports.models import AckFile, ERPExport, Lane, Verdict
 from exports.transitions import ExportStatus
-
-# How long after a poll that found a file which cannot be read yet the next one is due.
-SECOND_LOOK_S = 20.0
 
 
 def due_for_polling() -> list[UUID]:
@@ -50,7 +48,8 @@ def due_for_polling() -> list[UUID]:
 
 
 def _unfinished() -> QuerySet[AckFile]:
-    """Files of a connection that could not be read when a poll first found them, a moment ago. One that goes on growing
-    for longer than a regular interval is looked at as often as any other."""
+    """Files of a connection that could not be read when a poll first found them as they are, and that no poll has
+    looked at again since `SECOND_LOOK_S` have passed. After a regular interval no poll is due on their account."""
     young = unread_acks.still_there().filter(verdict=Verdict.INCOMPLETE, connection=OuterRef("pk"))
-    return young.filter(seen_at__gt=from_now(-settings.ACK_POLL_INTERVAL_S))
+    oldest, newest = from_now(-settings.ACK_POLL_INTERVAL_S), from_now(-SECOND_LOOK_S)
+    return young.filter(seen_at__gt=oldest, seen_at__lte=newest)

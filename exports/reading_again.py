@@ -13,8 +13,7 @@ from exports.models import AckFile, Lane
 from exports.rollback import guard
 from orderflow.tenancy.models import record
 
-# A file that has not grown between two readings is taken for complete: a hand on the button must not make that sooner
-# than the schedule may.
+# Of two readings by hand.
 APART_S = 10
 
 

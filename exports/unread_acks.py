@@ -13,6 +13,7 @@ from django.utils import timezone
 from connectors.hostile_text import tame
 from connectors.models import ERPConnection
 from connectors.ports import OtherFile
+from exports import ack_reading
 from exports.causes import DOUBTFUL, Cause
 from exports.folder_counts import Counted, suspects
 from exports.models import AckFile, ERPExport, Lane, Verdict
@@ -132,7 +133,8 @@ ASK = "Ask the ERP's administrator whether these orders arrived, and name the fi
 
 def advice(exports: QuerySet[ERPExport], *, ask: str = ASK) -> str:
     """What to do about `exports` before their orders are sent again or given up, where the ack folder holds a file that
-    may be about them; empty where it does not. `ask` is what to do where no file names any of them."""
+    may be about them, or OrderFlow does not read it; else empty. `ask` is what to do where no file
+    names any of them."""
     about_them = unread_about(exports)
     others = "" if about_them else _others(exports)
     if not others:
@@ -144,14 +146,15 @@ def advice(exports: QuerySet[ERPExport], *, ask: str = ASK) -> str:
 
 
 def unread_about(exports: QuerySet[ERPExport]) -> str:
-    """What to do about the files that name one of `exports` and were not read; empty where there is none."""
-    names = named(waiting_for(exports))
+    """What to do about the files that name one of `exports` and were not read, and about what keeps OrderFlow from
+    reading their acknowledgements; empty where there is none."""
+    hindered, names = ack_reading.advice(exports), named(waiting_for(exports))
     if not names:
-        return ""
+        return hindered
     return (
-        f"The ERP has written {names}, which could not be read. The list of acknowledgement files says why. Have that "
-        "corrected first: an order that is sent again may arrive twice."
-    )
+        f"{hindered} The ERP has written {names}, which could not be read. The list of acknowledgement files says why. "
+        "Have that corrected first: an order that is sent again may arrive twice."
+    ).lstrip()
 
 
 def _others(exports: QuerySet[ERPExport]) -> str:

@@ -45,7 +45,7 @@ SHORT = {
     Verdict.ORPHAN: "No export of this connection has the file name that it acknowledges.",
     Verdict.MALFORMED: "It cannot be read and was moved to error/; its export still waits.",
     Verdict.INCOMPLETE: "It cannot be read yet, because it may still be growing.",
-    Verdict.UNREAD: "It names an export, but not in the form of an acknowledgement, or reading it is not permitted.",
+    Verdict.UNREAD: "It names an export, but not in the form of an acknowledgement, or it cannot be read.",
 }
 # Of a single file: what it means and what there is to do.
 MEANINGS = {

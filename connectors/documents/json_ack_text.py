@@ -73,7 +73,8 @@ def _leniently(text: str, faults: Sequence[str]) -> Any:
         raise RejectedError("It is nested too deeply.") from error
     except ValueError as error:
         raise RejectedError(" ".join(faults)) from error
-    if "status" in objects.doubled:
+    # In any case: one of the two may say the opposite of the status, and the object has only the last.
+    if any(key.lower() == "status" for key in objects.doubled):
         raise RejectedError("Its status stands twice.")
     return value
 

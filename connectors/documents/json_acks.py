@@ -98,7 +98,8 @@ class _Optional:
             return None
         try:
             return msgspec.convert(given, datetime)
-        except msgspec.ValidationError:
+        # The second for half of a surrogate pair.
+        except (msgspec.ValidationError, ValueError):
             self.notes.append(f"{key} is no date with a time: {_quoted(given)}.")
             return None
 

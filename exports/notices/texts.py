@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from connectors.hostile_text import tame
-from exports import ack_reading, resending, unread_acks
+from exports import resending, unread_acks
 from exports.notices import contents, endings
 from exports.notices.contents import Contents
 from exports.notices.models import Incident
@@ -154,7 +154,7 @@ def _reason(incident: Incident) -> str:
 def what_to_do(incident: Incident) -> str:
     """The next step, for e-mails and pages."""
     if incident.kind == Kind.OVERDUE:
-        return ack_reading.advice(contents.overdue(incident)) or WHAT_TO_DO[Kind.OVERDUE]
+        return unread_acks.advice(contents.overdue(incident)) or WHAT_TO_DO[Kind.OVERDUE]
     # Retrying comes second where the ERP may have acknowledged one of these orders.
     failing = contents.failing(incident) if incident.kind == Kind.FAILING else None
     first = [resending.taken_advice(failing), unread_acks.unread_about(failing)] if failing is not None else []

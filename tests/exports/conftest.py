@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -37,6 +38,12 @@ def sent(push: Push, connection: ERPConnection) -> ERPExport:
     export.refresh_from_db()
     assert export.status == "SENT"
     return export
+
+
+@pytest.fixture
+def judged_at_once(settings: Any) -> None:
+    """A file that cannot be read is moved at the second look."""
+    settings.ACK_POLL_INTERVAL_S = 0
 
 
 @pytest.fixture

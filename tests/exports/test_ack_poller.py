@@ -15,6 +15,8 @@ from exports.push_service import PushRequest
 from orderflow.orders.transitions import OrderStatus
 from tests.exports.conftest import Push, names
 
+pytestmark = pytest.mark.usefixtures("judged_at_once")
+
 ACKED = {"status": "ACKED", "erp_order_id": "SO-1", "processed_at": "2026-11-23T10:01:00Z"}
 FAILED = {"status": "FAILED", "error_code": "ERP_VALIDATION", "message": "Unknown customer 4711"}
 

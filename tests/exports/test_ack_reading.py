@@ -4,20 +4,24 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection as db
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from connectors import health
 from connectors.exceptions import ConnectorError
 from connectors.models import ERPConnection
-from exports import ack_poller, ack_reading, timeline
+from exports import ack_poller, ack_reading, giving_up, timeline, unread_acks
 from exports.models import ERPExport, Lane
 from exports.notices import contents, texts, watch
 from exports.notices.models import Incident
 from exports.rollback import guard
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
-from tests.tenants import log_in, page_url
+from tests.exports.conftest import Push
+from tests.tenants import list_url, log_in, page_url
 
 ASKED = ("whether these orders arrived", "No acknowledgement came in time")
 
@@ -103,3 +107,35 @@ def test_a_disabled_connection_that_awaits_acknowledgements_is_read(
 
 def test_what_was_never_polled_is_not_read(sent: ERPExport, connection: ERPConnection) -> None:
     assert ack_reading.obstacle(connection).startswith("No worker has read its folder of acknowledgements yet.")
+
+
+@pytest.mark.parametrize("because", ["blocked", "paused", "held", "polls fail", "workers stopped"])
+def test_an_order_is_not_given_up_or_sent_again_without_a_word_on_what_keeps_orderflow_from_reading(
+    because: str, overdue: ERPExport, connection: ERPConnection, folder: Path, organization: Organization
+) -> None:
+    hinder(because, connection, folder)
+    warning = "OrderFlow is not reading the acknowledgements of this connection"
+    client = log_in(organization, Role.OPS)
+    chosen = {"action": "give_up", "_selected_action": [str(overdue.pk)]}
+    assert warning in client.post(list_url(ERPExport), chosen).content.decode()
+    given_up = giving_up.give_up(overdue, actor="ops", reason="no answer")
+    group = {"connection": str(connection.pk), "cause": given_up.cause, "code": given_up.error_code}
+    retried = client.get(reverse("retry_failures"), group).content.decode()
+    for page in (page_url(given_up), page_url(given_up.draft_order)):
+        assert warning in client.get(page).content.decode()
+    assert warning in retried
+    ERPExport.objects.update(cause="ERP_REFUSED")
+    assert warning not in client.get(page_url(given_up)).content.decode()
+
+
+def test_advice_about_many_exports_takes_no_query_for_each(
+    overdue: ERPExport, connection: ERPConnection, push: Push
+) -> None:
+    health.block(connection.pk, "The log-in was refused.")
+    with CaptureQueriesContext(db) as one:
+        assert unread_acks.advice(ERPExport.objects.all())
+    for _ in range(5):
+        ERPExport.objects.filter(pk=push().pk).update(status="SENT", sent_at=timezone.now())
+    with CaptureQueriesContext(db) as many:
+        assert unread_acks.advice(ERPExport.objects.all())
+    assert len(many) == len(one)

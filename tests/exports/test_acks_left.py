@@ -13,7 +13,7 @@ from connectors import connection_service
 from connectors.ack_places import AcksAwaited
 from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import ack_poller, acks_left, delivery
+from exports import ack_poller, ack_reading, delivery
 from exports.models import ERPExport
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
@@ -65,7 +65,7 @@ def test_nothing_is_asked_while_nothing_waits(push: Push, connection: ERPConnect
     (folder / "elsewhere" / f"ack_{export.filename}").write_text(json.dumps({"status": "ACKED"}))
     ack_poller.poll(connection.pk)
     save(connection, ack_path="acks")
-    assert not acks_left.stranded(ERPConnection.objects.get()).exists()
+    assert not ack_reading.stranded(ERPConnection.objects.get()).exists()
 
 
 @pytest.mark.parametrize("edit", ["host", "username", "mode", "ack_path"])
@@ -114,7 +114,7 @@ def test_the_first_place_is_the_one_that_counts(sent: ERPExport, connection: ERP
     for path in ("second", "third"):
         save(ERPConnection.objects.get(), ack_path=path, leave_acks=True)
     assert [event.detail["ack_place"] for event in sent.events.filter(kind="ACKS_LEFT")] == [place(folder, "acks")]
-    assert acks_left.stranded(ERPConnection.objects.get()).count() == 1
+    assert ack_reading.stranded(ERPConnection.objects.get()).count() == 1
 
 
 def test_what_is_sent_after_the_edit_is_not_among_them(
@@ -123,7 +123,7 @@ def test_what_is_sent_after_the_edit_is_not_among_them(
     save(connection, ack_path="elsewhere", leave_acks=True)
     push()
     delivery.drain(connection.pk)
-    assert list(acks_left.stranded(ERPConnection.objects.get())) == [sent]
+    assert list(ack_reading.stranded(ERPConnection.objects.get())) == [sent]
 
 
 @pytest.mark.parametrize("column", ["staged_path", "unwitnessed_since", "handed_over_at", "undecided_since"])

@@ -26,6 +26,8 @@ from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder, SharedServer
 from tests.exports.conftest import connect_to
 
+pytestmark = pytest.mark.usefixtures("judged_at_once")
+
 # What a name is: an ack, a rejection, or why it is neither.
 ACK, ERROR, UNREAD, TEMPORARY, FOREIGN = "ACK", "ERROR", "UNREAD", "TEMPORARY", "FOREIGN"
 # What a body says.

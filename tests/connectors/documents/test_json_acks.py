@@ -79,6 +79,8 @@ def test_a_refusal_carries_the_erps_reason() -> None:
         b'{"status": "ACKED", "n": NaN, "status": "FAILED"}',
         b'{"status": "ACKED", "n": NaN, "\\u0073tatus": "ACKED"}',
         b'{"status": "ACKED", "Status": "FAILED"}',
+        b'{"status": "ACKED", "Status": "FAILED", "Status": "ACKED"}',
+        b'{"status": "ACKED", "STATUS": "FAILED", "STATUS": null}',
         b'{"status": "ACKED\0"}',
         b'{"status": "ACKED\\u0000"}',
         b'{"status": ACKED}',
@@ -165,6 +167,17 @@ def test_a_fault_of_the_file_that_does_not_touch_the_status_is_noted(
         with pytest.raises(RejectedError):
             parse_ack("ack_x.json", raw)
     assert note in parse_ack("error_x.json", b'{"status": "FAILED", ' + rest + b"}").notes
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\udfff", "2026-11-23T10:01:00\\udc00"])
+@pytest.mark.parametrize("shape", ['"%s"', '["%s"]', '{"%s": 1}'])
+@pytest.mark.parametrize("key", ["erp_order_id", "error_code", "message", "processed_at"])
+def test_half_a_surrogate_pair_in_a_field_that_decides_nothing_makes_no_ack_unreadable(
+    key: str, shape: str, half: str
+) -> None:
+    ack = parse_ack("ack_x.json", b'{"status": "ACKED", "%s": %s}' % (key.encode(), (shape % half).encode()))
+    assert (ack.outcome, key in ack.notes) == (AckOutcome.ACKED, True)
+    "".join(filter(None, (ack.erp_order_id, ack.error_code, ack.message, ack.notes))).encode()
 
 
 def test_what_a_program_pads_a_file_with_is_no_part_of_it() -> None:

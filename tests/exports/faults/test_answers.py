@@ -19,6 +19,8 @@ from tests.exports.faults.zone import Zone
 from tests.servers.faulty.faults import DENIED, HOSTILE_NAMES, Fails, ListsAlso, Meanwhile
 from tests.torture.hostile import BLURRED, CONTENTS, GOOD
 
+pytestmark = pytest.mark.usefixtures("judged_at_once")
+
 
 def sent(push: Push, zone: Zone, count: int = 1) -> list[ERPExport]:
     exports = [push() for _ in range(count)]

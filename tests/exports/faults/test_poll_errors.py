@@ -18,7 +18,17 @@ from django.utils import timezone
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
 from connectors.models import ERPConnection
 from connectors.ports import AckEntry
-from exports import ack_poller, answer_reader, answers, file_batches, ledger, push_service, tasks
+from exports import (
+    ack_poller,
+    ack_reading,
+    answer_reader,
+    answers,
+    file_batches,
+    ledger,
+    push_service,
+    tasks,
+    unread_acks,
+)
 from exports.models import AckFile, ERPExport, Lane
 from exports.polling import due_for_polling
 from exports.push_service import PushRequest
@@ -32,6 +42,8 @@ from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.servers.faulty.faults import BARE_FAILURE, DENIED, Fails, ListsAlso, Meanwhile
 from tests.servers.faulty.server import Call
 from tests.threads import at_once
+
+pytestmark = pytest.mark.usefixtures("judged_at_once")
 
 READ = frozenset({"open"})
 FAILED = b'{"status": "FAILED", "error_code": "4711"}'
@@ -137,6 +149,9 @@ def test_an_ack_that_may_not_be_read_is_reported_and_the_others_are_applied(push
         ack_poller.poll(zone.connection.pk)
     assert states() == {first.filename: "ACKED", denied.filename: "SENT", last.filename: "ACKED"}
     assert "permission denied" in Lane.objects.get(kind="ACKS").last_error
+    # The others are read, and this one is named.
+    assert ack_reading.obstacle(zone.connection) == ""
+    assert unread_acks.advice(ERPExport.objects.all()).startswith(f"The ERP has written ack_{denied.filename}, which")
     assert zone.connection.events.latest("id").kind == "POLL_FAILED"
     zone.connection.refresh_from_db()
     assert zone.connection.blocked_at is None
@@ -172,6 +187,7 @@ def test_an_ack_that_cannot_be_moved_says_why_at_its_own_row_alone(push: Push, z
         ack_poller.poll(zone.connection.pk)
     with pytest.raises(ConnectorError, match="permission denied"):
         ack_poller.poll(zone.connection.pk)
+    assert ack_reading.obstacle(zone.connection) == ""
     assert names(zone.acks / "error") == [damaged.name]
     left = dict(AckFile.objects.values_list("name", "left_because"))
     assert left[damaged.name] == ""

@@ -156,6 +156,7 @@ def stage() -> Iterator["partial[World]"]:
     copies = {"location": str(folder / "copies"), "allow_overwrite": True}
     try:
         with override_settings(
+            ACK_POLL_INTERVAL_S=0,
             DROPZONE_ROOT=folder / "none",
             STORAGES={**settings.STORAGES, "exports": {"BACKEND": FILES, "OPTIONS": copies}},
             ENCRYPTION_MASTER_KEY=KEYS[0],

@@ -34,6 +34,8 @@ from tests.exports.test_unread_acks import Denying, connector_with
 from tests.servers.smtp import Mailbox
 from tests.tenants import list_url, log_in, page_url, versions
 
+pytestmark = pytest.mark.usefixtures("judged_at_once")
+
 ABOUT = "[OrderFlow] Acme, Folder: "
 Answer = Callable[..., Path]
 
