@@ -1,12 +1,12 @@
 """Opens and closes incidents: what is wrong now, compared with what is open."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from django.db import transaction
 from django.utils import timezone
 
 from exports import open_acks
-from exports.notices import parts, retrying, troubles, waiting
+from exports.notices import parts, sources
 from exports.notices.models import Incident
 from exports.notices.troubles import Trouble
 from orderflow.heartbeats import standstill
@@ -21,12 +21,12 @@ class NotResolvable(Exception):
 
 def compare() -> None:
     """Open an incident for each new problem, close those of which nothing is left. Two workers at once do no harm."""
-    open_acks.resolve_settled()
-    found = {trouble.key: trouble for trouble in _all()}
+    found = sources.ask(sources.every())
     rows = Incident.objects.filter(closed_at=None).values_list("organization", "kind", "subject", "pk")
     known = {(organization_id, kind, subject): pk for organization_id, kind, subject, pk in rows}
-    _close([pk for key, pk in known.items() if key not in found])
-    _open([trouble for key, trouble in found.items() if key not in known and trouble.begins])
+    # Of what could not be looked at, nothing is known to be over.
+    _close([pk for key, pk in known.items() if key not in found.troubles and key[1] not in found.unknown])
+    _open([trouble for key, trouble in found.troubles.items() if key not in known and trouble.begins])
 
 
 def report_standstills() -> bool:
@@ -52,13 +52,6 @@ def resolve(incident: Incident, *, actor: str) -> None:
     if incident.kind == Kind.ACKS and incident.connection_id:
         open_acks.resolve_all(incident.organization_id, incident.connection_id, actor=actor)
     record(incident.organization_id, actor, "resolve incident", incident, kind=incident.kind, about=incident.about)
-
-
-def _all() -> Iterator[Trouble]:
-    yield from troubles.of_connections()
-    yield from parts.troubles()
-    yield from waiting.troubles()
-    yield from retrying.troubles()
 
 
 def _close(incidents: Collection[int]) -> None:
