@@ -66,6 +66,8 @@ class IncidentAdmin(PageAdmin):
     def notes(self, request: HttpRequest, obj: Incident) -> Iterator[Note]:
         if obj.closed_at is None:
             yield Note(level="warning", text=what_to_do(obj))
+        if obj.details and request.user.is_superuser:
+            yield Note(level="info", text=obj.details)
 
     def buttons(self, request: HttpRequest, obj: Incident) -> Iterator[Button]:
         if obj.closed_at is None and obj.kind in (Kind.ACKS, *parts.RESOLVABLE):

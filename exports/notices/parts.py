@@ -112,7 +112,8 @@ def _token(token: Any, since: datetime) -> Trouble:
         kind=Kind.TOKEN,
         since=since,
         subject=str(token.pk),
-        label=str(token)[:200],
+        label=str(token)[:200] if token.organization_id else "API token of a superuser",
+        details="" if token.organization_id else f"API token {token} of superuser {token.user}."[:500],
         reason=f"The token of {owner} is valid until {end}. After that, calls with it get 401.",
     )
 
@@ -165,7 +166,7 @@ SOURCES: tuple[tuple[str, tuple[Kind, ...], Callable[[], Iterable[Trouble]]], ..
     ("API tokens", (Kind.TOKEN,), lambda: _unresolved(Kind.TOKEN, _tokens())),
     ("messages of webhooks", (Kind.HOOKLOST,), lambda: _unresolved(Kind.HOOKLOST, hooks.lost())),
     ("certificates", (Kind.CERT,), lambda: _unresolved(Kind.CERT, certificates.troubles())),
-    ("receivers of webhooks", (Kind.HOOKDOWN,), hooks.failing),
+    ("receivers of webhooks", (Kind.HOOKDOWN, Kind.HOOKPART), hooks.failing),
     ("the journal outside the database", (Kind.JOURNAL,), journal_places.troubles),
     ("components", (Kind.STOPPED,), _stopped_beside_us),
 )

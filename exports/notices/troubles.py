@@ -28,8 +28,8 @@ ACTIVE = ERPConnection.Status.ACTIVE
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
-    """`begins` is False for what is not enough to begin an incident, and enough for it to go on. `subject`, `label` and
-    `reason` are those of the incident."""
+    """`begins` is False for what is not enough to begin an incident, and enough for it to go on. `subject`, `label`,
+    `reason` and `details` are those of the incident."""
 
     organization_id: UUID
     kind: str
@@ -38,6 +38,7 @@ class Trouble:
     subject: str = ""
     label: str = ""
     reason: str = ""
+    details: str = ""
     begins: bool = True
 
     @property

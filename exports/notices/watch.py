@@ -1,5 +1,6 @@
 """Opens and closes incidents: what is wrong now, compared with what is open."""
 
+import logging
 from collections.abc import Collection
 
 from django.db import transaction
@@ -11,6 +12,8 @@ from exports.notices.models import Incident
 from exports.notices.troubles import Trouble
 from orderflow.heartbeats import standstill
 from orderflow.tenancy.models import record
+
+logger = logging.getLogger(__name__)
 
 Kind = Incident.Kind
 
@@ -59,6 +62,8 @@ def _close(incidents: Collection[int]) -> None:
 
 
 def _open(found: Collection[Trouble]) -> None:
+    for details in {trouble.details for trouble in found if trouble.details}:
+        logger.warning("An incident is opened. %s", details)
     Incident.objects.bulk_create(
         (
             Incident(
@@ -68,6 +73,7 @@ def _open(found: Collection[Trouble]) -> None:
                 subject=trouble.subject,
                 label=trouble.label,
                 reason=trouble.reason,
+                details=trouble.details,
                 opened_at=trouble.since,
             )
             for trouble in found
