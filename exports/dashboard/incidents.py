@@ -14,7 +14,7 @@ NAMED = 3
 # No more orders are counted.
 COUNTED = 1_000
 # What to do about these is said here: no list or page that the incident links to says it.
-EXPLAINED = (Kind.OVERDUE, Kind.HOOKDOWN, Kind.HOOKLOST, Kind.JOURNAL, Kind.CERT)
+EXPLAINED = (Kind.OVERDUE, Kind.HOOKDOWN, Kind.HOOKPART, Kind.HOOKLOST, Kind.JOURNAL, Kind.CERT)
 WAITING = {Kind.DISABLED: waiting.unsent, Kind.WAITING: waiting.for_long}
 
 

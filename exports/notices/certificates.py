@@ -1,19 +1,19 @@
-"""Certificates in files that the settings name: an incident before one ends, as it is for API tokens."""
+"""Certificates in files that the settings name: an incident before one ends, as it is for API tokens.
+
+The machines that workers run on may have different files: each keeps what it read in the database, and incidents are
+compared with that.
+"""
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
 from uuid import UUID
 
-from cryptography import x509
-from django.conf import settings
 from django.utils import timezone
 
-from connectors.hostile_text import tame
-from exports.notices.models import Incident
+from exports.notices import certificate_files
+from exports.notices.models import Incident, SeenCertificate
 from exports.notices.troubles import Trouble, organizations
 
 # How many days before its end a certificate is reported, each time with an e-mail; 0 when it has ended.
@@ -24,8 +24,9 @@ JUST_ENDED = timedelta(days=7)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
-    """A certificate in a file. `setting` names the settings that name the file."""
+    """A certificate in a file. `setting` names the settings that name the file, `machine` is where it ends first."""
 
+    machine: str
     setting: str
     path: str
     name: str
@@ -45,6 +46,7 @@ class Ending:
 
 def troubles() -> Iterator[tuple[Trouble, datetime]]:
     """One for each organization in use and certificate, with when its last stage was reached."""
+    certificate_files.look()
     now = timezone.now()
     for each in found():
         stages = each.stages(now)
@@ -54,15 +56,19 @@ def troubles() -> Iterator[tuple[Trouble, datetime]]:
 
 
 def found() -> list[Ending]:
-    """The certificates in the files. Of several with one name in a file, such as an authority before and after its
-    renewal, the one that ends last."""
+    """The certificates that machines in use read last. Of one that several have, that of the machine where it ends
+    first: the others were renewed already."""
     listed: dict[tuple[str, str], Ending] = {}
-    for path, setting in _files().items():
-        for name, begins_at, ends_at in _read(path):
-            each = Ending(setting=setting, path=path, name=name, begins_at=begins_at, ends_at=ends_at)
-            earlier = listed.get((path, name))
-            if earlier is None or earlier.ends_at < ends_at:
-                listed[path, name] = each
+    in_use = SeenCertificate.objects.filter(at__gt=timezone.now() - certificate_files.FORGOTTEN_AFTER)
+    for row in in_use.order_by("-ends_at", "-machine"):
+        listed[row.path, row.name] = Ending(
+            machine=row.machine,
+            setting=row.setting,
+            path=row.path,
+            name=row.name,
+            begins_at=row.begins_at,
+            ends_at=row.ends_at,
+        )
     return list(listed.values())
 
 
@@ -73,54 +79,19 @@ def stages_reached(incident: Incident) -> list[int]:
 
 
 def _trouble(each: Ending, organization_id: UUID, since: datetime, *, begins: bool) -> Trouble:
+    """Its file and its name, which may be that of a host, are for superusers."""
     end = f"{timezone.localtime(each.ends_at):%Y-%m-%d %H:%M %Z}"
     reason = (
-        f"The certificate {each.name} in {each.path}, which {each.setting} names, is valid until {end}. After that, "
-        "connections that depend on it fail."
+        f"A certificate that {each.setting} names is valid until {end}. After that, connections that depend on it "
+        "fail. Ask the server's administrator; the log has the details."
     )
     return Trouble(
         organization_id=organization_id,
         kind=Incident.Kind.CERT,
         since=since,
         subject=each.subject,
-        label=f"{each.setting}: {each.name}"[:200],
+        label=f"certificate of {each.setting}"[:200],
         reason=reason[:500],
+        details=f"Certificate {each.name} in {each.path} on machine {each.machine}, valid until {end}."[:500],
         begins=begins,
     )
-
-
-def _files() -> dict[str, str]:
-    """By their paths, the settings that name them."""
-    named: list[tuple[str, str]] = [(settings.WEBHOOK_CA_FILE, "WEBHOOK_CA_FILE")]
-    for server in settings.REDIS_SERVERS:
-        # An ssl_ca_certs of the URL itself takes precedence.
-        named.append((server.tls.get("ssl_ca_certs", ""), f"REDIS_CA_FILE or {server.setting}"))
-        named.append((server.tls.get("ssl_certfile", ""), server.setting))
-    options = settings.DATABASES["default"].get("OPTIONS", {})
-    named += [(str(options.get(name, "")), "DATABASE_URL") for name in ("sslrootcert", "sslcert")]
-    files: dict[str, str] = {}
-    for path, setting in named:
-        if path:
-            files.setdefault(path, setting)
-    return files
-
-
-def _read(path: str) -> tuple[tuple[str, datetime, datetime], ...]:
-    """Name, begin and end of each certificate in the file; none where it cannot be read: what needs the file says
-    so."""
-    try:
-        state = Path(path).stat()
-        return _parsed(path, state.st_mtime_ns, state.st_size)
-    except (OSError, ValueError):
-        return ()
-
-
-@lru_cache(maxsize=16)
-def _parsed(path: str, _changed: int, _size: int) -> tuple[tuple[str, datetime, datetime], ...]:
-    """Once for each state of the file, because every comparison asks."""
-    listed = x509.load_pem_x509_certificates(Path(path).read_bytes())
-    return tuple((_name(each), each.not_valid_before_utc, each.not_valid_after_utc) for each in listed)
-
-
-def _name(certificate: x509.Certificate) -> str:
-    return tame(certificate.subject.rfc4514_string())[:120] or "without a name"

@@ -80,6 +80,7 @@ def page(incident: Incident) -> str:
         Kind.WAITING: lambda: open_filters.exports_url(**unsent),
         Kind.RETRYING: lambda: open_filters.exports_url(**unsent),
         Kind.HOOKDOWN: lambda: hooks.endpoint_page(incident),
+        Kind.HOOKPART: lambda: hooks.endpoint_page(incident),
         Kind.HOOKLOST: lambda: hooks.messages_page(incident),
         Kind.JOURNAL: lambda: reverse("admin:notices_incident_change", args=[incident.pk]),
         Kind.CERT: lambda: reverse("admin:notices_incident_change", args=[incident.pk]),

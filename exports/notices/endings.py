@@ -28,6 +28,8 @@ NOTHING_LEFT = {
     Kind.RETRYING: "Each of these orders was sent, or its export has ended: one that failed is reported as that.",
     Kind.HOOKDOWN: "No message waits for another attempt any more: each was delivered, or failed for good, or the "
     "webhook is disabled, which is reported separately.",
+    Kind.HOOKPART: "No message that was rejected waits for another attempt any more: each was delivered, or failed for "
+    "good, which is reported separately, or the webhook is disabled.",
     Kind.HOOKLOST: "Each message was sent again.",
     Kind.JOURNAL: "The journal is written there again, or the machine is not in use any more.",
     Kind.CERT: "The certificate was replaced.",
@@ -41,18 +43,23 @@ def why(incident: Incident) -> str:
     connection = incident.connection
     if connection and incident.kind == Kind.DISABLED and connection.status != DISABLED:
         return f"The connection was enabled. {_orders(incident)} to be sent over it."
-    if connection is None or connection.status != DISABLED or incident.kind not in OF_USE or _is_polled(incident):
+    if connection is None or connection.status != DISABLED or incident.kind not in OF_USE:
+        return NOTHING_LEFT[Kind(incident.kind)]
+    if _is_gone(incident, connection):
         return NOTHING_LEFT[Kind(incident.kind)]
     if connection.updated_at >= incident.opened_at:
         return f"The connection was disabled; {_orders(incident)} until it is enabled."
     # It was disabled before, and acknowledgements were awaited.
-    is_unusable = connection.blocked_at or connection.failures_in_a_row >= min(PAUSES)
-    return "It awaits no acknowledgement any more." if is_unusable else NOTHING_LEFT[Kind(incident.kind)]
+    return "It awaits no acknowledgement any more."
 
 
-def _is_polled(incident: Incident) -> bool:
-    lane = Lane.objects.filter(connection=incident.connection_id, kind=Lane.Kind.ACKS)
-    return incident.kind == Kind.POLLING and lane.filter(last_error="").exists()
+def _is_gone(incident: Incident, connection: ERPConnection) -> bool:
+    """Whether the cause itself is. A repair changes the connection's row as well, so that its time says nothing."""
+    if incident.kind == Kind.BLOCKED:
+        return connection.blocked_at is None
+    if incident.kind == Kind.PAUSED:
+        return connection.failures_in_a_row < min(PAUSES)
+    return Lane.objects.filter(connection=connection, kind=Lane.Kind.ACKS, last_error="").exists()
 
 
 def _orders(incident: Incident) -> str:

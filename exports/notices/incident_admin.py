@@ -68,6 +68,8 @@ class IncidentAdmin(PageAdmin):
             yield Note(level="warning", text=what_to_do(obj))
         if conflicts := _conflicts(obj):
             yield Note(level="warning", text=open_acks.to_decide(conflicts))
+        if obj.details and request.user.is_superuser:
+            yield Note(level="info", text=obj.details)
 
     def buttons(self, request: HttpRequest, obj: Incident) -> Iterator[Button]:
         if obj.closed_at is None and obj.kind in (Kind.ACKS, *parts.RESOLVABLE):

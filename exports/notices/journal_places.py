@@ -15,6 +15,8 @@ from orderflow.heartbeats.models import Fault
 
 # How long one of the places may fail while the other one takes the entries.
 ONE_FAILS_FOR = timedelta(minutes=15)
+# Each machine in use checks its places every minute: what still fails was seen again within two of these checks.
+RECENT = timedelta(minutes=2, seconds=place_faults.GRAIN_S)
 
 OFF = "all places"
 LOST = (
@@ -24,6 +26,9 @@ LOST = (
 LEFT = (
     "The journal outside the database is kept in one place only: if that fails too, a restored backup is not noticed."
 )
+
+
+ASK = "Ask the server's administrator; the log has the details."
 
 
 def troubles() -> Iterator[Trouble]:
@@ -38,11 +43,14 @@ def troubles() -> Iterator[Trouble]:
         if is_off:
             yield from _of(OFF, machine, list(faults.values()), LOST)
         for place, fault in faults.items():
-            is_long = timezone.now() - fault.since > ONE_FAILS_FOR
+            # A process that wrote once and has ended says nothing about now.
+            is_recent = timezone.now() - fault.at < RECENT
+            is_long = timezone.now() - fault.since > ONE_FAILS_FOR and is_recent
             yield from _of(place, machine, [fault], LEFT, begins=is_long and not is_off)
 
 
 def _of(place: str, machine: str, faults: list[Fault], meaning: str, *, begins: bool = True) -> Iterator[Trouble]:
+    """The machine and what its places responded, such as addresses and paths, are for superusers."""
     reasons = "; ".join(tame(fault.reason)[:120] for fault in faults)
     for organization_id in organizations():
         yield Trouble(
@@ -50,7 +58,8 @@ def _of(place: str, machine: str, faults: list[Fault], meaning: str, *, begins: 
             kind=Incident.Kind.JOURNAL,
             since=max(fault.since for fault in faults),
             subject=f"{place}, machine {machine}"[:100],
-            label=f"{place}, machine {machine}"[:200],
-            reason=f"{meaning} {reasons}"[:500],
+            label=place,
+            reason=f"{meaning} {ASK}",
+            details=f"Machine {machine}: {reasons}"[:500],
             begins=begins,
         )

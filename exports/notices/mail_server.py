@@ -2,17 +2,19 @@
 
 import base64
 import smtplib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core import mail
+from django.core.mail.message import sanitize_address
+from django.db.models import Q
 from django.utils import timezone
 
 from connectors.hostile_text import tame
-from exports.notices.models import MailFailure
+from exports.notices.models import MailFailure, Recipient
 
 LONGEST = 400
 # By address, as smtplib returns them.
@@ -38,19 +40,29 @@ def session() -> Iterator[tuple[Any, Refused]]:
         yield server, refused
 
 
-def accepted(organization_id: UUID, refused: Refused) -> None:
-    """An e-mail to recipients of the organization was accepted, though not for those `refused`."""
-    if refused:
-        failed([organization_id], rejected(refused))
-    else:
-        MailFailure.objects.filter(organization=organization_id).delete()
+def accepted(organization_id: UUID, addresses: Collection[str], refused: Refused) -> None:
+    """An e-mail to `addresses`, recipients of the organization, was accepted, though not for those `refused`."""
+    taken = []
+    for address in addresses:
+        if answer := answer_about(address, refused):
+            failed(organization_id, [address], rejected({address: answer}))
+        else:
+            taken.append(address)
+    rows = MailFailure.objects.filter(organization=organization_id)
+    recipients = Recipient.objects.filter(organization=organization_id).values("email")
+    rows.filter(Q(email__in=taken) | ~Q(email__in=recipients)).delete()
 
 
-def failed(organizations: Iterable[UUID], reason: str) -> None:
-    """An e-mail to recipients of these was not accepted."""
+def failed(organization_id: UUID, addresses: Iterable[str], reason: str) -> None:
+    """An e-mail to `addresses`, recipients of the organization, was not accepted."""
     values = {"failed_at": timezone.now(), "reason": reason}
-    for organization_id in organizations:
-        MailFailure.objects.update_or_create(organization_id=organization_id, defaults=values)
+    for address in addresses:
+        MailFailure.objects.update_or_create(organization_id=organization_id, email=address, defaults=values)
+
+
+def answer_about(address: str, refused: Refused) -> tuple[int, bytes] | None:
+    """None where the server accepted it. Django encodes a domain that is not ASCII."""
+    return refused.get(address) or refused.get(sanitize_address(address, "utf-8"))
 
 
 def reason(error: OSError) -> str:

@@ -55,6 +55,7 @@ WANTED_BY = {
     Kind.WAITING: Q(connections=True),
     Kind.RETRYING: Q(failures=True),
     Kind.HOOKDOWN: Q(parts=True),
+    Kind.HOOKPART: Q(parts=True),
     Kind.HOOKLOST: Q(parts=True),
     Kind.JOURNAL: Q(parts=True),
     Kind.CERT: Q(parts=True),
@@ -70,15 +71,16 @@ def send_due() -> None:
         _told(incident, Contents())
     if not wanted:
         return
-    left = {incident.organization_id for incident, _ in wanted}
+    left = list(wanted)
     try:
         with mail_server.session() as (server, refused):
             for incident, addresses in wanted:
-                left.discard(incident.organization_id)
+                left.pop(0)
                 _send(incident, addresses, server, refused)
     except OSError as error:
         logger.warning("Notices are tried again: %s", mail_server.reason(error))
-        mail_server.failed(left, mail_server.reason(error))
+        for incident, addresses in left:
+            mail_server.failed(incident.organization_id, addresses, mail_server.reason(error))
 
 
 def _due() -> QuerySet[Incident]:
@@ -142,10 +144,10 @@ def _send(incident: Incident, addresses: list[str], server: Any, refused: Refuse
         mail.EmailMessage(text.subject, text.body, to=addresses, connection=server).send()
     except OSError as error:  # smtplib's errors are
         logger.warning("The notice of incident %s is tried again: %s", incident.pk, mail_server.reason(error))
-        mail_server.failed([incident.organization_id], mail_server.reason(error))
+        mail_server.failed(incident.organization_id, addresses, mail_server.reason(error))
     else:
         _told(incident, found)
-        mail_server.accepted(incident.organization_id, refused)
+        mail_server.accepted(incident.organization_id, addresses, refused)
 
 
 def _text(incident: Incident) -> tuple[Text, Contents]:

@@ -24,6 +24,7 @@ class Incident(models.Model):
         WAITING = "WAITING", "Orders not delivered for long"
         RETRYING = "RETRYING", "Attempts of orders fail"
         HOOKDOWN = "HOOKDOWN", "Webhook does not deliver"
+        HOOKPART = "HOOKPART", "Webhook rejects messages"
         HOOKLOST = "HOOKLOST", "Webhook messages failed"
         JOURNAL = "JOURNAL", "Restored backups not noticed"
         CERT = "CERT", "Certificate expires"
@@ -37,6 +38,8 @@ class Incident(models.Model):
     # The subject's name for people, where it is no connection.
     label = models.CharField(max_length=200, blank=True, default="", db_default="")
     reason = models.CharField(max_length=500, blank=True, default="", db_default="")
+    # What only the server's administrator may know, such as paths and host names: for superusers.
+    details = models.CharField(max_length=500, blank=True, default="", db_default="")
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     # Of one that a person closed.
@@ -96,15 +99,40 @@ class IncidentItem(models.Model):
 
 
 class MailFailure(models.Model):
-    """The last e-mail to an organization's recipients that the mail server did not accept, for all or some of them. The
-    row is deleted when it accepts one for all."""
+    """The last e-mail to a recipient of an organization, if the mail server did not accept it. The row is deleted when
+    it accepts one for that address."""
 
-    organization = models.OneToOneField(Organization, on_delete=models.CASCADE, related_name="mail_failure")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="mail_failures")
+    email = models.EmailField()
     failed_at = models.DateTimeField()
     reason = models.CharField(max_length=500)
 
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "email"], name="mail_failure_once")]
+
     def __str__(self) -> str:
         return self.reason
+
+
+class SeenCertificate(models.Model):
+    """A certificate in a file that a setting names, as a machine last read it."""
+
+    machine = models.CharField(max_length=255)
+    path = models.CharField(max_length=500)
+    name = models.CharField(max_length=120)
+    setting = models.CharField(max_length=100)
+    begins_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    # When the machine last looked, also if it could not read the file then.
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["machine", "path", "name"], name="seen_certificate_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.path} on {self.machine}"
 
 
 class Recipient(models.Model):

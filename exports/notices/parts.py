@@ -1,6 +1,6 @@
 """What is wrong beside the orders: documents that are not archived, webhooks, API tokens, processes."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,29 +36,28 @@ Kind = Incident.Kind
 RESOLVABLE = (Kind.ARCHIVE, Kind.WEBHOOK, Kind.TOKEN, Kind.HOOKLOST, Kind.CERT)
 
 
-def troubles() -> Iterator[Trouble]:
-    resolved = _resolved()
-    yield from _archive(resolved)
-    for trouble, changed_at in (*_webhooks(), *_tokens(), *hooks.lost(), *certificates.troubles()):
+def _unresolved(kind: Kind, found: Iterable[tuple[Trouble, datetime]]) -> Iterator[Trouble]:
+    """Those that something was added to after a person last closed their incident."""
+    listed = list(found)
+    resolved = resolutions(kind) if listed else {}
+    for trouble, changed_at in listed:
         at = resolved.get(trouble.key)
         if at is None or at < changed_at:
             yield trouble
-    yield from hooks.failing()
-    yield from journal_places.troubles()
-    yield from _stopped_beside_us()
 
 
-def _resolved() -> dict[tuple[UUID, str, str], datetime]:
+def resolutions(kind: Kind) -> dict[tuple[UUID, str, str], datetime]:
     """When a person last closed an incident, by its key."""
-    closed = Incident.objects.filter(kind__in=RESOLVABLE).exclude(resolved_by="").order_by()
+    closed = Incident.objects.filter(kind=kind).exclude(resolved_by="").order_by()
     rows = closed.values_list("organization", "kind", "subject").annotate(Max("closed_at"))
     return {(organization_id, kind, subject): at for organization_id, kind, subject, at in rows}
 
 
-def _archive(resolved: dict[tuple[UUID, str, str], datetime]) -> Iterator[Trouble]:
+def _archive() -> Iterator[Trouble]:
     """By organization. What was late when a person closed the incident counts no more."""
     late = copies.missing(ARCHIVE_LATE).order_by()
-    found = late.values_list("organization").annotate(Min("sent_at"), Max("sent_at"))
+    found = list(late.values_list("organization").annotate(Min("sent_at"), Max("sent_at")))
+    resolved = resolutions(Kind.ARCHIVE) if found else {}
     for organization_id, since, last in found:
         trouble = Trouble(organization_id=organization_id, kind=Kind.ARCHIVE, since=since)
         at = resolved.get(trouble.key)
@@ -113,7 +112,8 @@ def _token(token: Any, since: datetime) -> Trouble:
         kind=Kind.TOKEN,
         since=since,
         subject=str(token.pk),
-        label=str(token)[:200],
+        label=str(token)[:200] if token.organization_id else "API token of a superuser",
+        details="" if token.organization_id else f"API token {token} of superuser {token.user}."[:500],
         reason=f"The token of {owner} is valid until {end}. After that, calls with it get 401.",
     )
 
@@ -157,3 +157,16 @@ def _stopped_beside_us() -> Iterator[Trouble]:
     is_steady = watched_for_long()
     for trouble in stopped(standstill.found()):
         yield replace(trouble, begins=trouble.begins and is_steady)
+
+
+# By name, as `sources` asks them.
+SOURCES: tuple[tuple[str, tuple[Kind, ...], Callable[[], Iterable[Trouble]]], ...] = (
+    ("documents", (Kind.ARCHIVE,), _archive),
+    ("webhooks", (Kind.WEBHOOK,), lambda: _unresolved(Kind.WEBHOOK, _webhooks())),
+    ("API tokens", (Kind.TOKEN,), lambda: _unresolved(Kind.TOKEN, _tokens())),
+    ("messages of webhooks", (Kind.HOOKLOST,), lambda: _unresolved(Kind.HOOKLOST, hooks.lost())),
+    ("certificates", (Kind.CERT,), lambda: _unresolved(Kind.CERT, certificates.troubles())),
+    ("receivers of webhooks", (Kind.HOOKDOWN, Kind.HOOKPART), hooks.failing),
+    ("the journal outside the database", (Kind.JOURNAL,), journal_places.troubles),
+    ("components", (Kind.STOPPED,), _stopped_beside_us),
+)

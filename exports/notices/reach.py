@@ -11,10 +11,12 @@ from django.utils import timezone
 
 from connectors.hostile_text import tame
 from exports.notices import mail_server
-from exports.notices.models import Recipient
+from exports.notices.models import MailFailure, Recipient
 from orderflow.tenancy.models import Organization
 
 SWITCHES = ("connections", "failures", "answers", "parts")
+# So many reasons are given.
+NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,8 +39,8 @@ def gaps(organizations: QuerySet[Organization], most: int) -> list[Gap]:
         f"has_{name}": Exists(Recipient.objects.filter(organization=OuterRef("pk"), **{name: True}))
         for name in SWITCHES
     }
-    lacking = ~Q(**dict.fromkeys(received, True)) | Q(mail_failure__isnull=False)
-    rows = organizations.annotate(**received).filter(lacking).select_related("mail_failure")
+    lacking = ~Q(**dict.fromkeys(received, True)) | Exists(_failures(OuterRef("pk")))
+    rows = organizations.annotate(**received).filter(lacking)
     found = [Gap(organization=row, text=text) for row in rows[:most] for text in (_nobody(row), _failure(row)) if text]
     return found[:most]
 
@@ -53,13 +55,26 @@ def _nobody(row: Any) -> str:
     return f"{what}. Add a recipient on the page of the organization."
 
 
+def _failures(organization: Any) -> QuerySet[MailFailure]:
+    """Of its present recipients, the last failure first."""
+    recipients = Recipient.objects.filter(organization=OuterRef("organization"), email=OuterRef("email"))
+    rows = MailFailure.objects.filter(Exists(recipients), organization=organization)
+    return rows.order_by("-failed_at", "email")
+
+
 def _failure(row: Any) -> str:
-    failure = getattr(row, "mail_failure", None)
-    if failure is None:
+    failures = list(_failures(row.pk))
+    if not failures:
         return ""
-    at = f"{timezone.localtime(failure.failed_at):%Y-%m-%d %H:%M %Z}"
+    at = f"{timezone.localtime(failures[0].failed_at):%Y-%m-%d %H:%M %Z}"
+    # One that concerned all of them is said once.
+    reasons = list(dict.fromkeys(tame(failure.reason) for failure in failures))
+    more = f" {len(reasons) - NAMED:,} more." if len(reasons) > NAMED else ""
     next_step = "Correct the address or EMAIL_URL, then send a test e-mail from the page of the organization."
-    return f"The last e-mail alert was not accepted for every recipient, at {at}. {tame(failure.reason)} {next_step}"
+    return (
+        f"The last e-mail alert was not accepted for every recipient, at {at}. {' '.join(reasons[:NAMED])}{more} "
+        f"{next_step}"
+    )
 
 
 def send_test(organization: Organization, *, actor: str) -> tuple[list[str], str]:
@@ -74,7 +89,7 @@ def send_test(organization: Organization, *, actor: str) -> tuple[list[str], str
         with mail_server.session() as (server, refused):
             mail.EmailMessage(subject, f"{body}\n", to=addresses, connection=server).send()
     except OSError as error:
-        mail_server.failed([organization.pk], mail_server.reason(error))
+        mail_server.failed(organization.pk, addresses, mail_server.reason(error))
         return [], mail_server.reason(error)
-    mail_server.accepted(organization.pk, refused)
-    return [each for each in addresses if each not in refused], mail_server.rejected(refused)
+    mail_server.accepted(organization.pk, addresses, refused)
+    return [each for each in addresses if not mail_server.answer_about(each, refused)], mail_server.rejected(refused)

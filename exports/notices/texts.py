@@ -33,6 +33,7 @@ WHAT = {
     Kind.WAITING: "orders not delivered for over an hour: {}",
     Kind.RETRYING: "attempts fail, orders are retried: {}",
     Kind.HOOKDOWN: "webhook does not deliver",
+    Kind.HOOKPART: "webhook rejects messages",
     Kind.HOOKLOST: "webhook messages failed: {}",
     Kind.JOURNAL: "restored backups not noticed",
     Kind.CERT: "certificate expires",
@@ -66,6 +67,7 @@ WHAT_TO_DO = {
     "each export has all its attempts.",
     Kind.HOOKDOWN: "Correct the receiver, the address or the secret, then send a test message from the webhook's page: "
     "if it is accepted, what waits is sent. A receiver that checks a replaced secret needs the new one.",
+    Kind.HOOKPART: "Correct the receiver so that it accepts this message: it is sent again, and then fails for good.",
     Kind.HOOKLOST: 'Correct what the receiver rejects, then use "Send again" in the list, or mark this as resolved.',
     Kind.JOURNAL: "Make STATE_DIR and the storage (STORAGE_URL) writable for the workers of that machine. After a "
     "restore or failover in that time, run `manage.py recover --distrust` before the workers start.",

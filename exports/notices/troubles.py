@@ -28,8 +28,8 @@ ACTIVE = ERPConnection.Status.ACTIVE
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
-    """`begins` is False for what is not enough to begin an incident, and enough for it to go on. `subject`, `label` and
-    `reason` are those of the incident."""
+    """`begins` is False for what is not enough to begin an incident, and enough for it to go on. `subject`, `label`,
+    `reason` and `details` are those of the incident."""
 
     organization_id: UUID
     kind: str
@@ -38,21 +38,12 @@ class Trouble:
     subject: str = ""
     label: str = ""
     reason: str = ""
+    details: str = ""
     begins: bool = True
 
     @property
     def key(self) -> tuple[UUID, str, str]:
         return self.organization_id, self.kind, self.subject
-
-
-def of_connections() -> Iterator[Trouble]:
-    yield from _unusable()
-    yield from _polling()
-    yield from _failing()
-    yield from _by_connection(Kind.IN_DOUBT, _in_doubt(), "undecided_since")
-    yield from _overdue()
-    yield from _by_connection(Kind.ACKS, open_acks.open_ones(AckFile.objects.all()), "seen_at")
-    yield from _held()
 
 
 def organizations() -> set[UUID]:
@@ -85,7 +76,7 @@ def _of_connection(connection_id: UUID, organization_id: UUID, kind: str, since:
     )
 
 
-def _unusable() -> Iterator[Trouble]:
+def unusable() -> Iterator[Trouble]:
     """A pause lasts until a session succeeds: when its time is over, the next attempt may begin another one."""
     rows = ERPConnection.objects.filter(Q(blocked_at__isnull=False) | Q(failures_in_a_row__gte=min(PAUSES)))
     rows = _in_use(rows)
@@ -99,7 +90,7 @@ def _unusable() -> Iterator[Trouble]:
             yield _of_connection(*ids, Kind.PAUSED, timezone.now(), reason=row.why_paused or "")
 
 
-def _polling() -> Iterator[Trouble]:
+def polling() -> Iterator[Trouble]:
     """A connection that is blocked, paused or disabled begins none. Its open one lasts until a poll succeeds, or until
     it is disabled and awaits no acknowledgement: it is not polled any more then."""
     failed = ConnectionEvent.objects.filter(
@@ -116,7 +107,7 @@ def _polling() -> Iterator[Trouble]:
         yield _of_connection(*ids, Kind.POLLING, since, reason=lane.last_error, begins=begins)
 
 
-def _failing() -> Iterator[Trouble]:
+def failing() -> Iterator[Trouble]:
     """Over as soon as no order is left in ERROR, and not before."""
     rows = failures.alerting(ERPExport.objects.all()).order_by().values_list("connection", "organization")
     for connection_id, organization_id, count, since in rows.annotate(Count("pk"), Min("settled_at")):
@@ -124,8 +115,13 @@ def _failing() -> Iterator[Trouble]:
         yield _of_connection(connection_id, organization_id, Kind.FAILING, since, begins=begins)
 
 
-def _in_doubt() -> QuerySet[ERPExport]:
-    return ERPExport.objects.filter(undecided_since__isnull=False)
+def in_doubt() -> Iterator[Trouble]:
+    rows = ERPExport.objects.filter(undecided_since__isnull=False)
+    return _by_connection(Kind.IN_DOUBT, rows, "undecided_since")
+
+
+def acks() -> Iterator[Trouble]:
+    return _by_connection(Kind.ACKS, open_acks.open_ones(AckFile.objects.all()), "seen_at")
 
 
 def _by_connection(kind: Kind, rows: QuerySet[Any], since: str) -> Iterator[Trouble]:
@@ -134,7 +130,7 @@ def _by_connection(kind: Kind, rows: QuerySet[Any], since: str) -> Iterator[Trou
         yield _of_connection(connection_id, organization_id, kind, first)
 
 
-def _overdue() -> Iterator[Trouble]:
+def overdue() -> Iterator[Trouble]:
     late = ERPExport.objects.filter(
         connection=OuterRef("pk"), status=ExportStatus.SENT, answer_due_at__lt=Now()
     ).order_by("answer_due_at")
@@ -144,10 +140,10 @@ def _overdue() -> Iterator[Trouble]:
         yield _of_connection(row["connection_id"], row["organization_id"], Kind.OVERDUE, row["since"])
 
 
-def _held() -> Iterator[Trouble]:
-    held = guard.held()
-    if held is None:
+def held() -> Iterator[Trouble]:
+    row = guard.held()
+    if row is None:
         return
-    since = held.held_since or timezone.now()
+    since = row.held_since or timezone.now()
     for organization_id in organizations():
-        yield Trouble(organization_id=organization_id, kind=Kind.HELD, since=since, reason=held.held_because[:500])
+        yield Trouble(organization_id=organization_id, kind=Kind.HELD, since=since, reason=row.held_because[:500])

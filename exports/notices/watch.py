@@ -1,6 +1,7 @@
 """Opens and closes incidents: what is wrong now, compared with what is open."""
 
-from collections.abc import Collection, Iterator
+import logging
+from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -8,11 +9,13 @@ from django.utils import timezone
 
 from exports import open_acks
 from exports.models import AckFile, Verdict
-from exports.notices import parts, retrying, troubles, waiting
+from exports.notices import parts, sources
 from exports.notices.models import Incident
 from exports.notices.troubles import Trouble
 from orderflow.heartbeats import standstill
 from orderflow.tenancy.models import record
+
+logger = logging.getLogger(__name__)
 
 Kind = Incident.Kind
 
@@ -23,12 +26,12 @@ class NotResolvable(Exception):
 
 def compare() -> None:
     """Open an incident for each new problem, close those of which nothing is left. Two workers at once do no harm."""
-    open_acks.resolve_settled()
-    found = {trouble.key: trouble for trouble in _all()}
+    found = sources.ask(sources.every())
     rows = Incident.objects.filter(closed_at=None).values_list("organization", "kind", "subject", "pk")
     known = {(organization_id, kind, subject): pk for organization_id, kind, subject, pk in rows}
-    _close([pk for key, pk in known.items() if key not in found])
-    _open([trouble for key, trouble in found.items() if key not in known and trouble.begins])
+    # Of what could not be looked at, nothing is known to be over.
+    _close([pk for key, pk in known.items() if key not in found.troubles and key[1] not in found.unknown])
+    _open([trouble for key, trouble in found.troubles.items() if key not in known and trouble.begins])
 
 
 def report_standstills() -> bool:
@@ -66,18 +69,13 @@ def acks_of(incident: Incident) -> QuerySet[AckFile]:
     return open_acks.newest(incident.organization_id, incident.connection_id)
 
 
-def _all() -> Iterator[Trouble]:
-    yield from troubles.of_connections()
-    yield from parts.troubles()
-    yield from waiting.troubles()
-    yield from retrying.troubles()
-
-
 def _close(incidents: Collection[int]) -> None:
     Incident.objects.filter(pk__in=incidents, closed_at=None).update(closed_at=timezone.now())
 
 
 def _open(found: Collection[Trouble]) -> None:
+    for details in {trouble.details for trouble in found if trouble.details}:
+        logger.warning("An incident is opened. %s", details)
     Incident.objects.bulk_create(
         (
             Incident(
@@ -87,6 +85,7 @@ def _open(found: Collection[Trouble]) -> None:
                 subject=trouble.subject,
                 label=trouble.label,
                 reason=trouble.reason,
+                details=trouble.details,
                 opened_at=trouble.since,
             )
             for trouble in found

@@ -47,6 +47,8 @@ class _Process:
     local_pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS, "local marks"))
     # When the storage may be asked again, on the monotonic clock.
     archive_rests_until: float = 0.0
+    # Why it is left alone, or was last.
+    archive_error: Exception | None = None
     # Names that only the local folder has.
     behind: set[str] = field(default_factory=set)
 
@@ -132,9 +134,19 @@ def outcome(asked: "Future[T] | None") -> T | None:
         return asked.result(timeout=PATIENCE_S)
     except Exception as error:  # noqa: BLE001 - whatever a storage backend raises
         process().archive_rests_until = time.monotonic() + REST_S
+        process().archive_error = error
         logger.warning("The storage of archived documents cannot be used for the journal: %s", error or type(error))
-        place_faults.failed(place_faults.STORAGE, error)
         return None
+
+
+def written(asked: "Future[bool] | None", *, whoever_wrote: bool = False) -> bool:
+    """The outcome of a write, recorded as that of this machine. One that was left out, because the storage did not
+    respond a moment ago, has failed too. A failed read says nothing about writes."""
+    if outcome(asked):
+        place_faults.worked(place_faults.STORAGE, whoever_wrote=whoever_wrote)
+        return True
+    place_faults.failed(place_faults.STORAGE, process().archive_error or TimeoutError())
+    return False
 
 
 def put(home: str, mark: Mark, content: bytes) -> bool:
@@ -150,8 +162,7 @@ def put(home: str, mark: Mark, content: bytes) -> bool:
         is_local = False
     else:
         place_faults.worked(place_faults.FOLDER)
-    if outcome(asked):
-        place_faults.worked(place_faults.STORAGE)
+    if written(asked):
         _catch_up()
         return True
     process().behind.add(name)

@@ -20,8 +20,7 @@ def look() -> None:
         place_faults.failed(place_faults.FOLDER, error)
     else:
         place_faults.worked(place_faults.FOLDER, whoever_wrote=True)
-    if outside.outcome(asked):
-        place_faults.worked(place_faults.STORAGE, whoever_wrote=True)
+    outside.written(asked, whoever_wrote=True)
 
 
 def _saved(storage: Storage, content: bytes) -> bool:

@@ -139,11 +139,11 @@ def test_what_may_be_at_the_erp_before_it_is_recorded_as_sent_is_left_too(
     save(connection, ack_path="elsewhere", leave_acks=True)
     assert begun.events.get(kind="ACKS_LEFT").detail == {"ack_place": place(folder, "acks")}
     assert not untouched.events.filter(kind="ACKS_LEFT").exists()
-    assert not acks_left.stranded(ERPConnection.objects.get()).exists()
+    assert not ack_reading.stranded(ERPConnection.objects.get()).exists()
     ERPExport.objects.filter(pk=begun.pk).update(
         status="SENT", undecided_since=None, answer_due_at=timezone.now(), sent_at=timezone.now()
     )
-    assert list(acks_left.stranded(ERPConnection.objects.get())) == [begun]
+    assert list(ack_reading.stranded(ERPConnection.objects.get())) == [begun]
 
 
 def test_the_form_asks_and_saves_once_the_box_is_ticked(

@@ -10,7 +10,7 @@ from tests.tenants import log_in_superuser
 
 Kind = Incident.Kind
 # Their subject is the id of another row.
-OF_A_ROW = (Kind.WEBHOOK, Kind.TOKEN, Kind.HOOKDOWN)
+OF_A_ROW = (Kind.WEBHOOK, Kind.TOKEN, Kind.HOOKDOWN, Kind.HOOKPART)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in OF_A_ROW])

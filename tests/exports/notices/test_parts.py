@@ -175,8 +175,9 @@ def test_the_token_of_a_superuser_without_an_organization_is_reported_to_those_i
     for each in (token, nobody):
         expires(each, days=3)
         used(each, timezone.now())
-    assert open_ones() == [(Kind.TOKEN, str(token))]
+    assert open_ones() == [(Kind.TOKEN, "API token of a superuser")]
     incident = Incident.objects.get()
+    assert incident.details == f"API token {token} of superuser root."
     assert incident.organization == organization
     assert "The token of a superuser is valid until" in incident.reason
     assert "root" not in incident.reason

@@ -67,7 +67,8 @@ def test_the_gaps_of_another_organization_are_not_seen(mailbox: Mailbox, organiz
     """S1."""
     Recipient.objects.create(organization=organization, email="night@acme.example")
     globex = Organization.objects.create(name="Globex", slug="globex")
-    mail_server.failed([globex.pk], "The mail server responded: 550 No.")
+    Recipient.objects.create(organization=globex, email="day@globex.example", failures=False)
+    mail_server.failed(globex.pk, ["day@globex.example"], "The mail server responded: 550 No.")
     assert NOBODY not in dashboard(organization)
     assert NOT_ACCEPTED not in dashboard(organization)
     everything = log_in_superuser().get("/admin/").content.decode()
@@ -157,3 +158,28 @@ def test_a_reason_repeats_no_password_and_begins_no_line(settings: Any) -> None:
     assert "\n" not in text
     assert "\x1b" not in text
     assert "correct horse" not in text
+
+
+def test_a_rejected_recipient_stays_on_the_dashboard_until_accepted_or_removed(
+    mailbox: Mailbox, organization: Organization, blocked: ERPConnection
+) -> None:
+    gone = Recipient.objects.create(organization=organization, email="gone@acme.example", parts=False)
+    mailbox.unknown = {"gone@acme.example": "550 5.1.1 No such user."}
+    watch()
+    assert "rejected gone@acme.example: 550" in dashboard(organization)
+    later()
+    Recipient.objects.create(organization=organization, email="night@acme.example")
+    Recipient.objects.filter(pk=gone.pk).update(connections=False)
+    watch()
+    assert len(mailbox.mails) == 1
+    assert "rejected gone@acme.example: 550" in dashboard(organization)
+    gone.delete()
+    assert NOT_ACCEPTED not in dashboard(organization)
+
+
+def test_an_address_that_is_encoded_on_its_way_is_recognized(organization: Organization) -> None:
+    for address in ("night@mühle.example", "day@acme.example"):
+        Recipient.objects.create(organization=organization, email=address)
+    refused = {mail_server.sanitize_address("night@mühle.example", "utf-8"): (550, b"No such user.")}
+    mail_server.accepted(organization.pk, ["night@mühle.example", "day@acme.example"], refused)
+    assert list(MailFailure.objects.values_list("email", flat=True)) == ["night@mühle.example"]

@@ -131,7 +131,11 @@ def test_a_block_of_a_disabled_connection_is_reported_while_it_awaits_an_answer(
 @pytest.mark.usefixtures("recipient")
 @pytest.mark.parametrize(
     ("end", "why"),
-    [("released", "The connection is released."), ("given up", "It awaits no acknowledgement any more.")],
+    [
+        ("released", "The connection is released."),
+        ("repaired", "The connection is released."),
+        ("given up", "It awaits no acknowledgement any more."),
+    ],
 )
 def test_the_end_of_such_a_block_does_not_claim_that_the_connection_was_just_disabled(
     end: str, why: str, mailbox: Mailbox, sent: ERPExport, connection: ERPConnection
@@ -139,7 +143,10 @@ def test_the_end_of_such_a_block_does_not_claim_that_the_connection_was_just_dis
     disabled(connection)
     health.block(connection.pk, "The log-in was refused.")
     watch()
-    if end == "released":
+    if end == "repaired":
+        # With an edit of the connection.
+        ERPConnection.objects.update(blocked_at=None, blocked_reason="", updated_at=timezone.now())
+    elif end == "released":
         health.release(connection.pk, actor="ops", cause="A test passed.")
     else:
         giving_up.give_up(sent, actor="ops", reason="it was lost")

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from django.conf import settings
 from django.db.models import F, QuerySet
 from django.utils import timezone
@@ -97,7 +98,8 @@ def test_one_message_that_is_rejected_while_others_are_accepted_is_reported(
     sender.send(endpoint.pk)
     make_message()
     sender.send(endpoint.pk)
-    assert open_ones() == [(Kind.HOOKDOWN, "Shop")]
+    assert open_ones() == [(Kind.HOOKPART, "Shop")]
+    assert "The receiver accepts other messages and rejects this one: " in opening()
     assert "422" in opening()
     lose(endpoint, bad)
     assert open_ones() == [(Kind.HOOKLOST, "Shop")]
@@ -190,3 +192,25 @@ def test_a_test_message_is_seen_by_the_person_who_sent_it(shop: Scripted, endpoi
     assert WebhookMessage.objects.get(type=Notice.TEST).status == MessageStatus.FAILED
     earlier(HALF_AN_HOUR)
     assert open_ones() == []
+
+
+def test_what_a_person_resolved_is_not_read_again(
+    endpoint: WebhookEndpoint, make_message: MakeMessage, organization: Organization
+) -> None:
+    lose(endpoint, make_message())
+    assert [each.subject for each, _ in hooks.lost()] == [str(endpoint.pk)]
+    Incident.objects.create(
+        organization=organization, kind=Kind.HOOKLOST, subject=str(endpoint.pk), opened_at=timezone.now(),
+        closed_at=timezone.now() + timedelta(seconds=1), resolved_by="ina",
+    )  # fmt: skip
+    assert list(hooks.lost()) == []
+
+
+def test_attempts_are_looked_up_for_the_oldest_messages_alone(
+    shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "LOOKED_AT", 2)
+    listed = [make_message() for _ in range(4)]
+    for message in reversed(listed):
+        fail(endpoint, message)
+    assert hooks._refused(endpoint).pk == listed[1].pk
