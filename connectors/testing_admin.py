@@ -71,7 +71,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         if obj is not None:
             context |= self._report(request, obj, str(context.get("seen", "")))
             context["test_button"] = self._test_button(obj) if self.has_test_permission(request) else {}
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)  # type: ignore[no-any-return]
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def response_change(self, request: HttpRequest, obj: ERPConnection) -> HttpResponse:
         if SAVE_AND_TEST in request.POST:

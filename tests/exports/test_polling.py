@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import ack_poller, giving_up, lanes, polling
+from exports import ack_poller, giving_up, growing, lanes
 from exports.models import AckFile, ERPExport, Lane, Verdict
 from exports.polling import due_for_polling
 from tests.exports.conftest import Push
@@ -105,17 +105,17 @@ def test_a_second_look_at_a_file_that_cannot_be_read_yet_is_due_soon(
     assert AckFile.objects.get().verdict == Verdict.INCOMPLETE
     assert due_for_polling() == []
     # The poll took its time until it came to the file.
-    asked(connection, polling.SECOND_LOOK_S + 1)
-    found(polling.SECOND_LOOK_S - 1)
+    asked(connection, growing.SECOND_LOOK_S + 1)
+    found(growing.SECOND_LOOK_S - 1)
     assert due_for_polling() == []
-    found(polling.SECOND_LOOK_S)
+    found(growing.SECOND_LOOK_S)
     assert due_for_polling() == [connection.pk]
     # A look just now that did not come to its end.
-    asked(connection, polling.SECOND_LOOK_S - 1)
+    asked(connection, growing.SECOND_LOOK_S - 1)
     assert due_for_polling() == []
     ack_poller.poll(connection.pk)
     assert AckFile.objects.get().verdict == Verdict.UNREAD
-    asked(connection, polling.SECOND_LOOK_S)
+    asked(connection, growing.SECOND_LOOK_S)
     assert due_for_polling() == []
     asked(connection, 61)
     assert due_for_polling() == [connection.pk]
@@ -127,7 +127,7 @@ def test_a_file_that_no_poll_has_looked_at_for_an_interval_makes_none_due(
     damaged_ack(sent, folder)
     ack_poller.poll(connection.pk)
     found(settings.ACK_POLL_INTERVAL_S)
-    asked(connection, polling.SECOND_LOOK_S)
+    asked(connection, growing.SECOND_LOOK_S)
     assert due_for_polling() == []
     asked(connection, 61)
     assert due_for_polling() == [connection.pk]
@@ -141,7 +141,7 @@ def test_a_connection_out_of_use_gets_no_second_look(
 ) -> None:
     damaged_ack(sent, folder)
     ack_poller.poll(connection.pk)
-    found(polling.SECOND_LOOK_S)
+    found(growing.SECOND_LOOK_S)
     asked(connection, 61)
     ERPConnection.objects.update(**change)
     assert due_for_polling() == []
@@ -161,6 +161,6 @@ def test_a_file_that_is_gone_or_another_connections_makes_no_poll_due(
         other.save()
         AckFile.objects.update(connection=other, export=None)
         asked(other, 0)
-    found(polling.SECOND_LOOK_S)
-    asked(connection, polling.SECOND_LOOK_S)
+    found(growing.SECOND_LOOK_S)
+    asked(connection, growing.SECOND_LOOK_S)
     assert due_for_polling() == []

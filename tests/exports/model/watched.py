@@ -42,11 +42,11 @@ class WatchedDropzone(LocalDropzone):
     def remove(self, paths: Sequence[str]) -> list[ConnectorError | None]:
         return self._each(super().remove, paths, InDoubtError)
 
-    def make_directory(self, path: str) -> None:
+    def make_directory(self, path: str, mode: int | None = None) -> None:
         self._require_session()
         if self._step():
             self._require_session()
-        super().make_directory(path)
+        super().make_directory(path, mode)
 
     def _each(
         self, work: Callable[[Sequence[I]], list[T | ConnectorError]], items: Sequence[I], lost: type[TransientError]

@@ -5,6 +5,7 @@ import smtplib
 from typing import Any
 
 import pytest
+from django.core.mail.message import sanitize_address
 
 from connectors import health
 from connectors.models import ERPConnection
@@ -180,6 +181,6 @@ def test_a_rejected_recipient_stays_on_the_dashboard_until_accepted_or_removed(
 def test_an_address_that_is_encoded_on_its_way_is_recognized(organization: Organization) -> None:
     for address in ("night@mühle.example", "day@acme.example"):
         Recipient.objects.create(organization=organization, email=address)
-    refused = {mail_server.sanitize_address("night@mühle.example", "utf-8"): (550, b"No such user.")}
+    refused = {sanitize_address("night@mühle.example", "utf-8"): (550, b"No such user.")}
     mail_server.accepted(organization.pk, ["night@mühle.example", "day@acme.example"], refused)
     assert list(MailFailure.objects.values_list("email", flat=True)) == ["night@mühle.example"]

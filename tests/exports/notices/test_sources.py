@@ -24,8 +24,8 @@ class Odd(Exception):
 
 
 def _odd() -> Iterator[Trouble]:
+    yield from ()
     raise Odd("/srv/secret/place")
-    yield
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.health import PAUSES
-from exports import polling
+from exports import growing
 from exports.retry_schedule import JITTER, WAITS
 
 ROOT = Path(__file__).parents[3]
@@ -47,7 +47,7 @@ def test_a_rejection() -> None:
 
 def test_a_damaged_acknowledgement() -> None:
     found = defaults()["ACK_POLL_INTERVAL_S"] + interval("poll-due")
-    judged = polling.SECOND_LOOK_S + interval("poll-due")
+    judged = growing.SECOND_LOOK_S + interval("poll-due")
     assert found + judged + interval("watch") == stated("a damaged acknowledgement") <= 105
     lines = re.findall(r"^ +(\d+) s  ", polling.__doc__ or "", re.MULTILINE)
     assert sum(map(int, lines)) == stated("a damaged acknowledgement")
