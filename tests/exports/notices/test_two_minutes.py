@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.health import PAUSES
-from exports import growing
+from exports import growing, polling
 from exports.retry_schedule import JITTER, WAITS
 
 ROOT = Path(__file__).parents[3]
