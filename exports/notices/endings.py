@@ -45,16 +45,21 @@ def why(incident: Incident) -> str:
         return f"The connection was enabled. {_orders(incident)} to be sent over it."
     if connection is None or connection.status != DISABLED or incident.kind not in OF_USE:
         return NOTHING_LEFT[Kind(incident.kind)]
+    is_edited = connection.updated_at >= incident.opened_at
+    # An edit ends a block and a pause as well: whether it disabled the connection or repaired it is not known.
+    if is_edited and (incident.kind != Kind.POLLING or not _is_gone(incident, connection)):
+        waiting = contents.pending(incident).exists()
+        return "The connection was edited and is disabled" + (
+            f"; {_orders(incident)} until it is enabled." if waiting else "."
+        )
     if _is_gone(incident, connection):
         return NOTHING_LEFT[Kind(incident.kind)]
-    if connection.updated_at >= incident.opened_at:
-        return f"The connection was disabled; {_orders(incident)} until it is enabled."
     # It was disabled before, and acknowledgements were awaited.
     return "It awaits no acknowledgement any more."
 
 
 def _is_gone(incident: Incident, connection: ERPConnection) -> bool:
-    """Whether the cause itself is. A repair changes the connection's row as well, so that its time says nothing."""
+    """Whether the cause itself is."""
     if incident.kind == Kind.BLOCKED:
         return connection.blocked_at is None
     if incident.kind == Kind.PAUSED:

@@ -204,7 +204,9 @@ def test_a_connection_out_of_use_begins_no_incident_of_polls(
 
 @pytest.mark.usefixtures("recipient")
 @pytest.mark.parametrize(
-    ("waiting", "told"), [(0, "0 orders wait"), (1, "1 order waits"), (2, "2 orders wait")], ids=str
+    ("waiting", "told"),
+    [(0, ""), (1, "; 1 order waits until it is enabled"), (2, "; 2 orders wait until it is enabled")],
+    ids=str,
 )
 @pytest.mark.parametrize("kind", [Kind.BLOCKED, Kind.PAUSED, Kind.POLLING])
 def test_what_ends_because_the_connection_was_disabled_says_so_and_how_many_orders_wait(  # noqa: PLR0917
@@ -227,7 +229,7 @@ def test_what_ends_because_the_connection_was_disabled_says_so_and_how_many_orde
     # The orders that go on waiting have an incident of their own.
     assert open_kinds() == ([Kind.DISABLED] if waiting else [])
     (closing,) = [mail.get_content() for mail in mailbox.mails if "resolved: " in mail["subject"]]
-    assert f"The connection was disabled; {told} until it is enabled." in closing
+    assert f"The connection was edited and is disabled{told}." in closing
     assert not any(text in closing for text in endings.NOTHING_LEFT.values())
 
 

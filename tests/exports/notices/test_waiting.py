@@ -66,14 +66,14 @@ def test_orders_of_a_disabled_connection_are_reported_at_once_with_the_way_out(
     text = mailbox.mails[0].get_content()
     lines = [f"- Order {each.draft_order}, TOMSP Toms Spezialitäten: {each.filename}" for each in exports]
     assert all(line in text for line in lines)
-    assert "Enable the connection" in text
-    assert "withdraw them" in text
+    assert "An administrator or integrator enables the connection" in text
+    assert "use Withdraw or Stop sending" in text.replace("\n", " ")
     listed = linked(organization, text)
     assert all(page_url(export) in listed for export in exports)
     page = dashboard(organization)
     assert "Orders wait for a disabled connection:" in page
     assert "Waiting: PO-1, PO-2, PO-3 and 2 more." in page
-    assert "Enable the connection" in page
+    assert "enables the connection" in page
 
 
 @pytest.mark.usefixtures("recipient")
@@ -133,7 +133,7 @@ def test_a_block_of_a_disabled_connection_is_reported_while_it_awaits_an_answer(
     ("end", "why"),
     [
         ("released", "The connection is released."),
-        ("repaired", "The connection is released."),
+        ("repaired", "The connection was edited and is disabled."),
         ("given up", "It awaits no acknowledgement any more."),
     ],
 )
