@@ -60,7 +60,7 @@ def _advice(exports: QuerySet[ERPExport]) -> Iterator[str]:
                 f"OrderFlow is not reading the acknowledgements of {which}, so the ERP may have answered. {why} "
                 "Fix that first, and wait for the next poll: an order that is sent again may arrive twice."
             )
-        elif (rows := stranded(connection).filter(pk__in=these.values("pk"))).exists():
+        if (rows := stranded(connection).filter(pk__in=these.values("pk"))).exists():
             expected = f"The acknowledgement was expected in {place_of(rows)}."
             yield f"{expected} {MOVE_THEM} Do that before an order is sent again."
 

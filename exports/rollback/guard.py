@@ -18,7 +18,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from connectors.sftp.pool import sessions
-from exports.rollback import entries, journals, outside
+from exports.rollback import entries, journals, outside, pruning
 from exports.rollback.entries import Line, Mark
 from exports.rollback.models import Installation, JournalMark
 
@@ -160,7 +160,7 @@ def publishable(check: Check, mark: Mark, lines: Sequence[Line] = ()) -> None:
     if not outside.put(home_of(check.row), mark, entries.encode(lines)):
         logger.error("Journal entry %s is in the database alone. A rollback would not be noticed.", mark.number)
     if mark.number % FORGET_EVERY == 0:
-        outside.prune(home_of(check.row))
+        pruning.prune(home_of(check.row))
 
 
 def _listed(asked: "Future[list[Mark]]") -> list[Mark]:

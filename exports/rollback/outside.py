@@ -11,15 +11,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import Storage, storages
-from django.utils import timezone
 
 from exports.rollback import entries, place_faults
 from exports.rollback.durable import save
@@ -167,25 +164,6 @@ def put(home: str, mark: Mark, content: bytes) -> bool:
         return True
     process().behind.add(name)
     return is_local
-
-
-def prune(home: str) -> None:
-    """Delete what is older than any backup that somebody would restore. In the background: it is not urgent."""
-    ask_archive(lambda storage: _pruned(storage, home))
-    ask_local(lambda storage: _pruned(storage, home))
-
-
-def _pruned(storage: Storage, home: str) -> None:
-    oldest = timezone.now() - timedelta(days=settings.JOURNAL_KEEP_DAYS)
-    for shard in sorted(filter(entries.is_folder, listing(storage, home)[0]), key=int)[:-2]:
-        names = sorted(listing(storage, f"{home}/{shard}")[1])
-        if names and storage.get_modified_time(f"{home}/{shard}/{names[-1]}") > oldest:
-            return
-        for name in names:
-            storage.delete(f"{home}/{shard}/{name}")
-        # A folder on a disk stays otherwise, and would be listed for ever.
-        with suppress(NotImplementedError, OSError):
-            Path(storage.path(f"{home}/{shard}")).rmdir()
 
 
 def _saved(storage: Storage, name: str, content: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def acks(folder: Path) -> Path:
 
 
 def text_of(client: Client, url: str, data: Any = None) -> str:
-    return client.get(url, data).content.decode()
+    return unescape(client.get(url, data).content.decode())
 
 
 def write(connection: ERPConnection, acks: Path, name: str, content: str = REJECTION) -> str:

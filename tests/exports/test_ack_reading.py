@@ -84,8 +84,6 @@ def test_what_keeps_orderflow_from_reading_is_named_instead_of_asking_the_erp(  
         assert why in text
         assert not any(asked in text for asked in ASKED)
     assert "OrderFlow is not reading the answers." in timeline.standing(ERPExport.objects.get())
-    client = log_in(organization, Role.OPS)
-    assert "OrderFlow is not reading the acknowledgements now." in client.get(page_url(overdue)).content.decode()
 
 
 def test_a_connection_that_is_read_is_asked_about_at_the_erp(overdue: ERPExport, organization: Organization) -> None:

@@ -116,7 +116,7 @@ def test_giving_up_what_was_not_sent_is_refused(client: Client, push: Push) -> N
 def test_a_missing_answer_is_told(client: Client, sent: ERPExport) -> None:
     ERPExport.objects.filter(pk=sent.pk).update(answer_due_at=timezone.now() - timedelta(hours=1))
     ack_poller.poll(sent.connection_id)
-    assert "The ERP has not answered in time." in client.get(page_url(sent)).content.decode()
+    assert "No acknowledgement came in time." in client.get(page_url(sent)).content.decode()
 
 
 def test_orders_are_pushed_and_the_others_named(

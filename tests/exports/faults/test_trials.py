@@ -213,7 +213,7 @@ def test_an_erp_that_collects_at_once_is_in_the_report_and_fails_nothing(atomic:
 @pytest.mark.parametrize("atomic", [True, False])
 def test_a_server_that_says_of_every_file_that_it_is_not_there_keeps_none(atomic: bool, zone: Zone) -> None:
     """A folder that may only be written into: the file looks collected, and is removed all the same."""
-    zone.edit(atomic_write=atomic)
+    zone.edit(atomic_write=atomic, ack_path="")
     zone.faults.append(Fails(operations=frozenset({"lstat"}), error=asyncssh.SFTPNoSuchFile("")))
     result = run(zone)
     assert result.success, result.error_message

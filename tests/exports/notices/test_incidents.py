@@ -259,7 +259,7 @@ def test_many_connections_are_compared_in_as_many_queries(
         )
         health.block(row.pk, "The log-in was refused.")
     # Acks that resolve themselves, each kind of problem, open ones; and the new ones, within a savepoint.
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(28):
         watch.compare()
     assert Incident.objects.count() == 21
     watch_task()

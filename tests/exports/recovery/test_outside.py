@@ -18,7 +18,7 @@ from connectors.connection_service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports import ack_poller, delivery, tasks
 from exports.models import AckFile, ERPExport, Installation, JournalMark, Lane
-from exports.rollback import entries, guard, outside
+from exports.rollback import entries, guard, outside, pruning
 from tests.exports.recovery.scene import Scene
 
 
@@ -262,7 +262,7 @@ def test_old_entries_are_deleted_by_the_folder(scene: Scene, settings: Any) -> N
     for number in (1, 2, entries.SHARD, 2 * entries.SHARD, 3 * entries.SHARD):
         mark = entries.Mark(number=number, stamp=row.uuid)
         assert outside.put(guard.home_of(row), mark, b"[]")
-    outside.prune(guard.home_of(row))
+    pruning.prune(guard.home_of(row))
     outside.process().pool.shutdown(wait=True)
     outside.process().local_pool.shutdown(wait=True)
     assert len(entries_in(settings.STATE_DIR)) == len(entries_in(scene.folder / "storage")) == 2

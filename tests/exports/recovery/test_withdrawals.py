@@ -16,6 +16,7 @@ def test_an_export_whose_delivery_was_forgotten_is_not_withdrawn(scene: Scene) -
     scene.restore()
     forgotten = ERPExport.objects.get(pk=export.pk)
     assert withdrawing.may_be_withdrawn(forgotten)
+    withdrawing.look_first()
     with pytest.raises(PushRefused, match="went back in time"):
         withdrawing.withdraw(forgotten, actor="Eva", reason="the ERP was replaced")
     assert scene.is_held()

@@ -15,7 +15,7 @@ from orderflow.api.models import ApiToken
 from orderflow.orders import approval, editing
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.transitions import OrderStatus
-from orderflow.tenancy.models import AuditEntry, record
+from orderflow.tenancy.models import AuditEntry, Organization, record
 from orderflow.tenancy.roles import Role
 from tests.admin_forms import form_at
 from tests.tenants import Tenant, list_url, make_order, make_tenant, make_user, page_url
@@ -32,6 +32,7 @@ CHANGES: dict[type[Model], dict[str, Any]] = {
     WebhookEndpoint: {"url": "https://127.0.0.1/changed"},
     WebhookMessage: {"tries": 3},
     Incident: {"reason": "changed"},
+    Organization: {"name": "Renamed"},
 }
 ACTIONS = sorted(
     ((model, action) for model, page in admin.site._registry.items() for action in page.actions or ()),
