@@ -41,7 +41,8 @@ def failing() -> Iterator[Trouble]:
         message = _refused(row)
         if message and message.first_at < timezone.now() - REFUSED_FOR:
             is_retried = bool(message.next_attempt_at and message.next_attempt_at > timezone.now())
-            is_down = bool(row.failing_since)
+            # A receiver that asks to wait rejects nothing, and fails at nothing either.
+            is_down = bool(row.failing_since) or (is_retried and message.postponed_since is not None)
             yield _failing(row, message, Kind.HOOKDOWN, begins=is_down)
             yield _failing(row, message, Kind.HOOKPART, begins=is_retried and not is_down and not _is_reported(row))
         elif message and row.failing_since and not _is_readable(row):
