@@ -24,4 +24,4 @@ def test_it_names_the_place_where_they_were_expected(
     watch()
     assert Incident.objects.get().kind == "OVERDUE"
     (mail,) = mailbox.mails
-    assert f"What to do: The acknowledgement was expected in file://{folder}/acks." in mail.get_content()
+    assert f"The acknowledgement was expected in file://{folder}/acks." in mail.get_content()
