@@ -126,6 +126,8 @@ def test_a_connection_that_blocks_itself_keeps_nothing_open(
 ) -> None:
     deliver(push, connection)
     (server.root / "in").rename(server.root / "away")
+    # A folder that worked may only be away; one that never did blocks.
+    ERPConnection.objects.update(worked_at=None)
     push()
     delivery.drain(connection.pk)
     connection.refresh_from_db()
