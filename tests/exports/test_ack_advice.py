@@ -66,7 +66,7 @@ def chosen(action: str, *rows: ERPExport | DraftOrder, **data: str) -> dict[str,
 
 def asked(client: Client, action: str, row: ERPExport | DraftOrder) -> str:
     """The page that asks about a row that was chosen in the list."""
-    return client.post(list_url(type(row)), chosen(action, row)).content.decode()
+    return unescape(client.post(list_url(type(row)), chosen(action, row)).content.decode())
 
 
 def test_a_failed_exports_pages_name_the_unread_file_wherever_it_can_be_retried(
