@@ -20,6 +20,8 @@ from orderflow.tenancy.identifiers import cleaned
 from orderflow.tenancy.models import record
 
 VERBS = {True: "took the order", False: "did not take the order"}
+# In the audit log, whose column takes 40 characters.
+ACTIONS = {True: "decide conflict: order taken", False: "decide conflict: order not taken"}
 # The state that each decision leads to, of the export and of its order, and the one that it starts from.
 EXPORT = {True: ExportStatus.ACKED, False: ExportStatus.FAILED}
 ORDER = {True: OrderStatus.PUSHED, False: OrderStatus.ERROR}
@@ -56,7 +58,7 @@ def decide(ack: AckFile, *, took: bool, actor: str, reason: str) -> None:
         of_export(export).update(resolved_at=now, resolved_by=actor)
         outbox.announce([export.pk])
         log_lines.step("ACKED" if took else "REJECTED", export, f"Decided by {actor}: {reason}")
-        record(export.organization_id, actor, f"decide that the ERP {VERBS[took]}", export, file=ack.name)
+        record(export.organization_id, actor, ACTIONS[took], export, file=ack.name)
         record(export.organization_id, actor, "resolve ack file", ack, verdict=ack.verdict)
 
 

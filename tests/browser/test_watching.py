@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -138,9 +139,10 @@ def test_a_failing_group_is_found_and_retried_at_once(
     assert ERPExport.objects.filter(supersedes__in=exports, status=S.PENDING).count() == 3
 
 
-def test_an_unreadable_ack_is_on_the_dashboard_until_someone_resolves_it(
-    page_as: PageAs, connection: ERPConnection, folder: Path, make_order: MakeOrder, gallery: Gallery
+def test_an_unreadable_ack_is_on_the_dashboard_until_someone_resolves_it(  # noqa: PLR0917
+    page_as: PageAs, connection: ERPConnection, folder: Path, make_order: MakeOrder, gallery: Gallery, settings: Any
 ) -> None:
+    settings.ACK_POLL_INTERVAL_S = 0
     export = push(make_order())
     delivery.drain(connection.pk)
     (folder / "acks" / f"error_{export.filename}").write_text('{"status": "FAIL')

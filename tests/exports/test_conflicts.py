@@ -91,7 +91,7 @@ def test_an_order_that_the_erp_rejected_after_its_ack_is_sent_again(
     assert (order.error_message, order.erp_order_id) == (told, "")
     event = export.events.get(kind="DECIDED")
     assert (event.actor, event.message, event.detail) == ("ops@acme", told, {"file": ack.name})
-    assert AuditEntry.objects.filter(actor="ops@acme", action="decide that the ERP did not take the order").exists()
+    assert AuditEntry.objects.filter(actor="ops@acme", action="decide conflict: order not taken").exists()
     ack.refresh_from_db()
     assert (ack.verdict, ack.resolved_by) == ("CONFLICT", "ops@acme")
     assert not verdicts.is_rejection(export.ack_files.get(verdict="MATCHED"))

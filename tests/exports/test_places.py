@@ -223,7 +223,7 @@ def test_a_connection_is_suspect_until_its_server_answers_and_after_it_did_not(
     assert lane_is_new(connection)
     assert not deliver()
     sftp = {"mode": "sftp", "host": "127.0.0.1", "port": free_port(), "username": "erp", "password": "secret"}
-    connection_service.save(connection, ConnectionChanges(config=sftp), actor="test")
+    connection_service.save(connection, ConnectionChanges(config=sftp, leave_acks=True), actor="test")
     assert deliver()
     assert "refused the connection" in lane(connection).last_error
     connection_service.save(

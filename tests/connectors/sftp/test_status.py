@@ -2,7 +2,14 @@ import struct
 
 import pytest
 
-from connectors.exceptions import ConfigError, ConnectorError, RejectedError, TargetExistsError, TransientError
+from connectors.exceptions import (
+    ConfigError,
+    ConnectorError,
+    MissingError,
+    RejectedError,
+    TargetExistsError,
+    TransientError,
+)
 from connectors.sftp.conversations import write_file
 from connectors.sftp.manners import Manners
 from connectors.sftp.packets import Answer, PacketType
@@ -16,7 +23,7 @@ def status(code: int, message: bytes = b"") -> Answer:
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (Status.NO_SUCH_FILE, ConfigError),
+        (Status.NO_SUCH_FILE, MissingError),
         (Status.PERMISSION_DENIED, ConfigError),
         (Status.FAILURE, TransientError),
         (Status.BAD_MESSAGE, RejectedError),
@@ -78,7 +85,7 @@ def test_no_other_code_is_missing(code: int) -> None:
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (Status.NO_SUCH_PATH, ConfigError),
+        (Status.NO_SUCH_PATH, MissingError),
         (Status.NOT_A_DIRECTORY, ConfigError),
         (Status.LINK_LOOP, ConfigError),
         (Status.WRITE_PROTECT, ConfigError),

@@ -26,7 +26,7 @@ OF_THE_FRAMEWORK = {
     "unsupported_media_type",
 }
 # An export is given up in the admin alone.
-OF_THE_ADMIN = {"not_sent"}
+OF_THE_ADMIN = {"not_sent", "not_withdrawable"}
 
 
 @pytest.fixture
