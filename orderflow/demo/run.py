@@ -1,5 +1,6 @@
 """The demo from its start to its end: everything up, orders to the ERP and back, everything down."""
 
+import logging
 import socket
 import time
 from contextlib import ExitStack
@@ -27,6 +28,8 @@ LOOK_EVERY_S = 0.1
 def run(*, orders: int, once: bool, port: int) -> None:
     """Raises `CommandError`, and `ChildDied` when one of its processes ends too early."""
     folder, screen = Path(settings.DATA_DIR), Screen()
+    # The progress is on this terminal; the log of each process is in its file.
+    logging.getLogger("exports").setLevel(logging.WARNING)
     with ExitStack() as stack:
         lock = stack.enter_context(fresh_folder(folder))
         listener = stack.enter_context(processes.listen(port))

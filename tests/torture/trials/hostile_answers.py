@@ -6,6 +6,8 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+from django.conf import settings
+
 from connectors.exceptions import ConnectorError
 from connectors.models import ERPConnection
 from exports import ack_poller, delivery
@@ -32,6 +34,8 @@ def run(torture: Torture) -> Result:
         made = fill(server.root / "acks", awaited, answered, many)
         for name in answered:
             (server.root / "acks" / f"ack_{name}").write_bytes(GOOD)
+        # A damaged file is judged at the second look, without waiting for an interval.
+        settings.ACK_POLL_INTERVAL_S = 0
         before, took = resident_mb(os.getpid()), []
         _forget_the_highest()
         for _ in range(POLLS):
