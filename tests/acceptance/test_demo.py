@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
 
+from connectors.documents.naming import is_of_test
 from orderflow.demo.lock import fresh_folder
 
 MANAGE = str(Path(__file__).parents[2] / "manage.py")
