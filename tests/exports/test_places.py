@@ -226,9 +226,8 @@ def test_a_connection_is_suspect_until_its_server_answers_and_after_it_did_not(
     connection_service.save(connection, ConnectionChanges(config=sftp, leave_acks=True), actor="test")
     assert deliver()
     assert "refused the connection" in lane(connection).last_error
-    connection_service.save(
-        connection, ConnectionChanges(config={"mode": "filesystem", "password": None}), actor="test"
-    )
+    back = ConnectionChanges(config={"mode": "filesystem", "password": None}, leave_acks=True)
+    connection_service.save(connection, back, actor="test")
     assert lane(connection).suspect
     assert connection_service.test(connection, actor="test").success
     assert not lane(connection).suspect
