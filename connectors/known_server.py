@@ -20,6 +20,9 @@ class KnownServer(models.Model):
     # The config field of the credential that a login begins with, since the config was last edited: it was accepted
     # after the other one was refused. Empty, the private key.
     login_first = models.CharField(max_length=11, blank=True, db_default="", editable=False)
+    # When orders were first put into its folder, by a delivery or a test, since the server, the user or the folder was
+    # edited.
+    worked_at = models.DateTimeField(null=True, editable=False)
     # Since when a test or a delivery shows that the config works. Empty after a failed test and an edit of the config.
     works_since = models.DateTimeField(null=True, editable=False)
 
@@ -27,12 +30,14 @@ class KnownServer(models.Model):
         abstract = True
 
     def facts(self) -> dict[str, Any]:
-        """What is known, as `SFTPTarget` takes it, and the functions that record what is not known yet."""
+        """What is known, as `SFTPTarget` and `DropzoneSettings` take it, and the functions that record what is not
+        known yet."""
         # The revision as of now: an edit since then may name another server.
         note = partial(self._note, self.pk, self.revision)
         facts: dict[str, Any] = {
             "resolved": self.resolved_at is not None,
             "reached": self.reached_at is not None,
+            "worked": self.worked_at is not None,
             "login_first": self.login_first,
             "on_login": lambda field: note({}, login_first=field),
         }

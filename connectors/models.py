@@ -10,14 +10,13 @@ from django.utils.timezone import localtime
 from connectors.encryption import EncryptionError
 from connectors.exceptions import ConfigError
 from connectors.fencing import Fence
-from connectors.known_folder import KnownFolder
 from connectors.known_server import KnownServer
 from connectors.sealed import Sealed, key_ring
 from orderflow.tenancy.models import AppendOnly, Organization
 from orderflow.tenancy.time_ordered import time_ordered_uuid
 
 
-class ERPConnection(KnownServer, KnownFolder, Sealed):
+class ERPConnection(KnownServer, Sealed):
     """One configured, named way into one ERP."""
 
     sealed_column = "config_encrypted"
@@ -80,7 +79,7 @@ class ERPConnection(KnownServer, KnownFolder, Sealed):
         config = self.stored_config() if stored is None else stored
         root = str(settings.DROPZONE_ROOT / self.organization.slug)
         whose = {"connection_id": self.pk, "revision": self.revision}
-        facts = {**self.facts(), "worked": self.worked_at is not None} if stored is None else {}
+        facts = self.facts() if stored is None else {}
         return {**config, "root": root, **whose, "ends_at": ends_at, "fence": fence, **facts}
 
 

@@ -15,6 +15,7 @@ from django.utils.text import Truncator
 
 from connectors.models import ERPConnection
 from exports import conflict_admin, export_page, next_attempt, push_choice, resending, search, unread_acks
+from exports.bulk.list_admin import BulkListAdmin
 from exports.bulk.models import SOURCES, BulkJob
 from exports.connection_admin import DeliveringConnectionAdmin
 from exports.decision_admin import DecisionAdmin
@@ -41,7 +42,7 @@ admin.site.register(ERPConnection, DeliveringConnectionAdmin)
 
 
 @admin.register(ERPExport)
-class ERPExportAdmin(KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin):
+class ERPExportAdmin(KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin, BulkListAdmin):
     actions = ("retry", "give_up", "withdraw", "stop_sending", "mark_delivered", "mark_not_delivered")
     bulk_offers = ((BulkJob.Kind.RETRY, "Retry all failed of this list"),)
     change_form_outer_before_template = "exports/standing.html"

@@ -1,26 +1,30 @@
 """Deciding in the admin about an acknowledgement that contradicts another one of the same export."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 from django.contrib import admin
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import models
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
 from exports import conflicts
 from exports.models import AckFile, ERPExport
 from exports.open_acks import NotOpen
-from orderflow.tenancy.admin_page import Button, Note, PageAdmin, change_url
-from orderflow.tenancy.scoped_admin import actor
-from orderflow.tenancy.seen import SEEN, row_field
+from exports.reasoned_admin import Line, Question, ReasonedAdmin
+from orderflow.tenancy.admin_page import Button, Note, change_url
 
-TITLES = {True: "The ERP took the order", False: "The ERP did not take the order"}
-CONSEQUENCES = {
-    True: "The export becomes ACKED and its order PUSHED. Nothing is sent.",
-    False: "The export becomes FAILED and its order goes to ERROR, so that it can be corrected, retried or rejected. "
-    "If the ERP did take it after all, a retry makes it a second order.",
+QUESTIONS = {
+    True: Question(
+        title="The ERP took the order",
+        consequence="The export becomes ACKED and its order PUSHED. Nothing is sent. Check in the ERP first.",
+        ask="What the ERP shows",
+    ),
+    False: Question(
+        title="The ERP did not take the order",
+        consequence="The export becomes FAILED and its order goes to ERROR, so that it can be corrected, retried or "
+        "rejected. If the ERP did take it after all, a retry makes it a second order. Check in the ERP first.",
+        ask="What the ERP shows",
+    ),
 }
 DONE = {True: "decided: the ERP took the order", False: "decided: the ERP did not take the order"}
 ACTIONS = {True: "mark_taken", False: "mark_not_taken"}
@@ -37,54 +41,34 @@ def notes(export: ERPExport) -> Iterator[Note]:
         yield Note(level="warning", text=text, href=change_url(ack), link="Decide")
 
 
-class ConflictAdmin(PageAdmin):
+class ConflictAdmin(ReasonedAdmin):
     """The actions on files that contradict an earlier one."""
 
     def conflict_buttons(self, ack: AckFile) -> Iterator[Button]:
         took = conflicts.choice(ack)
         if took is not None:
-            yield Button(action=ACTIONS[took], label=f"{TITLES[took]}…", icon="gavel")
+            yield Button(action=ACTIONS[took], label=f"{QUESTIONS[took].title}…", icon="gavel")
 
     @admin.action(description="The ERP took the order", permissions=["push"])
     def mark_taken(self, request: HttpRequest, rows: models.QuerySet[AckFile]) -> HttpResponse | None:
-        return self._decide_or_ask(request, rows, took=True)
+        return self._decide(request, rows, took=True)
 
     @admin.action(description="The ERP did not take the order", permissions=["push"])
     def mark_not_taken(self, request: HttpRequest, rows: models.QuerySet[AckFile]) -> HttpResponse | None:
-        return self._decide_or_ask(request, rows, took=False)
+        return self._decide(request, rows, took=False)
 
-    def _decide_or_ask(
-        self, request: HttpRequest, rows: models.QuerySet[AckFile], *, took: bool
-    ) -> HttpResponse | None:
-        """Files about which this cannot be decided are rejected without a question."""
-        reason = request.POST.get("reason", "").strip()[:300]
+    def line(self, row: AckFile) -> Line:
+        order = f"Order {row.export.draft_order}. " if row.export else ""
+        return Line(url=self.page_url(row), label=row.name, text=f"{order}{row.reason}")
+
+    def _decide(self, request: HttpRequest, rows: models.QuerySet[AckFile], *, took: bool) -> HttpResponse | None:
         acks = list(rows.select_related("export__draft_order", "export__superseded_by"))
-        if not reason and any(conflicts.choice(ack) is took for ack in acks):
-            return self._question(request, acks, took=took)
-        who = actor(request)
-        self.run_each(
+        return self.run_with_reason(
             request,
             acks,
-            lambda ack: conflicts.decide(ack, took=took, actor=who, reason=reason),
+            [ack for ack in acks if conflicts.choice(ack) is took],
+            QUESTIONS[took],
+            partial(conflicts.decide, took=took),
             done=DONE[took],
             refusal=NotOpen,
         )
-        return None
-
-    def _question(self, request: HttpRequest, acks: list[AckFile], *, took: bool) -> HttpResponse:
-        """The form carries what the page or list showed: what changes while people read it is left out."""
-        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        hidden = [(SEEN, request.POST.get(SEEN, ""))]
-        if chosen:
-            hidden = [("action", ACTIONS[took]), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
-            hidden += [(row_field(pk), request.POST.get(row_field(pk), "")) for pk in chosen]
-        context: dict[str, Any] = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": TITLES[took],
-            "consequence": CONSEQUENCES[took],
-            "acks": acks,
-            "hidden": hidden,
-            "back": request.path if chosen else self.page_url(acks[0]),
-        }
-        return TemplateResponse(request, "exports/conflict.html", context)

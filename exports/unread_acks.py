@@ -133,8 +133,8 @@ ASK = "Ask the ERP's administrator whether these orders arrived, and name the fi
 
 def advice(exports: QuerySet[ERPExport], *, ask: str = ASK) -> str:
     """What to do about `exports` before their orders are sent again or given up, where the ack folder holds a file that
-    may be about them, or OrderFlow does not read it; else empty. `ask` is what to do where no file
-    names any of them."""
+    may be about them, or OrderFlow does not read it; else empty. `ask` is what to do where no file names any of
+    them."""
     about_them = unread_about(exports)
     others = "" if about_them else _others(exports)
     if not others:

@@ -10,24 +10,25 @@ from django.http import HttpRequest, HttpResponse
 from exports import withdrawing
 from exports.models import ERPExport
 from exports.push_service import PushRefused
-from exports.reasoned_admin import ReasonedAdmin
+from exports.reasoned_admin import Question, ReasonedExportAdmin
 from exports.transitions import ExportStatus
 from orderflow.tenancy.admin_page import Button
-from orderflow.tenancy.scoped_admin import actor
 
-WITHDRAWN = (
-    "Nothing of these exports was sent, and nothing will be. Each becomes FAILED and its order goes to Error, where it "
-    "can be corrected, rejected, or sent over another connection."
+WITHDRAW = Question(
+    title="Withdraw",
+    consequence="Nothing of these exports was sent, and nothing will be. Each becomes FAILED and its order goes to "
+    "Error, where it can be corrected, rejected, or sent over another connection.",
+    ask="Why they are withdrawn",
 )
-STOPPED = (
-    "An attempt may have brought these orders to the ERP before the connection went out of use. They are not sent "
-    "again. Look for each in the ERP, then mark its export as delivered or not delivered."
+STOP = Question(
+    title="Stop sending",
+    consequence="An attempt may have brought these orders to the ERP before the connection went out of use. They are "
+    "not sent again. Look for each in the ERP, then mark its export as delivered or not delivered.",
+    ask="Why no attempt can succeed",
 )
 
-Work = Callable[[ERPExport, str], object]
 
-
-class WithdrawalAdmin(ReasonedAdmin):
+class WithdrawalAdmin(ReasonedExportAdmin):
     """The exit of exports that wait for a connection which will not work again."""
 
     def run_as_seen(
@@ -50,34 +51,25 @@ class WithdrawalAdmin(ReasonedAdmin):
 
     @admin.action(description="Withdraw", permissions=["push"])
     def withdraw(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> HttpResponse | None:
-        waiting = rows.filter(status=ExportStatus.PENDING, **withdrawing.UNTOUCHED)
-        reason = self.confirmed_reason(request)
-        if waiting.exists() and not reason:
-            title, ask = "Withdraw", "Why they are withdrawn"
-            return self.ask_reason(request, waiting, title=title, consequence=WITHDRAWN, ask=ask)
-        who = actor(request)
-        self.run_each(
+        return self.run_with_reason(
             request,
             rows.select_related("connection"),
-            lambda export: withdrawing.withdraw(export, actor=who, reason=reason),
+            rows.filter(status=ExportStatus.PENDING, **withdrawing.UNTOUCHED).select_related("draft_order"),
+            WITHDRAW,
+            withdrawing.withdraw,
             done="withdrawn. Nothing of it was sent; see the order for what can be done with it",
             refusal=PushRefused,
         )
-        return None
 
     @admin.action(description="Stop sending", permissions=["push"])
     def stop_sending(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> HttpResponse | None:
-        waiting = rows.filter(status=ExportStatus.PENDING, undecided_since=None).exclude(**withdrawing.UNTOUCHED)
-        reason = self.confirmed_reason(request)
-        if waiting.exists() and not reason:
-            title, ask = "Stop sending", "Why no attempt can succeed"
-            return self.ask_reason(request, waiting, title=title, consequence=STOPPED, ask=ask)
-        who = actor(request)
-        self.run_each(
+        begun = withdrawing.touched(rows.filter(status=ExportStatus.PENDING, undecided_since=None))
+        return self.run_with_reason(
             request,
             rows.select_related("connection"),
-            lambda export: withdrawing.stop(export, actor=who, reason=reason),
+            begun.select_related("draft_order"),
+            STOP,
+            withdrawing.stop,
             done="stopped. Check in the ERP, then mark as delivered or not delivered",
             refusal=PushRefused,
         )
-        return None

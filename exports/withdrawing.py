@@ -13,14 +13,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import log_lines, undecided
+from exports import ending, log_lines, undecided
 from exports.causes import Cause
+from exports.ending import Ending
 from exports.models import ERPExport, EventKind, ExportEvent, Lane
 from exports.push_service import PushRefused
 from exports.rollback import guard
 from exports.transitions import ExportStatus
-from exports.webhooks import outbox
-from orderflow.orders.models import DraftOrder
 from orderflow.orders.transitions import OrderStatus
 from orderflow.tenancy.models import record
 
@@ -31,6 +30,14 @@ UNTOUCHED: dict[str, Any] = {
     "handed_over_at": None,
     "undecided_since": None,
 }
+
+WITHDRAWN = Ending(
+    cause=Cause.WITHDRAWN,
+    kind=EventKind.WITHDRAWN,
+    deed="withdraw export",
+    source=ExportStatus.PENDING,
+    order_source=OrderStatus.PUSHING,
+)
 
 # Of the reason that a person enters, what leaves room for the rest of the message.
 REASON_LENGTH = 240
@@ -65,22 +72,12 @@ def withdraw(export: ERPExport, *, actor: str, reason: str) -> ERPExport:
     before any transaction. Raises `PushRefused`.
     """
     message = f"Withdrawn by {actor}: {reason}"[:500]
-    now = timezone.now()
     with transaction.atomic():
         _require_present(export)
-        rows = ERPExport.objects.filter(pk=export.pk, **UNTOUCHED)
-        ended = {"error_message": message, "cause": Cause.WITHDRAWN, "settled_at": now, "next_attempt_at": None}
-        if not rows.move(ExportStatus.PENDING, ExportStatus.FAILED, **ended):
-            export.refresh_from_db()
-            raise PushRefused("not_withdrawable", _why_not(export))
-        DraftOrder.objects.filter(pk=export.draft_order_id).move(
-            OrderStatus.PUSHING, OrderStatus.ERROR, updated_at=now, error_message=message
-        )
-        ExportEvent.objects.create(export=export, kind=EventKind.WITHDRAWN, actor=actor, message=message, at=now)
-        outbox.announce([export.pk])
-        log_lines.step("FAILED", export, message)
-        record(export.organization_id, actor, "withdraw export", export)
+        is_ended = ending.end(ERPExport.objects.filter(**UNTOUCHED), export, WITHDRAWN, actor=actor, message=message)
     export.refresh_from_db()
+    if not is_ended:
+        raise PushRefused("not_withdrawable", _why_not(export))
     return export
 
 

@@ -1,12 +1,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event, Thread
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection as database
-from django.db import connections, transaction
+
+from tests.threads import beside
 
 
 @pytest.mark.django_db
@@ -17,23 +17,13 @@ def test_the_migrations_are_those_of_the_models() -> None:
 @contextmanager
 def table_in_use(table: str) -> Iterator[None]:
     """By a transaction of another connection, as of a long query."""
-    begun, end = Event(), Event()
 
     def use() -> None:
-        with transaction.atomic(), database.cursor() as cursor:
+        with database.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
-            begun.set()
-            end.wait(60)
-        connections.close_all()
 
-    thread = Thread(target=use)
-    thread.start()
-    try:
-        assert begun.wait(10)
+    with beside(use, 60):
         yield
-    finally:
-        end.set()
-        thread.join()
 
 
 def waits_s() -> str:

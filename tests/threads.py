@@ -36,18 +36,18 @@ def another(api: APIClient) -> APIClient:
 
 
 @contextmanager
-def held(*name: object) -> Iterator[None]:
-    """Another transaction has the lock of that name, for two seconds at most."""
+def beside(do: Callable[[], object], within_s: float) -> Iterator[None]:
+    """Another transaction, on a connection of its own, has done `do` and goes on, for `within_s` seconds at most."""
     begun, end = Event(), Event()
 
-    def hold() -> None:
+    def run() -> None:
         with transaction.atomic():
-            assert try_lock(*name)
+            do()
             begun.set()
-            end.wait(2)
+            end.wait(within_s)
         connections.close_all()
 
-    thread = Thread(target=hold)
+    thread = Thread(target=run)
     thread.start()
     try:
         assert begun.wait(10)
@@ -55,3 +55,14 @@ def held(*name: object) -> Iterator[None]:
     finally:
         end.set()
         thread.join()
+
+
+@contextmanager
+def held(*name: object) -> Iterator[None]:
+    """Another transaction has the lock of that name, for two seconds at most."""
+
+    def hold() -> None:
+        assert try_lock(*name)
+
+    with beside(hold, 2):
+        yield

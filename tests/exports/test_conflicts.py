@@ -245,7 +245,7 @@ def test_several_are_decided_in_the_list(
     assert question.count('name="_selected_action"') == 2
     hidden = re.findall(r'name="(_[^"]+)" value="([^"]*)"', question)
     sent = {"action": "mark_not_taken", "reason": "none there", ACTION_CHECKBOX_NAME: chosen[ACTION_CHECKBOX_NAME]}
-    sent |= {name: unescape(value) for name, value in hidden if name.startswith("_seen")}
+    sent |= {"confirmed": "yes", **{name: unescape(value) for name, value in hidden if name.startswith("_seen")}}
     page = browser.post(list_url(AckFile), sent, follow=True).content.decode()
     assert "2 acknowledgement files decided: the ERP did not take the order." in page
     assert set(ERPExport.objects.values_list("status", "draft_order__status")) == {("FAILED", "ERROR")}

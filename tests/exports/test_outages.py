@@ -82,6 +82,18 @@ def leads_to(monkeypatch: pytest.MonkeyPatch) -> Resolver:
     return set_address
 
 
+def meets_an_outage(push: Push, connection: ERPConnection) -> ERPExport:
+    """A delivery and a poll fail, and nothing blocks: the new export waits for its next attempt."""
+    export = push()
+    delivery.drain(connection.pk)
+    with pytest.raises(TransientError, match="localhost"):
+        ack_poller.poll(connection.pk)
+    connection.refresh_from_db()
+    export.refresh_from_db()
+    assert (connection.blocked_at, export.status, export.tries) == (None, "PENDING", 1)
+    return export
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_a_known_host_that_is_not_found_is_an_outage(
     code: str, push: Push, connection: ERPConnection, server: OpenSSHServer, resolver: Resolver
@@ -91,13 +103,7 @@ def test_a_known_host_that_is_not_found_is_an_outage(
     delivery.drain(connection.pk)
     sessions.close_all()
     resolver(code)
-    export = push()
-    delivery.drain(connection.pk)
-    with pytest.raises(TransientError, match="localhost"):
-        ack_poller.poll(connection.pk)
-    connection.refresh_from_db()
-    export.refresh_from_db()
-    assert (connection.blocked_at, export.status, export.tries) == (None, "PENDING", 1)
+    export = meets_an_outage(push, connection)
     assert export.next_attempt_at is not None
     assert "localhost" in export.error_message
     resolver(None)
@@ -205,13 +211,7 @@ def test_a_known_host_that_leads_elsewhere_is_an_outage(
     delivery.drain(connection.pk)
     sessions.close_all()
     leads_to(address)
-    export = push()
-    delivery.drain(connection.pk)
-    with pytest.raises(TransientError, match="localhost"):
-        ack_poller.poll(connection.pk)
-    connection.refresh_from_db()
-    export.refresh_from_db()
-    assert (connection.blocked_at, export.status, export.tries) == (None, "PENDING", 1)
+    export = meets_an_outage(push, connection)
     assert "localhost leads to an address that may not be connected to at present" in export.error_message
     leads_to(None)
     drain_later(connection)
