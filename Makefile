@@ -31,19 +31,20 @@ test: $(INSTALLED) ## the tests, on all processors
 	$(BIN)/pytest -n auto $(ARGS)
 
 test-postgres: $(INSTALLED) ## the tests of the three packages once more, on PostgreSQL
-	$(BIN)/python -m tests.servers.postgres $(BIN)/pytest -n auto tests/connectors tests/exports tests/orderflow $(ARGS)
+	$(BIN)/python -m tests.servers.postgres $(BIN)/pytest -n auto tests/connectors tests/exports tests/orderflow \
+		tests/system/crashes tests/system/model $(ARGS)
 
 containers: $(INSTALLED) ## the image and docker-compose.yml built, started and tried out, with Docker or podman
 	$(BIN)/python -m tests.containers $(ARGS)
 
 pictures: $(INSTALLED) ## of the admin in a browser, into docs/images
-	PICTURES=docs/images $(BIN)/pytest -q tests/browser -m pictures $(ARGS)
+	PICTURES=docs/images $(BIN)/pytest -q tests/system/browser -m pictures $(ARGS)
 
 bench: $(INSTALLED) ## the benchmarks, into docs/performance.md (ARGS="connector acks": some; ARGS=--quick: a try)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 torture: $(INSTALLED) ## the trials by fault, into docs/reliability.md (ARGS="kills --seed 7": some; ARGS=--quick: a try)
-	$(BIN)/python -m tests.torture $(ARGS)
+	$(BIN)/python -m tests.trials $(ARGS)
 
 mutants: $(INSTALLED) ## slips in a copy of the code, to see that the tests notice (ARGS="delivery --jobs 2": some)
 	$(BIN)/python -m tests.mutants $(ARGS)

@@ -12,6 +12,7 @@ class ConnectorsConfig(AppConfig):
 
     def ready(self) -> None:
         from connectors import checks  # noqa: F401, PLC0415 - models can be imported from here on
+        from connectors.admin import connections  # noqa: F401, PLC0415
 
         # A worker's child process ends without what Python does at its exit.
         worker_process_shutdown.connect(_close_sessions)

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 from django.core.files.storage import Storage
 
-from connectors.config_form import ConfigForm
 from connectors.exceptions import ConfigError, WrongFieldError
 from connectors.ports import ERPConnectorPort
+from connectors.types.config_form import ConfigForm
 
 
 class BaseConnector(ERPConnectorPort):

@@ -9,11 +9,11 @@ from django.core.checks import Warning as CheckWarning
 from django.db import connections
 from django.db.utils import DatabaseError
 
+from connectors.connections.key_rotation import Unreadable, unreadable
+from connectors.encrypted_model import sealed_models
 from connectors.encryption import EncryptionError, load_key
 from connectors.failpoints import VARIABLE, armed, pauses
 from connectors.registry import registry
-from connectors.rotation import Unreadable, unreadable
-from connectors.sealed import sealed_models
 
 # Of ten thousand connections without their key, a person reads the first few.
 NAMED = 20

@@ -13,7 +13,7 @@ VARIABLE = "FAILPOINT"
 
 
 class Failpoint(StrEnum):
-    """Each is reached in one place; tests/crashes/table.py has what must come of a death there."""
+    """Each is reached in one place; tests/system/crashes/table.py has what must come of a death there."""
 
     PUSH_WRITTEN = "push-written"  # not committed yet
     PUSH_COMMITTED = "push-committed"

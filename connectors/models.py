@@ -7,13 +7,13 @@ from django.conf import settings
 from django.db import models
 from django.utils.timezone import localtime
 
+from connectors.encrypted_model import Sealed, key_ring
 from connectors.encryption import EncryptionError
 from connectors.exceptions import ConfigError
 from connectors.fencing import Fence
-from connectors.known_server import KnownServer
-from connectors.sealed import Sealed, key_ring
+from connectors.known.server import KnownServer
+from orderflow.db.uuid7 import time_ordered_uuid
 from orderflow.tenancy.models import AppendOnly, Organization
-from orderflow.tenancy.time_ordered import time_ordered_uuid
 
 
 class ERPConnection(KnownServer, Sealed):

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from uuid import UUID
 
 from connectors.exceptions import ConfigError, ConnectorError, InDoubtError, TransientError
-from connectors.sales_order import SalesOrder
 from connectors.types.acks import Ack, AckEntry, AckOutcome, OtherFile, OtherKind
 from connectors.types.exports import ExportAttempt, ExportDocument, ExportResult, Staged
+from connectors.types.sales_order import SalesOrder
 from connectors.types.test_results import TestResult, TestStep
 
 __all__ = [

@@ -8,9 +8,9 @@ from django.core.files.storage import Storage, storages
 
 from connectors.base_connector import BaseConnector
 from connectors.exceptions import ConfigError
-from connectors.fitness import unfit
 from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
-from connectors.third_party import ConnectorFault, guarded
+from connectors.third_party.class_check import unfit
+from connectors.third_party.errors import ConnectorFault, guarded
 
 logger = logging.getLogger(__name__)
 

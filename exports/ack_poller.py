@@ -6,20 +6,21 @@ from contextlib import ExitStack
 from functools import partial
 from uuid import UUID
 
-from connectors import health
+from connectors.connections import health
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.failpoints import Failpoint, reached
 from connectors.fencing import LeaseLost
-from connectors.guarded_inbox import GuardedInbox
 from connectors.models import ERPConnection
 from connectors.ports import AckEntry, AckReadingConnector
 from connectors.registry import registry
-from connectors.third_party import guarded
-from exports import lanes, ledger, wake_ups
-from exports.answer_reader import AnswerReader
-from exports.folder_account import FolderAccount
-from exports.folder_counts import OF_A_FILE
-from exports.ledger import Answer
+from connectors.third_party.errors import guarded
+from connectors.third_party.inbox import GuardedInbox
+from exports.acks import recorder as ack_recorder
+from exports.acks.folder_counts import OF_A_FILE
+from exports.acks.folder_summary import FolderAccount
+from exports.acks.reader import AnswerReader
+from exports.acks.recorder import Answer
+from exports.lanes import dispatch, leases
 from exports.models import Lane
 from exports.rollback import guard
 
@@ -31,7 +32,7 @@ def poll(connection_id: UUID) -> int:
 
     Raises `ConnectorError`, and keeps it where people see it: an outage never looks like "no answers yet".
     """
-    with lanes.holding(connection_id, Lane.Kind.ACKS) as lease:
+    with leases.holding(connection_id, Lane.Kind.ACKS) as lease:
         if lease is None:
             return 0
         reached(Failpoint.POLL_CLAIMED)
@@ -43,11 +44,11 @@ def poll(connection_id: UUID) -> int:
             logger.warning("Polling stops, another worker goes on: %s", lost)
             return 0
         except ConnectorError as error:
-            lanes.note(lease, error)
+            leases.note(lease, error)
             raise
-        lanes.note(lease, None)
+        leases.note(lease, None)
     if lease.lane.passed:
-        wake_ups.wake(connection_id, Lane.Kind.ACKS)
+        dispatch.wake(connection_id, Lane.Kind.ACKS)
     return archived
 
 
@@ -57,12 +58,12 @@ def _require_unblocked(connection: ERPConnection) -> None:
         raise ConfigError(f"Connection {connection.name!r} is blocked: {connection.blocked_reason} Fix it and test it.")
 
 
-def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
+def _poll(connection: ERPConnection, lease: leases.Lease) -> int:
     with ExitStack() as stack:
         inbox = _open(connection, stack, lease)
         if inbox is None:
             return 0
-        lane, hold = lease.lane, partial(lanes.held, lease)
+        lane, hold = lease.lane, partial(leases.held, lease)
         account = FolderAccount(connection, lane.folder)
         with AnswerReader(connection, inbox, account, hold=hold, skip=lane.passed) as answers:
             for batch in answers:
@@ -85,23 +86,23 @@ def _poll(connection: ERPConnection, lease: lanes.Lease) -> int:
 
 
 def _entered(
-    lease: lanes.Lease, connection: ERPConnection, batch: Sequence[Answer]
+    lease: leases.Lease, connection: ERPConnection, batch: Sequence[Answer]
 ) -> tuple[list[AckEntry], list[AckEntry]]:
     """As `ledger.enter`. No file is moved before the commit that knows of it is marked outside the database."""
     try:
         check = guard.begin_check()
         check.require()
-        with lanes.held(lease):
-            done, damaged = ledger.enter(connection, batch)
+        with leases.held(lease):
+            done, damaged = ack_recorder.enter(connection, batch)
             mark = guard.number() if done or damaged else None
     except guard.Held as held:
-        raise lanes.LaneLost(str(held)) from held
+        raise leases.LaneLost(str(held)) from held
     if mark:
         guard.publishable(check, mark)
     return done, damaged
 
 
-def _open(connection: ERPConnection, stack: ExitStack, lease: lanes.Lease) -> GuardedInbox | None:
+def _open(connection: ERPConnection, stack: ExitStack, lease: leases.Lease) -> GuardedInbox | None:
     """None where this ERP does not answer. Refused credentials block the connection before a next try."""
     try:
         with guarded(connection.connector_type):

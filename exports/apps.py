@@ -9,14 +9,16 @@ class ExportsConfig(AppConfig):
         # Models can be imported from here on.
         from django.contrib.admin import site  # noqa: PLC0415
 
-        from connectors.ack_places import counting, moved  # noqa: PLC0415
-        from connectors.health import freed  # noqa: PLC0415
-        from exports import ack_admin, acks_left, checks  # noqa: F401, PLC0415
-        from exports.bulk import job_admin  # noqa: F401, PLC0415
-        from exports.releases import put_forward  # noqa: PLC0415
-        from exports.webhooks import admin, message_admin  # noqa: F401, PLC0415
+        from connectors.connections.ack_places import counting, moved  # noqa: PLC0415
+        from connectors.connections.health import freed  # noqa: PLC0415
+        from exports import checks  # noqa: F401, PLC0415
+        from exports.acks import stranded  # noqa: PLC0415
+        from exports.admin import ack_files, exports  # noqa: F401, PLC0415
+        from exports.admin.push import jobs  # noqa: F401, PLC0415
+        from exports.admin.webhooks import endpoints, messages  # noqa: F401, PLC0415
+        from exports.delivery.reschedule import put_forward  # noqa: PLC0415
 
         freed.connect(put_forward)
-        counting.connect(acks_left.count)
-        moved.connect(acks_left.note)
+        counting.connect(stranded.count)
+        moved.connect(stranded.note)
         site.index_template = "exports/dashboard.html"

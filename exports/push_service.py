@@ -14,14 +14,14 @@ from django.utils import timezone
 from connectors.failpoints import Failpoint, reached
 from connectors.models import ERPConnection
 from connectors.ports import ExportAttempt
-from exports import log_lines, wake_ups
-from exports.document_names import document_name, taken
-from exports.models import ERPExport, EventKind, ExportEvent
-from exports.transitions import LIVE
+from exports.documents.names import document_name, taken
+from exports.lanes import dispatch
+from exports.models import ERPExport, EventKind, ExportEvent, event_lines
+from exports.models.status import LIVE
+from orderflow.db.locks import try_lock
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization, record
-from orderflow.tenancy.transaction_lock import try_lock
 
 
 class PushRefused(Exception):
@@ -106,7 +106,7 @@ def _start(request: PushRequest, source: OrderStatus) -> ERPExport:
             with request.as_seen():
                 export = begin(request, connection, source)
             if export:
-                log_lines.step("PUSH", export, f"Requested by {request.actor}.")
+                event_lines.step("PUSH", export, f"Requested by {request.actor}.")
                 wake_on_commit(connection)
                 return export
     except IntegrityError as error:
@@ -167,7 +167,7 @@ def wake_on_commit(connection: ERPConnection) -> None:
 
 def _wake(connection_id: UUID) -> None:
     reached(Failpoint.PUSH_COMMITTED)
-    wake_ups.wake(connection_id)
+    dispatch.wake(connection_id)
 
 
 def default_connection(organization: Organization) -> ERPConnection:

@@ -7,22 +7,25 @@ from celery import shared_task
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from connectors import health
+from connectors.connections import health
 from connectors.exceptions import ConnectorError
-from exports import ack_poller, copies, delivery, tidying, wake_ups
+from exports import ack_poller
+from exports.acks.schedule import due_for_polling
 from exports.bulk import jobs
+from exports.delivery import cleanup, drain
+from exports.documents import archive
+from exports.lanes import dispatch
 from exports.models import Lane
-from exports.polling import due_for_polling
 from exports.rollback import guard, probe
+from exports.webhooks import dispatch as webhook_wake_ups
 from exports.webhooks import sender, signing
-from exports.webhooks import wake_ups as webhook_wake_ups
 
 logger = logging.getLogger(__name__)
 
 
 @shared_task
 def drain_lane(connection_id: str) -> None:
-    delivery.drain(UUID(connection_id))
+    drain.drain(UUID(connection_id))
 
 
 @shared_task
@@ -36,21 +39,21 @@ def poll_acks(connection_id: str) -> None:
 @shared_task
 def poll_due() -> None:
     for connection_id in due_for_polling():
-        wake_ups.wake(connection_id, Lane.Kind.ACKS)
+        dispatch.wake(connection_id, Lane.Kind.ACKS)
 
 
 @shared_task
 def tidy_up(connection_id: str) -> None:
     try:
-        tidying.tidy_up(UUID(connection_id))
+        cleanup.tidy_up(UUID(connection_id))
     except ConnectorError as error:
         logger.warning("Old temporary files of connection %s are left behind: %s", connection_id, error)
 
 
 @shared_task
 def tidy_due() -> None:
-    for connection_id in tidying.due():
-        wake_ups.wake(connection_id, Lane.Kind.TIDYING)
+    for connection_id in cleanup.due():
+        dispatch.wake(connection_id, Lane.Kind.TIDYING)
 
 
 @shared_task
@@ -61,11 +64,11 @@ def sweep() -> None:
         return
     health.release_readable()
     held = Lane.objects.filter(connection=OuterRef("pk"), kind=Lane.Kind.DELIVERY, leased_until__gte=Now())
-    waiting = delivery.due().filter(connection=OuterRef("pk"))
+    waiting = drain.due().filter(connection=OuterRef("pk"))
     for connection_id in health.usable().filter(Exists(waiting), ~Exists(held)).values_list("pk", flat=True):
-        wake_ups.wake(connection_id)
+        dispatch.wake(connection_id)
     for kind in Lane.Kind:
-        wake_ups.call_next(kind)
+        dispatch.call_next(kind)
 
 
 @shared_task
@@ -82,7 +85,7 @@ def bulk_jobs_due() -> None:
 def store_copies() -> None:
     """The copies that did not come about beside the drop; and whether the journal beside them can be written."""
     probe.look()
-    copies.store_missing()
+    archive.store_missing()
 
 
 @shared_task

@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Celery, signals
 
-from orderflow import broker, collector
+from orderflow import broker, gc_tuning
 from orderflow.environment.startup import load_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orderflow.settings")
@@ -26,4 +26,4 @@ app.autodiscover_tasks()
 @signals.worker_init.connect
 def _settle(**_: Any) -> None:
     """Everything is imported, and no child is forked yet."""
-    collector.settle()
+    gc_tuning.settle()

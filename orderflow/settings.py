@@ -9,12 +9,12 @@ from typing import Any
 import django_stubs_ext
 from kombu import Queue
 
-from orderflow import navigation
+from orderflow.admin import navigation
 from orderflow.api import rest_settings
 from orderflow.environment import redis_settings, server_urls
-from orderflow.environment.places import certificates, private_folder
+from orderflow.environment.paths import certificates, private_folder
 from orderflow.environment.reading import Environment
-from orderflow.logs import logging_config
+from orderflow.log_config import logging_config
 
 django_stubs_ext.monkeypatch()
 
@@ -56,17 +56,19 @@ INSTALLED_APPS = [
     "orderflow.demo",
     "connectors",
     "exports",
-    "exports.notices",
+    "exports.bulk",
+    "exports.webhooks",
+    "exports.incidents",
 ]
 
 MIDDLEWARE = [
-    "orderflow.probes.Probes",
+    "orderflow.health_checks.Probes",
     "django.middleware.security.SecurityMiddleware",
-    "orderflow.content_policy.ContentPolicy",
+    "orderflow.web.content_policy.ContentPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
-    "orderflow.api.request_id.RequestIdHeader",
-    "orderflow.api.body_faults.RejectUnusableBodies",
+    "orderflow.api.errors.request_id.RequestIdHeader",
+    "orderflow.web.unusable_bodies.RejectUnusableBodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -76,7 +78,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "orderflow.urls"
-CSRF_FAILURE_VIEW = "orderflow.error_pages.csrf_failure"
+CSRF_FAILURE_VIEW = "orderflow.web.error_pages.csrf_failure"
 LOGIN_REDIRECT_URL = "admin:index"
 WSGI_APPLICATION = "orderflow.wsgi.application"
 TEMPLATES = [

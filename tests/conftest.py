@@ -13,17 +13,17 @@ from django.core.cache import cache
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from connectors import connection_service
-from connectors.connection_service import ConnectionChanges
+from connectors.connections import service as connection_service
+from connectors.connections.service import ConnectionChanges
 from connectors.models import ERPConnection
 from connectors.sftp.pool import sessions
 from orderflow.api.models import ApiToken
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Membership, Organization
 from orderflow.tenancy.roles import Role
-from tests.servers import every
-from tests.servers.sftp_server import SFTPServer
+from tests.servers.sftp import every
+from tests.servers.sftp.sftp_server import SFTPServer
 
 MakeOrder = Callable[..., DraftOrder]
 ApiAs = Callable[..., APIClient]

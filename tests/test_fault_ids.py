@@ -9,7 +9,7 @@ import pytest
 
 HERE = Path(__file__).parent
 # Where deliveries and polls run from the database to the files and back.
-WHOLE_PRODUCT = ("exports", "acceptance")
+WHOLE_PRODUCT = ("exports", "system/acceptance", "system/crashes", "system/model")
 ID = re.compile(r"\b[FA]\d{1,2}\b")
 
 FAULTS = {

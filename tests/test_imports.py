@@ -1,6 +1,8 @@
-"""The direction of imports, and the size of modules, read from the source: also imports inside functions count."""
+"""The direction of imports, and the size of modules and folders, read from the source: also imports inside functions
+count."""
 
 import ast
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,20 +11,63 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("orderflow", "connectors", "exports")
 LINES = 200
+MODULES = 12
 # One list that is read from top to bottom: what may be configured.
 LONGER = {"orderflow.settings"}
+# Names that would take in anything.
+GRAB_BAGS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers", "base_utils"}
 
 # What a part may not know. The demo stands on top of everything, so nobody knows the demo.
+_ABOVE_ORDERS = ("connectors", "exports", "orderflow.demo")
 FORBIDDEN = {
-    "orderflow.tenancy": ("orderflow.orders", "connectors", "exports", "orderflow.demo"),
-    "orderflow.orders": ("connectors", "exports", "orderflow.demo"),
+    "orderflow.db": ("orderflow.tenancy", "orderflow.admin", "orderflow.api", "orderflow.orders", *_ABOVE_ORDERS),
+    "orderflow.fields": ("orderflow.tenancy", "orderflow.admin", "orderflow.api", "orderflow.orders", *_ABOVE_ORDERS),
+    "orderflow.tenancy": ("orderflow.api", "orderflow.orders", *_ABOVE_ORDERS),
+    "orderflow.admin": ("orderflow.api", "orderflow.orders", *_ABOVE_ORDERS),
+    "orderflow.api": ("orderflow.orders", *_ABOVE_ORDERS),
+    "orderflow.web": ("orderflow.orders", *_ABOVE_ORDERS),
+    "orderflow.orders": _ABOVE_ORDERS,
     "connectors": ("orderflow.orders", "exports", "orderflow.demo"),
+    # The protocol could be a package of its own.
+    "connectors.sftp.protocol": tuple(
+        f"connectors.sftp.{part}" for part in ("auth", "keys", "channel", "connect", "pool", "session", "transport")
+    ),
     "exports": ("orderflow.demo",),
+    "exports.models": tuple(f"exports.{part}" for part in ("admin", "acks", "api", "bulk", "delivery", "webhooks")),
 }
 INNER_ROOMS = tuple(
     f"connectors.{room}"
-    for room in ("ports", "exceptions", "documents", "dropzones", "network", "sftp", "implementations", "encryption")
+    for room in (
+        "documents",
+        "dropzones",
+        "encryption",
+        "exceptions",
+        "failpoints",
+        "fencing",
+        "implementations",
+        "network",
+        "ports",
+        "sftp",
+        "text",
+        "third_party",
+        "types",
+    )
 )
+# Packages whose parts, the modules and folders directly in them, know each other in one direction only.
+LAYERED = (
+    "orderflow",
+    "orderflow.admin",
+    "orderflow.api",
+    "connectors",
+    "connectors.dropzones",
+    "connectors.sftp",
+    "exports",
+    "exports.incidents",
+    "exports.models",
+    "exports.webhooks",
+)
+# Its pages are admin pages, and admin pages know tenants.
+BACK = {("orderflow.tenancy", "orderflow.admin")}
 
 
 def _module(path: Path) -> str:
@@ -70,12 +115,41 @@ def _knows_a_model(module: str) -> bool:
     return any(_within(name, "django.db.models") or ".models" in name for name in IMPORTS[module])
 
 
+def _part(package: str, name: str) -> str | None:
+    """The module or folder directly in `package` that `name` lies in."""
+    if not name.startswith(f"{package}."):
+        return None
+    part = ".".join(name.split(".")[: package.count(".") + 2])
+    return part if any(_within(module, part) for module in SOURCES) else None
+
+
+def _edges(package: str) -> set[tuple[str, str]]:
+    found = {
+        (here, there)
+        for module in SOURCES
+        if (here := _part(package, module)) and "migrations" not in module
+        for name in IMPORTS[module]
+        if (there := _part(package, name)) and there != here
+    }
+    return found - BACK
+
+
+def _in_circles(edges: set[tuple[str, str]]) -> set[str]:
+    """What is left when all that knows nothing is taken away, again and again."""
+    edges = set(edges)
+    while removed := {edge for edge in edges if edge[1] not in {here for here, _ in edges}}:
+        edges -= removed
+    return {there for _, there in edges}
+
+
 def test_the_source_is_read() -> None:
     """Or else the tests below would hold of nothing."""
     assert "connectors.models" in IMPORTS["exports.push_service"]
     assert "orderflow.tenancy.models" in _reached("exports.push_service")
     assert _knows_a_model("connectors.models")
-    assert all(any(_within(module, room) for module in SOURCES) for room in (*FORBIDDEN, *INNER_ROOMS))
+    assert ("exports.delivery", "exports.models") in _edges("exports")
+    assert _in_circles({("a", "b"), ("b", "a"), ("c", "a"), ("a", "d")}) == {"a", "b"}
+    assert all(any(_within(module, room) for module in SOURCES) for room in (*FORBIDDEN, *INNER_ROOMS, *LAYERED))
 
 
 @pytest.mark.parametrize("part", FORBIDDEN)
@@ -88,6 +162,18 @@ def test_imports_run_one_way(part: str) -> None:
         if _within(name, *FORBIDDEN[part])
     ]
     assert uphill == []
+
+
+@pytest.mark.parametrize("package", LAYERED)
+def test_the_parts_of_a_package_know_each_other_in_one_direction(package: str) -> None:
+    assert _in_circles(_edges(package)) == set()
+
+
+def test_no_two_modules_import_each_other() -> None:
+    edges = {(module, name) for module in SOURCES for name in IMPORTS[module] if name in SOURCES and name != module}
+    # A package's `__init__` comes along with every module in it.
+    inits = {module for module, path in SOURCES.items() if path.name == "__init__.py"}
+    assert _in_circles({(here, there) for here, there in edges if there not in inits}) == set()
 
 
 @pytest.mark.parametrize("room", INNER_ROOMS)
@@ -109,3 +195,26 @@ def test_no_module_grows_past_its_limit() -> None:
         if "migrations" not in path.parts
     }
     assert {module for module, length in lengths.items() if length > LINES} - LONGER == set()
+
+
+def test_no_folder_grows_past_its_limit() -> None:
+    counted = Counter(
+        path.parent.relative_to(ROOT).as_posix()
+        for path in SOURCES.values()
+        if path.name != "__init__.py" and not {"migrations", "management"} & set(path.parts)
+    )
+    assert {folder: count for folder, count in counted.items() if count > MODULES} == {}
+
+
+def test_no_module_is_named_for_anything() -> None:
+    assert {module for module in SOURCES if module.rpartition(".")[2] in GRAB_BAGS} == set()
+
+
+def test_the_number_of_edges_between_the_parts_of_exports_does_not_grow() -> None:
+    known: dict[str, set[str]] = defaultdict(set)
+    for here, there in _edges("exports"):
+        known[here].add(there)
+    assert sum(map(len, known.values())) <= EDGES_OF_EXPORTS
+
+
+EDGES_OF_EXPORTS = 90

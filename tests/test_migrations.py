@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection as database
 
-from tests.threads import beside
+from tests.support.threads import beside
 
 
 @pytest.mark.django_db

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from connectors.base_connector import BaseConnector
 from connectors.exceptions import ConnectorError
 from connectors.registry import registry
-from connectors.third_party import guarded
+from connectors.third_party.errors import guarded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 from django_filters import CharFilter, FilterSet
 
 from connectors.models import ERPConnection
-from orderflow.api.filters import OneOf
+from orderflow.api.lists.filters import OneOf
 
 
 class ERPConnectionFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types

@@ -2,11 +2,11 @@
 
 from http import HTTPStatus
 
-from connectors.ack_places import AcksAwaited
+from connectors.connections.ack_places import AcksAwaited
 from connectors.exceptions import ConfigError
-from connectors.third_party import ConnectorFault
-from orderflow.api.problem_codes import declare
-from orderflow.api.problems import FieldError, Problem, as_problem, field_pointer, invalid
+from connectors.third_party.errors import ConnectorFault
+from orderflow.api.errors.problem_codes import declare
+from orderflow.api.errors.problems import FieldError, Problem, as_problem, field_pointer, invalid
 
 # The fields of a connection itself; every other one stands in its config.
 OWN_FIELDS = {"name", "connector_type"}

@@ -6,11 +6,11 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from connectors.api import examples
-from connectors.connection_service import ConnectionChanges
+from connectors.connections.public_config import public_config
+from connectors.connections.service import ConnectionChanges
 from connectors.models import ConnectionEvent, ERPConnection
-from connectors.public_config import public_config
-from orderflow.api.fields import Identifier, OptionalText
-from orderflow.api.strict_input import StrictSerializer
+from orderflow.api.input.fields import Identifier, OptionalText
+from orderflow.api.input.serializers import StrictSerializer
 
 EVENTS = 100
 

@@ -14,7 +14,6 @@ from rest_framework.reverse import reverse
 from rest_framework.throttling import BaseThrottle
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
-from connectors import connection_service
 from connectors.api import examples
 from connectors.api.connector_types import CONNECTOR_TYPE, connector_types
 from connectors.api.filters import ERPConnectionFilter
@@ -26,12 +25,13 @@ from connectors.api.serializers import (
     TestResultSerializer,
     UnsavedConfigSerializer,
 )
+from connectors.connections import service as connection_service
 from connectors.models import ERPConnection
-from orderflow.api.as_seen import held_as_seen
-from orderflow.api.bodies import entered
 from orderflow.api.etags import ETAG, IF_MATCH, etag_of, require_match
-from orderflow.api.pagination import NEWEST_FIRST
-from orderflow.api.scope import require_organization
+from orderflow.api.if_match import held_as_seen
+from orderflow.api.lists.pagination import NEWEST_FIRST
+from orderflow.api.organization import require_organization
+from orderflow.api.request_bodies import entered
 from orderflow.api.throttles import ConnectionTestThrottle
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, scoped

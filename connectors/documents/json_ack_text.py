@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from connectors.exceptions import RejectedError
-from connectors.hostile_text import tame
 from connectors.ports import AckOutcome
-from orderflow.tenancy.identifiers import normalised
+from connectors.text.sanitize import tame
+from orderflow.fields.identifiers import normalised
 
 BOM = b"\xef\xbb\xbf"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")

@@ -10,9 +10,9 @@ import msgspec
 from connectors.documents.json_ack_names import is_error
 from connectors.documents.json_ack_text import QUOTED, read_object
 from connectors.exceptions import RejectedError
-from connectors.hostile_text import tame
 from connectors.ports import Ack, AckOutcome
-from orderflow.tenancy.identifiers import cleaned, normalised
+from connectors.text.sanitize import tame
+from orderflow.fields.identifiers import cleaned, normalised
 
 # What no database takes: NUL, and half of a surrogate pair.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")

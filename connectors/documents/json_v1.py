@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from connectors.exceptions import RejectedError
-from connectors.sales_order import Customer, OrderLine, SalesOrder
+from connectors.types.sales_order import Customer, OrderLine, SalesOrder
 
 EXPORT_VERSION: Final = "orderflow_export_json_v1"
 QTY_PLACES = 3

@@ -6,7 +6,7 @@ import msgspec
 
 from connectors.documents.json_v1 import Document
 from connectors.exceptions import RejectedError
-from connectors.sales_order import Customer, OrderLine, SalesOrder, SourceDocument
+from connectors.types.sales_order import Customer, OrderLine, SalesOrder, SourceDocument
 
 _decoder = msgspec.json.Decoder(Document)
 

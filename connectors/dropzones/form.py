@@ -8,10 +8,10 @@ from typing import Any
 from django import forms
 from django.core.validators import RegexValidator
 
-from connectors.config_form import ConfigForm, Reading
 from connectors.dropzones.server_input import DEFAULT_PORT, read_dropzone
 from connectors.network.host_input import without_password
-from orderflow.tenancy.number_fields import WholeNumberField
+from connectors.types.config_form import ConfigForm, Reading
+from orderflow.fields.number_fields import WholeNumberField
 
 SECRET_FIELDS = frozenset({"password", "private_key", "passphrase"})
 SERVER_FIELDS = ("mode", "host", "port")

@@ -4,11 +4,11 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from connectors.dropzones.base import Dropzone, Entry
-from connectors.dropzones.config import DropzoneSettings
+from connectors.dropzones.backends.base import Dropzone, Entry
+from connectors.dropzones.settings import DropzoneSettings
 from connectors.exceptions import ConnectorError
-from connectors.inspection import Found, PlacedFile, Sought
 from connectors.ports import AckEntry
+from connectors.types.inspection import Found, PlacedFile, Sought
 
 # A document's name, with what a temporary name may put around it.
 NAME = re.compile(r"[A-Za-z0-9._-]{1,180}", re.ASCII)

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from connectors.dropzones.base import Dropzone, Entry, Move, OutgoingFile
-from connectors.dropzones.config import DropzoneSettings, is_marked
-from connectors.dropzones.refusals import first_error, lost_with_folder, taken, unwitnessed
+from connectors.dropzones.backends.base import Dropzone, Entry, Move, OutgoingFile
+from connectors.dropzones.errors import first_error, lost_with_folder, taken, unwitnessed
+from connectors.dropzones.settings import DropzoneSettings, is_marked
 from connectors.exceptions import ConnectorError
 from connectors.failpoints import Failpoint, reached
 from connectors.ports import ExportDocument, Staged

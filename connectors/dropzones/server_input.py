@@ -8,14 +8,14 @@ from typing import Any
 
 from django.conf import settings
 
-from connectors.config_form import Reading
 from connectors.exceptions import ConfigError, WrongFieldError
-from connectors.hostile_text import tame
 from connectors.network.addresses import is_allowed, not_allowed
 from connectors.network.host_input import HostInput, ip_address_in, read_host
-from connectors.pasted_text import trimmed
-from connectors.sftp.host_key_input import read_host_keys
-from connectors.sftp.keys import read_private_key
+from connectors.sftp.keys.host_key_input import read_host_keys
+from connectors.sftp.keys.private_keys import read_private_key
+from connectors.text.pasted import trimmed
+from connectors.text.sanitize import tame
+from connectors.types.config_form import Reading
 
 DEFAULT_PORT = 22
 _FOLDERS = {"export_path", "ack_path"}

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from connectors.documents import json_ack_names, json_acks, json_v1, json_v1_reader
 from connectors.documents.naming import is_sales_order_name, sales_order_in, sales_order_name
-from connectors.dropzone_connector import DropzoneConnector
+from connectors.dropzones.connector import DropzoneConnector
 from connectors.ports import Ack, ExportAttempt
-from connectors.sales_order import SalesOrder
+from connectors.types.sales_order import SalesOrder
 
 
 class DropzoneJsonV1Connector(DropzoneConnector):

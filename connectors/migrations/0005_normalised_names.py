@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from orderflow.tenancy.normalise_rows import normalise_rows
+from orderflow.fields.normalize_rows import normalise_rows
 
 
 def normalise(apps, schema_editor):

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any, NamedTuple
 
 from connectors.exceptions import ConfigError, TransientError
-from connectors.hostile_text import tame
+from connectors.text.sanitize import tame
 
 Network = IPv4Network | IPv6Network
 

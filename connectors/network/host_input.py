@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from connectors.exceptions import WrongFieldError
-from connectors.pasted_text import trimmed
+from connectors.text.pasted import trimmed
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SCHEMES = {"sftp", "ssh", "scp"}

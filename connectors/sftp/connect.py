@@ -10,18 +10,18 @@ from paramiko import PKey
 from paramiko.ssh_exception import IncompatiblePeer
 
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
-from connectors.hostile_text import tame
 from connectors.network.addresses import Address, find_addresses, is_allowed
 from connectors.network.dial import dial
-from connectors.sftp import host_keys
-from connectors.sftp.keys import load_private_key, weakness
-from connectors.sftp.link import Link
-from connectors.sftp.login import log_in
-from connectors.sftp.manners import Manners
+from connectors.sftp.auth.login import log_in
+from connectors.sftp.channel import Wire
+from connectors.sftp.keys import host_keys
+from connectors.sftp.keys.private_keys import load_private_key, weakness
+from connectors.sftp.protocol.server_capabilities import Manners
 from connectors.sftp.starting import NETWORK_ERRORS, start_sftp
 from connectors.sftp.target import SFTPTarget
-from connectors.sftp.wire import Wire
-from connectors.steps import Steps
+from connectors.sftp.transport import Link
+from connectors.text.sanitize import tame
+from connectors.types.test_steps import Steps
 
 
 def connect(target: SFTPTarget, steps: Steps, ends_at: float = math.inf) -> tuple[Link, Wire, Manners]:

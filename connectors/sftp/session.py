@@ -9,16 +9,16 @@ from typing import TypeVar
 
 from connectors.exceptions import ConnectorError, TransientError
 from connectors.fencing import Fence
-from connectors.hostile_text import tame
-from connectors.sftp.answers import status_of
-from connectors.sftp.batch import Batch
+from connectors.sftp.channel import ConnectionLost
 from connectors.sftp.connect import connect
-from connectors.sftp.conversations import Conversation, lstat
-from connectors.sftp.packets import Answer, PacketType, ProtocolError
+from connectors.sftp.protocol.file_operations import Conversation, lstat
+from connectors.sftp.protocol.flow_control import Window
+from connectors.sftp.protocol.packets import Answer, PacketType, ProtocolError
+from connectors.sftp.protocol.pipeline import Batch
+from connectors.sftp.protocol.responses import status_of
 from connectors.sftp.target import SFTPTarget
-from connectors.sftp.window import Window
-from connectors.sftp.wire import ConnectionLost
-from connectors.steps import Steps
+from connectors.text.sanitize import tame
+from connectors.types.test_steps import Steps
 
 logger = logging.getLogger(__name__)
 

@@ -7,14 +7,14 @@ from functools import partial
 from paramiko import Channel, ChannelException, SSHException
 
 from connectors.exceptions import ConfigError, ConnectorError, TransientError
-from connectors.hostile_text import said, tame
-from connectors.sftp.expiry import says_password_expired
-from connectors.sftp.link import Link
-from connectors.sftp.login_errors import hung_up, password_expired
-from connectors.sftp.manners import Manners, manners_of
-from connectors.sftp.packets import PROTOCOL_VERSION, PacketType, ProtocolError, encode_init
+from connectors.sftp.auth.expiry import says_password_expired
+from connectors.sftp.auth.login_errors import hung_up, password_expired
+from connectors.sftp.channel import ConnectionLost, Wire
+from connectors.sftp.protocol.packets import PROTOCOL_VERSION, PacketType, ProtocolError, encode_init
+from connectors.sftp.protocol.server_capabilities import Manners, manners_of
 from connectors.sftp.target import SFTPTarget
-from connectors.sftp.wire import ConnectionLost, Wire
+from connectors.sftp.transport import Link
+from connectors.text.sanitize import said, tame
 
 # Room for all the answers that a batch may have on their way, several times over.
 CHANNEL_WINDOW = 16 * 1024 * 1024

@@ -11,10 +11,10 @@ import pytest
 
 from connectors.base_connector import BaseConnector
 from connectors.exceptions import ConfigError, ConnectorError
-from connectors.fitness import unfit
 from connectors.ports import ExportAttempt, ExportDocument, ExportResult, SalesOrder, TestResult, TestStep
 from connectors.testing.ack_contract import AckContract
 from connectors.testing.values import LINE, ORDER, Notebook, attempt, orders
+from connectors.third_party.class_check import unfit
 
 LONGEST_NAME = 120
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from connectors.exceptions import ConnectorError
 from connectors.ports import ExportAttempt, Staged
-from connectors.sales_order import Customer, OrderLine, SalesOrder, SourceDocument
+from connectors.types.sales_order import Customer, OrderLine, SalesOrder, SourceDocument
 
 MOMENT = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
 LINE = OrderLine(

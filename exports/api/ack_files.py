@@ -9,7 +9,7 @@ from rest_framework.viewsets import GenericViewSet
 from exports.api import examples
 from exports.api.filters import AckFileFilter
 from exports.models import AckFile
-from orderflow.api.fields import OptionalText
+from orderflow.api.input.fields import OptionalText
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import scoped
 

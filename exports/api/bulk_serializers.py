@@ -7,10 +7,10 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from exports.api import examples
-from exports.bulk_push import AT_ONCE
-from orderflow.api.fields import Id, ZonedTime
-from orderflow.api.strict_input import StrictSerializer
-from orderflow.orders.transitions import OrderStatus
+from exports.bulk.push import AT_ONCE
+from orderflow.api.input.fields import Id, ZonedTime
+from orderflow.api.input.serializers import StrictSerializer
+from orderflow.orders.status import OrderStatus
 
 
 class OrdersNamedSerializer(StrictSerializer):

@@ -2,8 +2,8 @@ from django.db.models import F, QuerySet
 from django_filters import CharFilter, FilterSet, UUIDFilter
 
 from exports.models import AckFile, ERPExport, Verdict
-from exports.transitions import ExportStatus
-from orderflow.api.filters import AnyOf, CreatedFilter, OneOf, TimeFilter
+from exports.models.status import ExportStatus
+from orderflow.api.lists.filters import AnyOf, CreatedFilter, OneOf, TimeFilter
 from orderflow.orders.api.filters import customers_numbered
 
 

@@ -3,9 +3,9 @@
 from http import HTTPStatus
 
 from exports.push_service import PushRefused
+from orderflow.api.errors.problem_codes import declare
+from orderflow.api.errors.problems import FieldError, Problem, as_problem
 from orderflow.api.idempotency import ASK_AGAIN
-from orderflow.api.problem_codes import declare
-from orderflow.api.problems import FieldError, Problem, as_problem
 
 POINTERS = {"unknown_connection": "/connection"}
 

@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from connectors.models import ERPConnection
 from exports.api.serializers import PushRequestSerializer
 from exports.push_service import PushRefused, PushRequest
-from orderflow.api.bodies import entered
 from orderflow.api.idempotency import idempotency_key
-from orderflow.orders.api.as_seen import as_seen
+from orderflow.api.request_bodies import entered
+from orderflow.orders.api.if_match import as_seen
 from orderflow.orders.models import DraftOrder
 
 

@@ -6,14 +6,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from exports import next_attempt
 from exports.api import examples
-from exports.models import AckFile, ERPExport, ExportEvent, Installation
-from exports.rollback import guard
-from exports.transitions import ExportStatus
-from orderflow.api.fields import Id, OptionalText
-from orderflow.api.strict_input import StrictSerializer
-from orderflow.orders.transitions import OrderStatus
+from exports.models import AckFile, ERPExport, ExportEvent, Installation, installation, next_attempt
+from exports.models.status import ExportStatus
+from orderflow.api.input.fields import Id, OptionalText
+from orderflow.api.input.serializers import StrictSerializer
+from orderflow.orders.status import OrderStatus
 
 ACK_FILES = 20
 
@@ -90,7 +88,7 @@ class ERPExportSerializer(serializers.ModelSerializer[ERPExport]):
     @cached_property
     def _held(self) -> Installation | None:
         """Read once for a list."""
-        return guard.held()
+        return installation.held()
 
     def get_document_stored(self, export: ERPExport) -> bool:
         return bool(export.storage_key)

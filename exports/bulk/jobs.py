@@ -12,12 +12,13 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from exports import bulk_push, places
-from exports.bulk import refusals, ways
+from exports.bulk import push as bulk_push
+from exports.bulk import refusals, routing
 from exports.bulk.models import BulkJob
-from exports.bulk_push import Outcome
-from exports.database_clock import from_now
+from exports.bulk.push import Outcome
+from exports.lanes import slots
 from orderflow.celery import app
+from orderflow.db.clock import from_now
 from orderflow.tenancy.models import Organization, record
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def stop(job: BulkJob, *, actor: str) -> None:
 
 def call_due() -> None:
     """Send for the jobs that nobody is at: a message was lost, or a worker died."""
-    for job_id in _under_way().filter(places.free()).values_list("pk", flat=True):
+    for job_id in _under_way().filter(slots.free()).values_list("pk", flat=True):
         _send(job_id)
 
 
@@ -75,7 +76,7 @@ _OVER: dict[str, Any] = {"ended_at": Now(), "leased_until": None, "order_ids": [
 
 def _take(job_id: UUID) -> BulkJob | None:
     begun = {"state": State.RUNNING, "started_at": Coalesce("started_at", Now())}
-    rows = _under_way().filter(places.free(), pk=job_id)
+    rows = _under_way().filter(slots.free(), pk=job_id)
     if not rows.update(token=F("token") + 1, leased_until=from_now(LEASE_S), **begun):
         return None
     return BulkJob.objects.select_related("organization").get(pk=job_id)
@@ -89,7 +90,7 @@ def _portion(job: BulkJob) -> bool:
     held = BulkJob.objects.filter(pk=job.pk, token=job.token, position=job.position, state=State.RUNNING)
     if not held.update(leased_until=from_now(LEASE_S)):
         return False
-    outcomes = ways.push_each(job.organization, job.source, ids, actor=job.asked_by)
+    outcomes = routing.push_each(job.organization, job.source, ids, actor=job.asked_by)
     job.position += len(ids)
     job.done += sum(outcome.refusal is None for outcome in outcomes)
     job.refusals = _with_refusals(job, outcomes)

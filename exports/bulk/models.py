@@ -2,9 +2,9 @@ from typing import Any
 
 from django.db import models
 
-from orderflow.orders.transitions import OrderStatus
+from orderflow.db.uuid7 import time_ordered_uuid
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
-from orderflow.tenancy.time_ordered import time_ordered_uuid
 
 
 class BulkJob(models.Model):
@@ -43,6 +43,7 @@ class BulkJob(models.Model):
     leased_until = models.DateTimeField(null=True)
 
     class Meta:
+        app_label = "exports"
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["organization", "-id"], name="bulk_by_organization"),

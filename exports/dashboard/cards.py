@@ -5,13 +5,13 @@ from datetime import timedelta
 
 from django.urls import reverse
 
-from exports import failures
+from exports.admin.durations import in_words
+from exports.admin.filters import OPEN, OVERDUE, exports_url
 from exports.dashboard.figures import Figures
 from exports.dashboard.percentiles import Spread
-from exports.open_filters import OPEN, OVERDUE, exports_url
-from exports.transitions import ExportStatus
-from exports.words import in_words
-from orderflow.orders.transitions import OrderStatus
+from exports.models import failure_groups
+from exports.models.status import ExportStatus
+from orderflow.orders.status import OrderStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +50,7 @@ def of(found: Figures) -> list[Card]:
 
 def _error_card(count: int) -> Card:
     """Of all orders in ERROR, whenever they failed."""
-    shown = f"{count:,}" if count < failures.COUNTED else f"{failures.COUNTED:,} or more"
+    shown = f"{count:,}" if count < failure_groups.COUNTED else f"{failure_groups.COUNTED:,} or more"
     detail = "Failed, and not fixed yet, however long ago." if count else "None is in error."
     url = f"{reverse('admin:orders_draftorder_changelist')}?status__exact={OrderStatus.ERROR}"
     return Card(title="Orders in error", value=shown, detail=detail, href=url if count else "", is_bad=count > 0)

@@ -30,7 +30,7 @@ from exports.dashboard import open_work
 from exports.dashboard.open_work import OpenWork
 from exports.dashboard.percentiles import Spread, spread
 from exports.models import ERPExport
-from exports.transitions import ExportStatus
+from exports.models.status import ExportStatus
 from orderflow.tenancy.scope import User, scoped
 
 HOURS = 24

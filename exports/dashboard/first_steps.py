@@ -7,10 +7,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from exports.dashboard.figures import Figures
+from orderflow.admin.first_organization import add_url
+from orderflow.admin.pages import change_url
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.transitions import OrderStatus
-from orderflow.tenancy.admin_page import change_url
-from orderflow.tenancy.first_organization import add_url
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, scoped

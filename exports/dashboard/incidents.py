@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from connectors.hostile_text import tame
+from connectors.text.sanitize import tame
+from exports.incidents import items
+from exports.incidents.detectors import retrying, waiting
+from exports.incidents.messages import what_to_do
+from exports.incidents.models import Incident
 from exports.models import ERPExport
-from exports.notices import contents, retrying, waiting
-from exports.notices.models import Incident
-from exports.notices.texts import what_to_do
 
 Kind = Incident.Kind
 NAMED = 3
@@ -34,7 +35,7 @@ def shown(incidents: Iterable[Incident]) -> list[Shown]:
 
 
 def _shown(incident: Incident) -> Shown:
-    url, kind = contents.page(incident), Kind(incident.kind)
+    url, kind = items.page(incident), Kind(incident.kind)
     if kind == Kind.RETRYING:
         return Shown(incident=incident, url=url, orders=retrying.sentence(incident), next_step=what_to_do(incident))
     if kind in EXPLAINED:

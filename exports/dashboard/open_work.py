@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from exports import failures, open_acks
-from exports.failures import Failures
+from exports.acks import unresolved as unresolved_acks
+from exports.acks.unresolved import UNREADABLE
+from exports.incidents.models import Incident
 from exports.models import AckFile, ERPExport, Verdict
-from exports.notices.models import Incident
-from exports.open_acks import UNREADABLE
+from exports.models import failure_groups as failures
+from exports.models.failure_groups import Failures
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.scope import User, scoped
 
@@ -63,5 +64,5 @@ def _undecided(exports: QuerySet[ERPExport]) -> int:
 
 
 def _acks(rows: QuerySet[AckFile]) -> dict[str, int]:
-    verdicts = open_acks.open_ones(rows).order_by().values_list("verdict", flat=True)[:ACKS_COUNTED]
+    verdicts = unresolved_acks.open_ones(rows).order_by().values_list("verdict", flat=True)[:ACKS_COUNTED]
     return dict(Counter(OF_VERDICT[verdict] for verdict in verdicts).most_common())

@@ -10,20 +10,22 @@ from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils import timezone
 
-from connectors.connection_columns import ConnectionColumns, is_paused
+from connectors.admin.columns import ConnectionColumns
 from connectors.models import ERPConnection
+from exports.admin.filters import FAILED, OPEN, OVERDUE, TO_CHECK, acks_url, exports_url
+from exports.admin.orders import BADGES
 from exports.dashboard import cards, figures, first_steps, incidents, open_work
 from exports.dashboard.figures import Figures, Way
 from exports.dashboard.open_work import OpenWork
-from exports.failures import FailureGroup
-from exports.notices import bystanders, reach
-from exports.notices.reach import Gap
-from exports.open_filters import FAILED, OPEN, OVERDUE, TO_CHECK, acks_url, exports_url
-from exports.order_admin import BADGES
-from exports.rollback import guard
-from exports.transitions import ExportStatus
+from exports.incidents import recipients
+from exports.incidents.detectors import standby
+from exports.incidents.recipients import Gap
+from exports.models import installation
+from exports.models.failure_groups import FailureGroup
+from exports.models.status import ExportStatus
+from orderflow.admin.formatting import is_paused
+from orderflow.admin.pages import badge
 from orderflow.heartbeats import standstill
-from orderflow.tenancy.admin_page import badge
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, membership_of, scoped
@@ -58,9 +60,9 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if not may(request.user, Action.READ):
         return {**context, "is_stranger": True}
     found = figures.of(request.user)
-    work, standstills, held = found.open_work, standstill.found(), guard.held()
+    work, standstills, held = found.open_work, standstill.found(), installation.held()
     if any(each.since for each in standstills):
-        bystanders.report()
+        standby.report()
     ways, shown = sorted(found.ways, key=_by_trouble), cards.of(found)
     return {
         **context,
@@ -97,7 +99,7 @@ def _mail_gaps(request: HttpRequest) -> list[Gap]:
     """For those who can do something about it."""
     if not may(request.user, Action.EDIT_MEMBERS):
         return []
-    return reach.gaps(scoped(Organization.objects.all(), request.user, path="pk"), GAPS_SHOWN)
+    return recipients.gaps(scoped(Organization.objects.all(), request.user, path="pk"), GAPS_SHOWN)
 
 
 def _acks_to_check(work: OpenWork) -> str:

@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.urls import path
 
 from exports.dashboard.now import now
-from exports.dashboard.retry import retry_failures
+from exports.dashboard.views import retry_failures
 from orderflow.tenancy.fragments import fragment
 
 urlpatterns = [

@@ -4,13 +4,13 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from connectors import health
+from connectors.connections import health
 from connectors.exceptions import ConfigError, LoginRefusedError
-from connectors.inspection import InspectableConnector, Inspection
 from connectors.ports import AckReadingConnector
 from connectors.registry import registry
-from exports import wake_ups
-from exports.reconciliation import answers, delivered, left_behind, stored
+from connectors.types.inspection import InspectableConnector, Inspection
+from exports.lanes import dispatch
+from exports.reconciliation import acks, documents, dropzone, exports
 from exports.reconciliation.findings import Finding, Repair
 from exports.reconciliation.run import Run, holding_lanes
 
@@ -46,7 +46,7 @@ def reconcile(run: Run) -> Generator[Step, None, None]:
             health.block_for(connection, error)
             raise
     if Repair.STATES in run.repairs:
-        wake_ups.wake(connection.pk)
+        dispatch.wake(connection.pk)
 
 
 def _steps(run: Run) -> Iterator[Step]:
@@ -55,16 +55,16 @@ def _steps(run: Run) -> Iterator[Step]:
     if not isinstance(connector, InspectableConnector):
         raise ConfigError(f"Connector {run.connection.connector_type} cannot say what lies in its place.")
     with connector.open_inspection(config) as inspection:
-        yield from (Step(stage=Stage.FILES, looked_at=n, findings=f) for n, f in left_behind.compare(run, inspection))
+        yield from (Step(stage=Stage.FILES, looked_at=n, findings=f) for n, f in dropzone.compare(run, inspection))
         yield from _exports(run, inspection)
-        archived = answers.compare_archived(run, inspection)
+        archived = acks.compare_archived(run, inspection)
         yield from (Step(stage=Stage.ARCHIVED, looked_at=n, findings=f) for n, f in archived)
     if isinstance(connector, AckReadingConnector) and connector.answer_due(config):
         with connector.open_inbox(config) as inbox:
-            yield from (Step(stage=Stage.ANSWERS, looked_at=n, findings=f) for n, f in answers.compare(run, inbox))
+            yield from (Step(stage=Stage.ANSWERS, looked_at=n, findings=f) for n, f in acks.compare(run, inbox))
 
 
 def _exports(run: Run, inspection: Inspection) -> Iterator[Step]:
     for batch in run.exports():
-        findings = [*delivered.compare(run, inspection, batch), *stored.compare(run, batch)]
+        findings = [*exports.compare(run, inspection, batch), *documents.compare(run, batch)]
         yield Step(stage=Stage.EXPORTS, looked_at=len(batch), findings=findings)

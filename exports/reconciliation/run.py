@@ -12,11 +12,10 @@ from django.db.models.functions import Now
 
 from connectors.exceptions import ConnectorError
 from connectors.models import ERPConnection
-from exports import lanes
-from exports.file_batches import BATCH
-from exports.models import AckFile, ERPExport, Lane, Verdict
+from connectors.types.file_batches import BATCH
+from exports.lanes import leases as lanes
+from exports.models import AckFile, ERPExport, Lane, Verdict, installation
 from exports.reconciliation.findings import Finding, Repair
-from exports.rollback import guard
 
 # How long a repair waits for whoever works for the connection just now.
 PATIENCE_S = 60
@@ -65,7 +64,7 @@ class Run:
 @contextmanager
 def holding_lanes(connection_id: UUID, *, needed: bool) -> Iterator[list[lanes.Lease]]:
     """All lanes of the connection, so that no worker delivers or polls at the same time. Raises `LaneBusy`."""
-    if needed and (why := guard.why_held()):
+    if needed and (why := installation.why_held()):
         raise LaneBusy(f"{why} Then repeat the repair.")
     with ExitStack() as stack:
         yield [_held(stack, connection_id, kind) for kind in Lane.Kind] if needed else []

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from connectors.documents.naming import draft_order_of, is_of_test
 from connectors.exceptions import ConnectorError, RejectedError
-from connectors.inspection import InspectableConnector, Inspection, PlacedFile
 from connectors.models import ERPConnection
 from connectors.ports import AckEntry, AckInbox, AckReadingConnector
 from connectors.registry import registry
-from exports import ledger
-from exports.ledger import Answer
+from connectors.types.inspection import InspectableConnector, Inspection, PlacedFile
+from exports.acks import recorder as ack_recorder
+from exports.acks.recorder import Answer
 from exports.models import AckFile, ERPExport
-from exports.recovery import orders, rewritten
+from exports.recovery import orders, reconstructed
 from exports.recovery.report import Named, Report
 from orderflow.orders.models import DraftOrder
 
@@ -72,7 +72,7 @@ def _original(entry: AckEntry) -> AckEntry:
 def _enter(
     connection: ERPConnection, inspection: Inspection, inbox: AckInbox, batch: Sequence[Archived], report: Report
 ) -> None:
-    rewritten.claim(connection, [entry.export_filename for _, entry in batch])
+    reconstructed.claim(connection, [entry.export_filename for _, entry in batch])
     rows = ERPExport.objects.filter(connection=connection, filename__any_of=[e.export_filename for _, e in batch])
     exports = dict(rows.values_list("filename", "pk"))
     ours = [(path, entry) for path, entry in batch if entry.export_filename in exports]
@@ -94,7 +94,7 @@ def _enter(
             pages.append(page := {})
         page[answer.entry.name] = answer
     for page in pages:
-        ledger.enter(connection, list(page.values()))
+        ack_recorder.enter(connection, list(page.values()))
     report.acks += [answer.entry.name for answer in answers]
 
 

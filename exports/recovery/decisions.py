@@ -7,14 +7,15 @@ from django.utils import timezone
 
 from connectors.exceptions import ConnectorError
 from connectors.registry import registry
-from exports import undecided, wake_ups
-from exports.deciding import ack_due
-from exports.documents import attempt_of, order_lines, sales_order
+from exports.decisions import in_doubt
+from exports.decisions.resolve import ack_due
+from exports.documents.sales_orders import attempt_of, order_lines, sales_order
+from exports.lanes import dispatch
 from exports.models import ERPExport, EventKind, ExportEvent
-from exports.transitions import ExportStatus
+from exports.models.status import ExportStatus
 from exports.webhooks import outbox
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import record
 
 
@@ -42,7 +43,7 @@ def was_sent(export: ERPExport, *, actor: str, why: str, path: str = "") -> None
         "sent_at": now,
         "answer_due_at": ack_due(export.connection, now),
         "next_attempt_at": None,
-        **undecided.RESOLVED,
+        **in_doubt.RESOLVED,
     }
     if not rows.move(ExportStatus.PENDING, ExportStatus.SENT, **sent, dropzone_path=path):
         raise NotHeld(f"{export.filename} was settled in the meantime.")
@@ -59,18 +60,18 @@ def was_not_sent(export: ERPExport, *, actor: str, why: str) -> None:
     """Let it go with the next delivery. One that was journaled goes by what lies at the dropzone."""
     rows = ERPExport.objects.filter(pk=export.pk, status=ExportStatus.PENDING)
     held = rows.filter(undecided_since__isnull=False)
-    if not held.update(**undecided.RESOLVED, handed_over_at=None, next_attempt_at=None):
+    if not held.update(**in_doubt.RESOLVED, handed_over_at=None, next_attempt_at=None):
         raise NotHeld(f"{export.filename} is not held any more.")
     note(export.pk, EventKind.DECIDED, why, actor=actor)
     record(export.organization_id, actor, "let held export go", export)
-    transaction.on_commit(lambda: wake_ups.wake(export.connection_id), robust=True)
+    transaction.on_commit(lambda: dispatch.wake(export.connection_id), robust=True)
 
 
 def superseded(export: ERPExport, *, by: str) -> None:
     """A retry is only possible when the one before has failed; how is lost."""
     text = f"Export {by} superseded it; how it failed was lost."
     now = timezone.now()
-    ended = {"settled_at": now, "next_attempt_at": None, **undecided.RESOLVED, "error_message": text}
+    ended = {"settled_at": now, "next_attempt_at": None, **in_doubt.RESOLVED, "error_message": text}
     ERPExport.objects.filter(pk=export.pk).move(export.status, ExportStatus.FAILED, **ended)
     note(export.pk, EventKind.RECOVERED, text, actor="recover")
 

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from django.core.files.storage import storages
 
-from connectors import health
+from connectors.connections import health
 from connectors.exceptions import ConfigError, ConnectorError, LoginRefusedError
-from connectors.inspection import Found, InspectableConnector, Inspection, PlacedFile, Sought
 from connectors.models import ERPConnection
 from connectors.registry import registry
+from connectors.types.inspection import Found, InspectableConnector, Inspection, PlacedFile, Sought
 from exports.recovery.report import Report
 from exports.rollback.entries import Line
 

@@ -9,16 +9,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from connectors.exceptions import ConnectorError
-from connectors.inspection import Found, Inspection, PlacedFile
 from connectors.models import ERPConnection
-from exports import undecided
-from exports.file_batches import batches
+from connectors.types.file_batches import batches
+from connectors.types.inspection import Found, Inspection, PlacedFile
+from exports.decisions import in_doubt
 from exports.models import ERPExport, EventKind
-from exports.recovery import archive, decisions, documents, rewritten
+from exports.models.status import ExportStatus
+from exports.recovery import archive, decisions, documents, reconstructed
 from exports.recovery.archive import Archive
 from exports.recovery.orders import ACTOR
 from exports.recovery.report import Report
-from exports.transitions import ExportStatus
 from orderflow.tenancy.models import Organization
 
 UNREADABLE = "The archived documents cannot be trusted to be complete, so nothing tells whether it was sent."
@@ -54,7 +54,7 @@ class Doubt:
                 self.report.problems.append(f"The archived document {filename} cannot be read: {error}")
                 continue
             if content is not None:
-                rewritten.write(filename, content, connection, found, self.report)
+                reconstructed.write(filename, content, connection, found, self.report)
 
     def _at(self, connection: ERPConnection, found: Archive) -> None:
         try:
@@ -67,17 +67,17 @@ class Doubt:
         except ConnectorError as error:
             self.report.problems.append(f"The dropzone of connection {connection.name!r} cannot be read: {error}")
         for export in self._waiting(connection):
-            self._hold(export, rewritten.FOUND if export.filename in found.names else NO_LOOK)
+            self._hold(export, reconstructed.FOUND if export.filename in found.names else NO_LOOK)
 
     def _write_lying(self, connection: ERPConnection, inspection: Inspection, found: Archive) -> None:
         """A slow ERP has not taken them yet."""
         for batch in batches(file for file in inspection.documents() if file.is_ours and not file.temporary_of):
-            rewritten.claim(connection, [file.name for file in batch])
+            reconstructed.claim(connection, [file.name for file in batch])
             unknown = set(archive.unknown(self.organization, {file.name for file in batch}))
             files = [file for file in batch if file.name in unknown]
             for file, content in zip(files, inspection.read(files) if files else [], strict=True):
                 if isinstance(content, bytes):
-                    rewritten.write(file.name, content, connection, found, self.report)
+                    reconstructed.write(file.name, content, connection, found, self.report)
 
     def _waiting(self, connection: ERPConnection) -> Sequence[ERPExport]:
         rows = ERPExport.objects.select_related("connection__organization", "draft_order__customer")
@@ -109,14 +109,14 @@ class Doubt:
 
     def _hold(self, export: ERPExport, why: str) -> None:
         waiting = ERPExport.objects.filter(pk=export.pk, status=ExportStatus.PENDING, undecided_since=None)
-        if waiting.update(**undecided.columns(why)):
+        if waiting.update(**in_doubt.columns(why)):
             decisions.note(export.pk, EventKind.UNDECIDED, why, actor=ACTOR)
 
 
 def _why_held(export: ERPExport, there: Found | None, found: Archive) -> str:
     """Empty where it was not sent."""
     if export.filename in found.names:
-        return rewritten.FOUND
+        return reconstructed.FOUND
     if there and (there.final or there.temporary):
         return LYING
     return "" if found.is_readable else UNREADABLE

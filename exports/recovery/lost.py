@@ -6,10 +6,11 @@ from itertools import pairwise
 
 from django.core.files.storage import Storage
 
+from exports.models.installation import Installation, JournalMark
 from exports.recovery.report import Report
-from exports.rollback import entries, guard, outside
+from exports.rollback import entries, guard
+from exports.rollback import storage as outside
 from exports.rollback.entries import SHARD, Line, Mark, Unreadable
-from exports.rollback.models import Installation, JournalMark
 
 # So many lines are restored in one transaction.
 CHUNK = 1000

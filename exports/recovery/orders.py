@@ -6,17 +6,17 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from connectors.exceptions import ConnectorError
-from connectors.inspection import DocumentReadingConnector
 from connectors.models import ERPConnection
 from connectors.ports import ExportAttempt
 from connectors.registry import registry
-from connectors.sales_order import OrderLine, SalesOrder
-from exports import undecided
-from exports.documents import order_lines, sales_order
+from connectors.types.inspection import DocumentReadingConnector
+from connectors.types.sales_order import OrderLine, SalesOrder
+from exports.decisions import in_doubt
+from exports.documents.sales_orders import order_lines, sales_order
 from exports.models import ERPExport
-from exports.transitions import ExportStatus
+from exports.models.status import ExportStatus
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization, record
 
 ACTOR = "recover"
@@ -74,7 +74,7 @@ def _hold_namesake(found: SalesOrder, organization: Organization) -> None:
         staged_path="",
     )
     if number:
-        ERPExport.objects.filter(pk__in=list(rows.values_list("pk", flat=True))).update(**undecided.columns(NAMESAKE))
+        ERPExport.objects.filter(pk__in=list(rows.values_list("pk", flat=True))).update(**in_doubt.columns(NAMESAKE))
 
 
 def set_pushing(order: DraftOrder) -> None:
@@ -97,7 +97,7 @@ def stop(order_id: UUID, why: str) -> None:
     """It was sent, and nothing can be restored of that: only a person may push it again."""
     text = f"{why} Ask the ERP's administrator whether it has the order."[:500]
     pending = ERPExport.objects.filter(draft_order=order_id, status=ExportStatus.PENDING, staged_path="")
-    if not pending.update(**undecided.columns(text)):
+    if not pending.update(**in_doubt.columns(text)):
         rows = DraftOrder.objects.filter(pk=order_id).exclude(status__in=[OrderStatus.PUSHING, OrderStatus.PUSHED])
         try:
             with transaction.atomic():

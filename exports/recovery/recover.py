@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from django.db import transaction
 from django.db.models.functions import Now
 
-from connectors import health
+from connectors.connections import health
 from connectors.exceptions import ConnectorError, LoginRefusedError
 from connectors.models import ERPConnection
 from exports.models import ERPExport, Lane
+from exports.models.installation import Installation
+from exports.models.status import ExportStatus
 from exports.recovery import acks, documents, lost, release
 from exports.recovery.doubt import Doubt
 from exports.recovery.lost import Lost
 from exports.recovery.report import Named, Report
 from exports.recovery.rows import Restoring
 from exports.rollback import guard
-from exports.rollback.models import Installation
-from exports.transitions import ExportStatus
 from orderflow.tenancy.models import Organization
 
 # How long deliveries that are under way have to end.

@@ -7,12 +7,13 @@ from django.db import transaction
 from django.db.models import F, Max
 
 from connectors.models import ERPConnection
-from exports import wake_ups
-from exports.models import ERPExport, Lane, WebhookEndpoint
-from exports.rollback import journals
+from exports.lanes import dispatch
+from exports.models import ERPExport, Lane
+from exports.models.installation import Installation, JournalMark
+from exports.models.status import ExportStatus
+from exports.rollback import peers
 from exports.rollback.entries import Mark
-from exports.rollback.models import Installation, JournalMark
-from exports.transitions import ExportStatus
+from exports.webhooks.models import WebhookEndpoint
 
 # More than any lane, webhook or connection was counted up in a history that is lost.
 TOKENS, REVISIONS = 2**40, 1000
@@ -45,7 +46,7 @@ def release() -> None:
 def adopt_identity(row: Installation) -> list[str]:
     """A backup from before the database kept a journal outside continues the one that lies there. Gives the names of
     the journals when there are several, and only a person can tell which."""
-    others = journals.of_others(row) if row.counter == 0 else []
+    others = peers.of_others(row) if row.counter == 0 else []
     if len(others) == 1:
         row.uuid = UUID(hex=others[0])
         Installation.objects.filter(pk=row.pk).update(uuid=row.uuid)
@@ -55,4 +56,4 @@ def adopt_identity(row: Installation) -> list[str]:
 def _wake() -> None:
     waiting = ERPExport.objects.filter(status=ExportStatus.PENDING, undecided_since=None).order_by()
     for connection_id in waiting.values_list("connection", flat=True).distinct():
-        wake_ups.wake(connection_id)
+        dispatch.wake(connection_id)

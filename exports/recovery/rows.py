@@ -14,13 +14,13 @@ from django.utils import timezone
 
 from connectors.models import ERPConnection
 from connectors.ports import ExportAttempt
-from exports import undecided
+from exports.decisions import in_doubt
 from exports.models import ERPExport, EventKind, ExportEvent
+from exports.models.status import LIVE, ExportStatus
 from exports.recovery import decisions, documents, orders
 from exports.recovery.orders import ACTOR, CannotRestore
 from exports.recovery.report import Named, Report
 from exports.rollback.entries import Line
-from exports.transitions import LIVE, ExportStatus
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import record
 
@@ -64,7 +64,7 @@ class Restoring:
 
     def _restore_journal(self, export_id: UUID, line: Line) -> None:
         rows = ERPExport.objects.filter(pk=export_id, status=ExportStatus.PENDING)
-        if rows.exclude(**_journal(line)).update(**_journal(line), **undecided.RESOLVED, next_attempt_at=None):
+        if rows.exclude(**_journal(line)).update(**_journal(line), **in_doubt.RESOLVED, next_attempt_at=None):
             became = "may have been published" if line.staged_path else "was removed and has to be written again"
             _note(export_id, f"The journal outside the database says that its file {became}.")
             self.report.restored.append(line.filename)
@@ -144,7 +144,7 @@ class Restoring:
             requested_by=line.requested_by,
             created_at=line.created_at,
             filename=line.filename,
-            **(undecided.columns(held) if held else {}),
+            **(in_doubt.columns(held) if held else {}),
             **_journal(line),
         )
         requested = {"kind": EventKind.REQUESTED, "actor": line.requested_by, "at": line.created_at}
@@ -160,7 +160,7 @@ class Restoring:
             "connection_id": line.connection_id,
             "next_attempt_at": None,
         }
-        values |= undecided.columns(held) if held else undecided.RESOLVED
+        values |= in_doubt.columns(held) if held else in_doubt.RESOLVED
         ERPExport.objects.filter(pk=live.pk).update(**values, **_journal(line))
         _note(live.pk, f"The order had been sent before as {line.filename}, which the database had lost.")
         self.report.adopted.append(line.filename)

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from django.db import connection
-from django.db.models import Exists, Q
-from django.db.models.expressions import Combinable
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from connectors.sftp.pool import sessions
-from exports.rollback import entries, journals, outside, pruning
+from exports.models.installation import Installation, JournalMark, held
+from exports.rollback import entries, peers, pruning
+from exports.rollback import storage as outside
 from exports.rollback.entries import Line, Mark
-from exports.rollback.models import Installation, JournalMark
 
 logger = logging.getLogger(__name__)
 
@@ -52,25 +52,9 @@ def home_of(row: Installation) -> str:
     return f"{outside.ROOT}/{row.uuid.hex}"
 
 
-def held() -> Installation | None:
-    """While deliveries and polls are held; says since when and why."""
-    return Installation.objects.filter(held_since__isnull=False).first()
-
-
-def why_held() -> str:
-    """For people; empty while deliveries and polls go on."""
-    row = held()
-    return f"Deliveries and polls are held: {row.held_because}" if row else ""
-
-
 def first_look() -> bool:
     """Before a lane is taken: a process checks for a rollback before its first one. True when it found one."""
     return os.getpid() not in _checked and look()
-
-
-def not_held() -> Combinable:
-    """The condition under which lanes may be taken, for a query about something else."""
-    return ~Exists(Installation.objects.filter(held_since__isnull=False))
 
 
 def look() -> bool:
@@ -183,7 +167,7 @@ def _require_no_other_journal(row: Installation) -> None:
     # Whatever is sent without a journal never counts up.
     if not ERPExport.objects.exclude(staged_path="").exists():
         return
-    if others := journals.of_others(row):
+    if others := peers.of_others(row):
         raise hold(
             f"The database sent orders before it kept a journal outside, and the journal of {', '.join(others)} lies "
             "there: this is a backup from before it. Run `manage.py recover`."

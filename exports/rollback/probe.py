@@ -3,8 +3,9 @@
 from django.core.files.storage import Storage
 from django.utils import timezone
 
-from exports.rollback import outside, place_faults
-from exports.rollback.durable import save
+from exports.rollback import place_faults
+from exports.rollback import storage as outside
+from exports.rollback.durable_write import save
 
 # Beside the folders of the journals, which have no file of this kind.
 NAME = f"{outside.ROOT}/writable.txt"

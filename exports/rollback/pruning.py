@@ -8,7 +8,8 @@ from django.conf import settings
 from django.core.files.storage import Storage
 from django.utils import timezone
 
-from exports.rollback import entries, outside
+from exports.rollback import entries
+from exports.rollback import storage as outside
 
 
 def prune(home: str) -> None:

@@ -11,11 +11,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from connectors.exceptions import ConfigError
-from exports.database_clock import from_now
-from exports.webhooks import address, outcome, payload, signing, wake_ups
+from exports.webhooks import attempts, payload, signing
+from exports.webhooks import dispatch as webhook_dispatch
+from exports.webhooks.client import url_policy
+from exports.webhooks.client.client import Answer, Receiver, fresh_secret
 from exports.webhooks.leases import LEASE_S, LeaseLost
 from exports.webhooks.models import MessageStatus, Notice, WebhookEndpoint, WebhookMessage
-from exports.webhooks.receiver import Answer, Receiver, fresh_secret
+from orderflow.db.clock import from_now
 from orderflow.tenancy.models import Organization, record
 
 # Of one organization.
@@ -35,7 +37,7 @@ def require_room(organization_id: UUID) -> None:
 @transaction.atomic
 def create(endpoint: WebhookEndpoint, *, actor: str) -> WebhookEndpoint:
     """With a fresh secret. Raises `ConfigError`, nothing is saved then."""
-    address.checked(endpoint.url)
+    url_policy.checked(endpoint.url)
     # One after the other, so that two do not both take the last place.
     Organization.objects.select_for_update(no_key=True).get(pk=endpoint.organization_id)
     require_room(endpoint.organization_id)
@@ -50,7 +52,7 @@ def create(endpoint: WebhookEndpoint, *, actor: str) -> WebhookEndpoint:
 def edit(endpoint: WebhookEndpoint, changed: Sequence[str], *, actor: str) -> None:
     """Save the fields `changed`. Whoever sends just now stops, and what waits goes by the new settings at once. Raises
     `ConfigError`."""
-    address.checked(endpoint.url)
+    url_policy.checked(endpoint.url)
     if endpoint.enabled:
         endpoint.disabled_reason, endpoint.disabled_at = "", None
     with _name_once(endpoint):
@@ -96,7 +98,7 @@ def test(endpoint: WebhookEndpoint, *, actor: str) -> Answer:
     with Receiver(url=endpoint.url, secrets=secrets) as receiver:
         answer = receiver.post(message.webhook_id, message.payload)
     with suppress(LeaseLost), transaction.atomic():
-        outcome.settle(message, answer)
+        attempts.settle(message, answer)
         if answer.delivered:
             _start_anew(endpoint)
         word = "ok" if answer.delivered else "failed"
@@ -120,14 +122,14 @@ def _start_anew(endpoint: WebhookEndpoint) -> None:
     """Reset the failures, and fence off a sender with the old settings. Failed messages are due at once; those that
     the receiver postponed keep their time."""
     rows = WebhookEndpoint.objects.filter(pk=endpoint.pk)
-    rows.update(token=F("token") + 1, leased_until=None, **outcome.AS_NEW)
+    rows.update(token=F("token") + 1, leased_until=None, **attempts.AS_NEW)
     failed = endpoint.messages.filter(status=MessageStatus.PENDING, failed_at__isnull=False, postponed_since=None)
     failed.filter(next_attempt_at__gt=Now()).update(next_attempt_at=Now())
     _wake(endpoint.pk)
 
 
 def _wake(endpoint_id: UUID) -> None:
-    transaction.on_commit(partial(wake_ups.wake, endpoint_id), robust=True)
+    transaction.on_commit(partial(webhook_dispatch.wake, endpoint_id), robust=True)
 
 
 @contextmanager

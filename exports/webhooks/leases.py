@@ -11,10 +11,10 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from exports import places
-from exports.database_clock import from_now
+from exports.lanes import slots
+from exports.webhooks.client.client import TRY_S
 from exports.webhooks.models import MessageStatus, WebhookEndpoint, WebhookMessage
-from exports.webhooks.receiver import TRY_S
+from orderflow.db.clock import from_now
 
 # How long one endpoint's messages keep a worker while others wait.
 SLICE_S = 10
@@ -54,7 +54,7 @@ def askable() -> QuerySet[WebhookEndpoint]:
 @transaction.atomic
 def take(endpoint_id: UUID) -> Lease | None:
     """None when somebody else is at it, when it may not be asked just now, or when as many are worked on as may be."""
-    places.one_at_a_time("webhooks")
+    slots.one_at_a_time("webhooks")
     rows = _free().filter(pk=endpoint_id)
     endpoint = rows.first()
     if endpoint is None or not _has_place(endpoint):
@@ -98,7 +98,7 @@ def _has_place(endpoint: WebhookEndpoint) -> bool:
 
 
 def _free() -> QuerySet[WebhookEndpoint]:
-    return askable().filter(places.free())
+    return askable().filter(slots.free())
 
 
 def _held(lease: Lease) -> QuerySet[WebhookEndpoint]:

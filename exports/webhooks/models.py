@@ -3,10 +3,10 @@ from typing import ClassVar
 from django.db import models
 from django.utils.timezone import localtime
 
-from connectors.sealed import Sealed
+from connectors.encrypted_model import Sealed
+from orderflow.db.state_machine import StateQuerySet
+from orderflow.db.uuid7 import time_ordered_uuid
 from orderflow.tenancy.models import AppendOnly, Organization
-from orderflow.tenancy.states import StateQuerySet
-from orderflow.tenancy.time_ordered import time_ordered_uuid
 
 
 class Notice(models.TextChoices):
@@ -51,6 +51,7 @@ class WebhookEndpoint(Sealed):
     last_run_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
+        app_label = "exports"
         verbose_name = "webhook"
         ordering = ["name"]
         constraints = [models.UniqueConstraint(fields=["organization", "name"], name="webhook_name_once")]
@@ -80,6 +81,7 @@ class WebhookOldSecret(Sealed):
     signs_until = models.DateTimeField()
 
     class Meta:
+        app_label = "exports"
         ordering = ["-signs_until"]
 
     def __str__(self) -> str:
@@ -137,6 +139,7 @@ class WebhookMessage(models.Model):
     objects = WebhookMessageQuerySet.as_manager()
 
     class Meta:
+        app_label = "exports"
         ordering = ["-id"]
         indexes = [
             models.Index(
@@ -181,6 +184,7 @@ class WebhookTry(AppendOnly):
     answer = models.CharField(max_length=500, blank=True)
 
     class Meta:
+        app_label = "exports"
         verbose_name_plural = "webhook tries"
         ordering = ["id"]
 

@@ -8,10 +8,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from exports.models import ERPExport
-from exports.webhooks import payload, wake_ups
+from exports.webhooks import dispatch as webhook_dispatch
+from exports.webhooks import payload
 from exports.webhooks.models import MessageStatus, WebhookEndpoint, WebhookMessage
-from orderflow.tenancy.each_row import insert_each
-from orderflow.tenancy.time_ordered import time_ordered_uuid
+from orderflow.db.bulk import insert_each
+from orderflow.db.uuid7 import time_ordered_uuid
 
 FIELDS = (
     "organization_id", "endpoint_id", "export_id", "uuid", "type", "payload", "status", "tries", "next_attempt_at",
@@ -39,4 +40,4 @@ def announce(export_ids: Sequence[UUID]) -> None:
         if notice in endpoint.wanted
     ]
     insert_each(WebhookMessage.objects.db, WebhookMessage, FIELDS, rows)
-    transaction.on_commit(partial(wake_ups.wake_all, sorted({row[1] for row in rows})), robust=True)
+    transaction.on_commit(partial(webhook_dispatch.wake_all, sorted({row[1] for row in rows})), robust=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from exports.transitions import ExportStatus
+from exports.models.status import ExportStatus
 from exports.webhooks.models import Notice
 
 NOTICES = {

@@ -4,10 +4,11 @@ import logging
 from uuid import UUID
 
 from connectors.exceptions import ConfigError
-from exports.webhooks import leases, outcome, signing, wake_ups
+from exports.webhooks import attempts, leases, signing
+from exports.webhooks import dispatch as webhook_dispatch
+from exports.webhooks.client.client import Answer
+from exports.webhooks.in_flight import Turn
 from exports.webhooks.leases import Lease, LeaseLost
-from exports.webhooks.receiver import Answer
-from exports.webhooks.turn import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def send(endpoint_id: UUID) -> None:
         logger.warning("A message is sent again: %s", lost)
     finally:
         leases.give_back(lease)
-        wake_ups.call_next()
+        webhook_dispatch.call_next()
 
 
 def _send(lease: Lease) -> None:
@@ -30,6 +31,6 @@ def _send(lease: Lease) -> None:
         secrets = signing.secrets_of(lease.endpoint)
     except ConfigError as error:
         if message := leases.due_messages().filter(endpoint=lease.endpoint).order_by("id").first():
-            outcome.enter(lease, message, Answer(error=str(error)))
+            attempts.enter(lease, message, Answer(error=str(error)))
         return
     Turn(lease, secrets).run()

@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from connectors.exceptions import ConfigError
-from exports.database_clock import from_now
 from exports.webhooks.models import WebhookEndpoint, WebhookOldSecret
+from orderflow.db.clock import from_now
 
 logger = logging.getLogger(__name__)
 

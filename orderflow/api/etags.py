@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from orderflow.api.problems import Problem
+from orderflow.api.errors.problems import Problem
 
 IF_MATCH = OpenApiParameter(
     "If-Match",

@@ -15,10 +15,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orderflow.api.errors.problems import Problem
 from orderflow.api.models import KeptAnswer
-from orderflow.api.problems import Problem
+from orderflow.db.locks import try_lock
 from orderflow.tenancy.models import Organization
-from orderflow.tenancy.transaction_lock import try_lock
 
 # Servers join a header that comes twice with a comma.
 KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")

@@ -9,13 +9,13 @@ def framework(env: Environment) -> dict[str, Any]:
     """REST_FRAMEWORK. Raises `UnusableSetting`."""
 
     return {
-        "DEFAULT_AUTHENTICATION_CLASSES": ["orderflow.api.authentication.BearerTokenAuthentication"],
+        "DEFAULT_AUTHENTICATION_CLASSES": ["orderflow.api.tokens.authentication.BearerTokenAuthentication"],
         "DEFAULT_PERMISSION_CLASSES": ["orderflow.tenancy.permissions.RolePermission"],
         "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-        "DEFAULT_PARSER_CLASSES": ["orderflow.api.parsers.StrictJSONParser"],
-        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "orderflow.api.negotiation.JsonNegotiation",
-        "DEFAULT_FILTER_BACKENDS": ["orderflow.api.filters.KnownFilters"],
-        "DEFAULT_PAGINATION_CLASS": "orderflow.api.pagination.NewestFirst",
+        "DEFAULT_PARSER_CLASSES": ["orderflow.api.input.parsers.StrictJSONParser"],
+        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "orderflow.api.input.negotiation.JsonNegotiation",
+        "DEFAULT_FILTER_BACKENDS": ["orderflow.api.lists.filters.KnownFilters"],
+        "DEFAULT_PAGINATION_CLASS": "orderflow.api.lists.pagination.NewestFirst",
         "DEFAULT_METADATA_CLASS": None,
         "DEFAULT_THROTTLE_RATES": {
             "login": env.rate("RATE_LOGIN", "10/min"),
@@ -28,7 +28,7 @@ def framework(env: Environment) -> dict[str, Any]:
         # The framework believes none: `orderflow.client_address` tells where a call comes from.
         "NUM_PROXIES": 0,
         "DEFAULT_SCHEMA_CLASS": "orderflow.api.schema.CallSchema",
-        "EXCEPTION_HANDLER": "orderflow.api.problems.problem_response",
+        "EXCEPTION_HANDLER": "orderflow.api.errors.problems.problem_response",
         "TEST_REQUEST_DEFAULT_FORMAT": "json",
         "COERCE_DECIMAL_TO_STRING": False,
     }
@@ -49,8 +49,8 @@ SCHEMA = {
         "orderflow.api.schema.with_problem_schema",
     ],
     "ENUM_NAME_OVERRIDES": {
-        "OrderStatus": "orderflow.orders.transitions.OrderStatus",
-        "ExportStatus": "exports.transitions.ExportStatus",
+        "OrderStatus": "orderflow.orders.status.OrderStatus",
+        "ExportStatus": "exports.models.status.ExportStatus",
         "ConnectionStatus": "connectors.models.ERPConnection.Status",
     },
 }

@@ -8,8 +8,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.utils import OpenApiParameter
 
-from orderflow.api.problem_codes import CODES, WITH_A_BODY
-from orderflow.api.problems import CONTENT_TYPE, Problem, problem_body
+from orderflow.api.errors.problem_codes import CODES, WITH_A_BODY
+from orderflow.api.errors.problems import CONTENT_TYPE, Problem, problem_body
 
 _TEXT = {"type": "string"}
 _FIELD_ERROR = {
@@ -44,7 +44,7 @@ OF_A_LIST = ("invalid",)
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular has no types
-    target_class = "orderflow.api.authentication.BearerTokenAuthentication"
+    target_class = "orderflow.api.tokens.authentication.BearerTokenAuthentication"
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:  # noqa: ARG002

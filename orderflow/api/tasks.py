@@ -1,6 +1,7 @@
 from celery import shared_task
 
-from orderflow.api import idempotency, token_service
+from orderflow.api import idempotency
+from orderflow.api.tokens import service as token_service
 
 
 @shared_task

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from exports.transitions import LIVE
-from orderflow.demo import processes, scenario
-from orderflow.demo.children import Children
+from exports.models.status import LIVE
+from orderflow.demo import scenario, services
+from orderflow.demo.console import Bars, Screen, short
 from orderflow.demo.environment import write_env_file
 from orderflow.demo.erp.server import HOST, Access, running_erp
 from orderflow.demo.lock import fresh_folder
-from orderflow.demo.screen import Bars, Screen, short
+from orderflow.demo.subprocesses import Children
 from orderflow.orders.importing.source import Source
 from orderflow.tenancy.models import Organization
 
@@ -32,7 +32,7 @@ def run(*, orders: int, once: bool, port: int) -> None:
     logging.getLogger("exports").setLevel(logging.WARNING)
     with ExitStack() as stack:
         lock = stack.enter_context(fresh_folder(folder))
-        listener = stack.enter_context(processes.listen(port))
+        listener = stack.enter_context(services.listen(port))
         screen.title(f"OrderFlow brings {orders} orders to an ERP, and its answers back")
         write_env_file()
         demo = Demo(
@@ -59,10 +59,10 @@ class Demo:
 
     def start_processes(self, listener: socket.socket) -> None:
         """Beat comes last: its first tasks need the tables."""
-        processes.start_web(self.children, listener)
-        processes.start_worker(self.children)
+        services.start_web(self.children, listener)
+        services.start_worker(self.children)
         call_command("migrate", verbosity=0)
-        processes.start_beat(self.children)
+        services.start_beat(self.children)
         self.screen.done("Database", short(self.folder / "orderflow.sqlite3"))
         self.screen.done("Processes", f"web, worker and beat, with logs in {short(self.folder)}/*.log")
         self.screen.done("ERP", f"a stand-in at {self.access}")
@@ -120,7 +120,7 @@ class Demo:
         )
 
     def _tell_addresses(self, password: str) -> None:
-        processes.wait_for_web(self.children, self.port)
+        services.wait_for_web(self.children, self.port)
         self.screen.addresses(
             {
                 "Dropzone": short(self.folder / "erp"),

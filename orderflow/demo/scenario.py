@@ -9,19 +9,19 @@ from pathlib import Path
 from django.contrib.auth.models import User
 from django.db.models import Count
 
-from connectors import connection_service
-from connectors.connection_service import ConnectionChanges
+from connectors.connections import service as connection_service
+from connectors.connections.service import ConnectionChanges
 from connectors.models import ERPConnection
 from connectors.ports import TestResult
 from exports.models import ERPExport
+from exports.models.status import ExportStatus
 from exports.push_service import PushRequest, push
-from exports.transitions import ExportStatus
 from orderflow.demo.erp.server import Access
 from orderflow.orders.approval import approve
-from orderflow.orders.importing.import_run import import_orders
+from orderflow.orders.importing.importer import import_orders
 from orderflow.orders.importing.source import Source, read_source
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Membership, Organization
 from orderflow.tenancy.roles import Role
 

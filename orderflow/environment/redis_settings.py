@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from kombu.transport import TRANSPORT_ALIASES
 
-from orderflow.environment.places import certificates
+from orderflow.environment.paths import certificates
 from orderflow.environment.reading import Environment, UnusableSetting
 from orderflow.environment.redis_url import RedisServer, is_redis, redis_server
 

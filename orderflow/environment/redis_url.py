@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from orderflow.environment.places import certificates, why
+from orderflow.environment.paths import certificates, why
 from orderflow.environment.reading import BOOLEANS, UnusableSetting
 from orderflow.environment.server_urls import canonical, unreadable
 

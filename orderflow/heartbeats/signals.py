@@ -7,7 +7,7 @@ from typing import Any
 from celery import signals
 from django.db import DatabaseError, connection
 
-from orderflow.heartbeats import record, standstill
+from orderflow.heartbeats import recorder, standstill
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def connect() -> None:
 
 def _task_finished(sender: Any, **_: Any) -> None:
     if sender.name in standstill.intervals():
-        record.finished(sender.name, standstill.limit_s(sender.name))
+        recorder.finished(sender.name, standstill.limit_s(sender.name))
 
 
 def _beat_started(**_: Any) -> None:
@@ -37,7 +37,7 @@ def _write_beats(sent: threading.Event) -> None:
     while sent.wait():
         sent.clear()
         try:
-            record.finished(standstill.BEAT, standstill.limit_s(standstill.BEAT), grain_s=0)
+            recorder.finished(standstill.BEAT, standstill.limit_s(standstill.BEAT), grain_s=0)
         except DatabaseError as error:
             logger.warning("Beat cannot record that it runs; it goes on sending: %s", error)
         finally:

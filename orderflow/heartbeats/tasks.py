@@ -1,9 +1,9 @@
 from celery import shared_task
 
-from orderflow.heartbeats import record
+from orderflow.heartbeats import recorder
 
 
 @shared_task
 def answer_ping(hostname: str) -> None:
     """Sent by `check_worker` to the queue of one worker."""
-    record.pinged(hostname)
+    recorder.pinged(hostname)

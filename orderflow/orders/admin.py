@@ -7,18 +7,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
+from orderflow.admin.filters import DateSpanFilter
+from orderflow.admin.pages import Button, Note, PageAdmin, badge
+from orderflow.admin.scoped import ScopedModelAdmin, actor
 from orderflow.orders import approval
 from orderflow.orders.approval import DuplicateOrderNumber, NotPossible
 from orderflow.orders.forms import DraftOrderForm, customer_hint
 from orderflow.orders.line_admin import DraftOrderLineInline, editable_by
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.orders.ready_check import blocking_reasons, remarks
-from orderflow.orders.transitions import EDITABLE, OrderStatus
-from orderflow.tenancy.admin_page import Button, Note, PageAdmin, badge
-from orderflow.tenancy.date_span import DateSpanFilter
+from orderflow.orders.status import EDITABLE, OrderStatus
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
-from orderflow.tenancy.scoped_admin import ScopedModelAdmin, actor
 
 BADGES = {
     OrderStatus.NEEDS_REVIEW: "warning",

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.ready_check import BlockingReason, blocking_reasons
-from orderflow.orders.transitions import EDITABLE, OrderStatus
+from orderflow.orders.status import EDITABLE, OrderStatus
 from orderflow.tenancy.models import record
 
 # The fields of an order that has to be approved again.

@@ -8,9 +8,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.forms import PaginationInlineFormSet
 
+from orderflow.admin.first_organization import NEXT, ROW
 from orderflow.orders.models import Customer, DraftOrder
-from orderflow.orders.transitions import OrderStatus
-from orderflow.tenancy.first_organization import NEXT, ROW
+from orderflow.orders.status import OrderStatus
 
 
 class DraftOrderForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class is not generic when run

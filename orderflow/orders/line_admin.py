@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 
+from orderflow.admin.scoped import ScopedTabularInline
+from orderflow.fields.number_parsing import as_written
 from orderflow.orders.forms import LineFormSet
 from orderflow.orders.models import DraftOrder, DraftOrderLine
-from orderflow.orders.transitions import EDITABLE
+from orderflow.orders.status import EDITABLE
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
-from orderflow.tenancy.scoped_admin import ScopedTabularInline
-from orderflow.tenancy.written_numbers import as_written
 
 
 class DraftOrderLineInline(ScopedTabularInline):

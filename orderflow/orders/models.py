@@ -3,11 +3,11 @@ import uuid
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
-from orderflow.orders.transitions import ALLOWED, OrderStatus
-from orderflow.tenancy.identifier_field import IdentifierField
+from orderflow.db.state_machine import StateQuerySet
+from orderflow.db.uuid7 import time_ordered_uuid
+from orderflow.fields.identifier_field import IdentifierField
+from orderflow.orders.status import ALLOWED, OrderStatus
 from orderflow.tenancy.models import Organization
-from orderflow.tenancy.states import StateQuerySet
-from orderflow.tenancy.time_ordered import time_ordered_uuid
 
 currency_code = RegexValidator(r"^[A-Z]{3}\Z", "A currency is three capital letters, such as EUR.")
 

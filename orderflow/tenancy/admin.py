@@ -11,13 +11,13 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.forms import AdminPasswordChangeForm
 
-from orderflow.tenancy.date_span import DateSpanFilter
-from orderflow.tenancy.history_admin import details_of
+from orderflow.admin.filters import DateSpanFilter
+from orderflow.admin.history import details_of
+from orderflow.admin.optimistic_locking.row_version import Seen
+from orderflow.admin.scoped import ORGANIZATION, ScopedModelAdmin, ScopedTabularInline, may_edit_members
 from orderflow.tenancy.member_forms import MemberForm, NewMemberForm
 from orderflow.tenancy.models import AuditEntry, Membership, Organization
 from orderflow.tenancy.roles import Action, Role, in_words
-from orderflow.tenancy.scoped_admin import ORGANIZATION, ScopedModelAdmin, ScopedTabularInline, may_edit_members
-from orderflow.tenancy.seen import Seen
 
 # Of many tokens, the first few.
 NAMED = 20

@@ -1,8 +1,8 @@
 from django.apps import AppConfig
 from django.db.models import Field
 
-from orderflow.tenancy import folded_lookups
-from orderflow.tenancy.any_of import AnyOf
+from orderflow.db import case_folding
+from orderflow.db.lookups import AnyOf
 
 
 class TenancyConfig(AppConfig):
@@ -11,4 +11,4 @@ class TenancyConfig(AppConfig):
 
     def ready(self) -> None:
         Field.register_lookup(AnyOf)
-        folded_lookups.register()
+        case_folding.register()

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 
-from orderflow.tenancy.identifier_field import IdentifierField
+from orderflow.fields.identifier_field import IdentifierField
 from orderflow.tenancy.roles import Role
 
 

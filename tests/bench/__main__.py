@@ -11,7 +11,7 @@ import django
 import pytest
 from django.core.management import call_command
 
-from orderflow import collector
+from orderflow import gc_tuning
 from tests.bench import report, scaling
 from tests.bench.bench import ROOT, bench
 from tests.bench.benchmarks import NAMES, WITHOUT_DATABASE
@@ -51,7 +51,7 @@ def _run(names: list[str], *, quick: bool) -> dict[str, Result]:
             call_command("migrate", verbosity=0)
         modules = {name: importlib.import_module(f"tests.bench.benchmarks.{name}") for name in names}
         # As every worker does.
-        collector.settle()
+        gc_tuning.settle()
         for name, module in modules.items():
             started = time.monotonic()
             results[name] = module.run(place)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orderflow.keys import fresh_keys
-from tests.servers.openssh import OpenSSHServer, openssh_server
 from tests.servers.postgres import postgres
 from tests.servers.redis import redis
+from tests.servers.sftp.openssh import OpenSSHServer, openssh_server
 
 ROOT = Path(__file__).parents[2]
 MEMORY = Path("/dev/shm")  # noqa: S108 - on purpose: no disk is to be measured
@@ -99,7 +99,7 @@ def _folder_in_memory() -> Iterator[str]:
 def _environment(folder: Path) -> dict[str, str]:
     return {
         **fresh_keys(),
-        "DJANGO_SETTINGS_MODULE": "tests.bench.settings",
+        "DJANGO_SETTINGS_MODULE": "tests.bench.site.settings",
         "ENV_FILE": str(folder / "none.env"),
         "DATA_DIR": str(folder / "data"),
         "DROPZONE_ALLOWED_NETWORKS": "127.0.0.0/8",

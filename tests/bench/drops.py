@@ -11,13 +11,13 @@ from uuid import UUID, uuid4
 
 from django.core.files.storage import storages
 
-from connectors.dropzones.base import Dropzone
-from connectors.dropzones.config import DropzoneSettings
-from connectors.dropzones.drop import Drop
+from connectors.dropzones.backends.base import Dropzone
+from connectors.dropzones.publisher import Drop
 from connectors.dropzones.recovery import Parcel
+from connectors.dropzones.settings import DropzoneSettings
 from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
 from connectors.ports import ExportDocument, Staged
-from tests.servers.openssh import OpenSSHServer
+from tests.servers.sftp.openssh import OpenSSHServer
 
 
 class NoJournal:

@@ -18,7 +18,7 @@ from pathlib import Path
 import asyncssh
 import paramiko
 
-from tests.servers.openssh import OpenSSHServer
+from tests.servers.sftp.openssh import OpenSSHServer
 
 # The product's settings would have it log every step.
 logging.getLogger("asyncssh").setLevel(logging.WARNING)

@@ -7,7 +7,7 @@ import threading
 import time
 
 from tests.bench.bench import ROOT
-from tests.bench.delay_proxy import delay_proxy
+from tests.servers.proxies.delay_proxy import delay_proxy
 
 ROUND_TRIP_S = 0.1
 

@@ -12,10 +12,10 @@ import pytest
 
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
-from tests.servers.asyncssh_server import AsyncSSHServer, asyncssh_server
 from tests.servers.faulty.server import faulty_server
-from tests.servers.openssh import OpenSSHServer, openssh_server
-from tests.servers.sftp_server import SFTPServer
+from tests.servers.sftp.asyncssh_server import AsyncSSHServer, asyncssh_server
+from tests.servers.sftp.openssh import OpenSSHServer, openssh_server
+from tests.servers.sftp.sftp_server import SFTPServer
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 

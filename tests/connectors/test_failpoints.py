@@ -13,7 +13,7 @@ from django.core.checks import run_checks
 
 from connectors import failpoints
 from connectors.failpoints import Failpoint
-from tests.crashes.table import TABLE
+from tests.system.crashes.table import TABLE
 from tests.test_imports import ROOT, SOURCES
 
 SCRIPT = """

@@ -5,18 +5,19 @@ from uuid import UUID
 
 import pytest
 
-from connectors import connection_service
-from connectors.connection_service import ConnectionChanges
+from connectors.connections import service as connection_service
+from connectors.connections.service import ConnectionChanges
 from connectors.dropzones.form import SECRET_FIELDS
 from connectors.models import ERPConnection
-from exports import delivery, push_service
+from exports import push_service
+from exports.delivery import drain
 from exports.models import ERPExport
 from exports.push_service import PushRequest
 from orderflow.celery import app
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
-from tests.servers.sftp_server import SFTPServer
+from tests.servers.sftp.sftp_server import SFTPServer
 
 Push = Callable[..., ERPExport]
 
@@ -34,7 +35,7 @@ def push(make_order: MakeOrder, connection: ERPConnection) -> Push:
 def sent(push: Push, connection: ERPConnection) -> ERPExport:
     """An export that lies in the dropzone."""
     export = push()
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     export.refresh_from_db()
     assert export.status == "SENT"
     return export

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from connectors import connection_service
-from connectors.connection_service import ConnectionChanges
+from connectors.connections import service as connection_service
+from connectors.connections.service import ConnectionChanges
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, giving_up, push_service
+from exports import ack_poller, push_service
+from exports.acks.schedule import due_for_polling
+from exports.decisions import give_up
+from exports.delivery import drain
 from exports.models import AckFile, ERPExport, Lane
-from exports.polling import due_for_polling
 from exports.push_service import PushRequest
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from tests.exports.conftest import Push, names
 
 pytestmark = pytest.mark.usefixtures("judged_at_once")
@@ -65,7 +67,7 @@ def test_an_answer_may_overtake_the_record_of_sending(push: Push, connection: ER
     ack_poller.poll(connection.pk)
     export.refresh_from_db()
     assert export.status == "ACKED"
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     export.refresh_from_db()
     export.draft_order.refresh_from_db()
     assert (export.status, export.draft_order.status) == ("ACKED", OrderStatus.PUSHED)
@@ -193,7 +195,7 @@ def test_a_neighbours_answer_is_noted_once_and_left_where_it_is(
 
 def test_a_late_answer_leaves_the_newer_export_alone(sent: ERPExport, connection: ERPConnection, folder: Path) -> None:
     """A6."""
-    giving_up.give_up(sent, actor="Eva", reason="no answer")
+    give_up.give_up(sent, actor="Eva", reason="no answer")
     newer = push_service.retry(PushRequest(order=sent.draft_order, actor="Eva"))
     answer(folder, sent, ACKED)
     ack_poller.poll(connection.pk)
@@ -266,10 +268,10 @@ def test_one_file_that_cannot_be_moved_does_not_apply_its_answer_twice(
 
 def test_two_pollers_do_not_work_at_once(sent: ERPExport, connection: ERPConnection, folder: Path) -> None:
     """A16."""
-    from exports import lanes  # noqa: PLC0415
+    from exports.lanes import leases  # noqa: PLC0415
 
     answer(folder, sent, ACKED)
-    with lanes.holding(connection.pk, Lane.Kind.ACKS):
+    with leases.holding(connection.pk, Lane.Kind.ACKS):
         assert ack_poller.poll(connection.pk) == 0
     assert ack_poller.poll(connection.pk) == 1
 

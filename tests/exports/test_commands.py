@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from connectors import health
+from connectors.connections import health
 from connectors.models import ERPConnection
-from exports import delivery
+from exports.delivery import drain
 from exports.models import ERPExport
 from exports.rollback import guard
 from tests.conftest import MakeOrder
@@ -30,7 +30,7 @@ def test_approved_orders_are_pushed_and_others_are_not(
     assert not ERPExport.objects.exists()
     assert run("push_orders", "acme", "--order", "PO-1") == "1 orders are on their way.\n"
     assert json.loads(run("push_orders", "acme", "--json")) == {"pushed": 1, "refused": []}
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     assert len(names(folder / "in")) == 2
 
 

@@ -1,10 +1,11 @@
 import pytest
 
 from connectors.models import ERPConnection
-from exports import giving_up, push_service
+from exports import push_service
+from exports.decisions import give_up
 from exports.models import ERPExport
 from exports.push_service import PushRefused, PushRequest
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from tests.conftest import MakeOrder
 from tests.exports.conftest import Push
@@ -93,13 +94,13 @@ def test_a_live_export_cannot_be_retried(sent: ERPExport) -> None:
 
 
 def test_an_unanswered_export_can_be_given_up_and_retried(sent: ERPExport) -> None:
-    giving_up.give_up(sent, actor="Eva", reason="the ERP has lost it")
+    give_up.give_up(sent, actor="Eva", reason="the ERP has lost it")
     sent.draft_order.refresh_from_db()
     assert (sent.status, sent.draft_order.status) == ("FAILED", OrderStatus.ERROR)
     assert sent.error_message == sent.draft_order.error_message == "Given up by Eva: the ERP has lost it"
     assert push_service.retry(PushRequest(order=sent.draft_order, actor="Eva")).supersedes == sent
     with pytest.raises(PushRefused):
-        giving_up.give_up(sent, actor="Eva", reason="again")
+        give_up.give_up(sent, actor="Eva", reason="again")
 
 
 def fail(export: ERPExport) -> None:
@@ -140,7 +141,7 @@ def test_giving_up_is_on_record_with_who_did_it(sent: ERPExport, push: Push) -> 
     other = push()
     ERPExport.objects.filter(pk=other.pk).update(status="SENT")
     type(other.draft_order).objects.filter(pk=other.draft_order_id).update(status="PUSHED")
-    giving_up.give_up(sent, actor="Eva", reason="the ERP has lost it")
+    give_up.give_up(sent, actor="Eva", reason="the ERP has lost it")
     entry = AuditEntry.objects.get(action="give up export")
     assert (entry.actor, entry.subject_id, entry.organization) == ("Eva", str(sent.pk), sent.organization)
     event = sent.events.get(kind="GIVEN_UP")
@@ -154,7 +155,7 @@ def test_giving_up_is_on_record_with_who_did_it(sent: ERPExport, push: Push) -> 
 def test_an_export_that_is_not_sent_yet_is_not_given_up(push: Push) -> None:
     export = push()
     with pytest.raises(PushRefused, match="is PENDING") as caught:
-        giving_up.give_up(export, actor="Eva", reason="no patience")
+        give_up.give_up(export, actor="Eva", reason="no patience")
     assert caught.value.code == "not_sent"
     export.refresh_from_db()
     assert export.status == "PENDING"

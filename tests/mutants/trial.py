@@ -46,7 +46,7 @@ class Outcome:
 
 def copy_tree(target: Path) -> None:
     shutil.copytree(ROOT, target, ignore=LEFT_OUT, symlinks=True, dirs_exist_ok=True)
-    for modules in ("tests/servers/ssh2/node_modules", "tests/browser/node_modules"):
+    for modules in ("tests/servers/sftp/ssh2/node_modules", "tests/system/browser/node_modules"):
         if (ROOT / modules).exists():
             (target / modules).symlink_to((ROOT / modules).resolve())
 

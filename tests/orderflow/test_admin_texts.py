@@ -13,7 +13,7 @@ from exports.models import ERPExport
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import ALLOWED, Action, Role, in_words
-from tests.tenants import Tenant, list_url, log_in, log_in_superuser, make_tenant, make_user, page_url
+from tests.support.tenants import Tenant, list_url, log_in, log_in_superuser, make_tenant, make_user, page_url
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 # What people should never read.

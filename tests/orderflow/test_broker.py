@@ -17,8 +17,8 @@ from kombu import Connection, Consumer, Queue
 from kombu.exceptions import OperationalError
 
 from orderflow import broker
-from tests.bench.processes import family
 from tests.orderflow.broker_app import note
+from tests.support.processes import family
 
 broker.register()
 

@@ -5,7 +5,7 @@ import re
 from django.conf import settings
 
 from connectors.failpoints import VARIABLE
-from tests.acceptance.installation import ROOT
+from tests.support.installation import ROOT
 
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 READERS = ("settings.py", "api/rest_settings.py", "environment/redis_settings.py")

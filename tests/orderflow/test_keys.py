@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import ROOT
 from tests.orderflow.environment.product import environment, run
+from tests.support.installation import ROOT
 
 NAMES = ["SECRET_KEY", "ENCRYPTION_MASTER_KEY"]
 

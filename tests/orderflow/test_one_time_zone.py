@@ -8,14 +8,14 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from connectors.models import ConnectionEvent, ConnectionTest, ERPConnection
-from exports.models import AckFile, ERPExport, ExportEvent, WebhookMessage
-from exports.webhooks.models import WebhookTry
+from exports.models import AckFile, ERPExport, ExportEvent
+from exports.webhooks.models import WebhookMessage, WebhookTry
 from orderflow.heartbeats import standstill
 from orderflow.heartbeats.models import Heartbeat
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
-from tests.tenants import Tenant, list_url, log_in, make_tenant, page_url
+from tests.support.tenants import Tenant, list_url, log_in, make_tenant, page_url
 
 # In Vienna it is one hour later, and another day.
 AT = datetime(2026, 11, 23, 23, 41, 7, tzinfo=UTC)
@@ -76,6 +76,6 @@ def test_what_a_row_is_called_has_a_local_time(acme: Tenant) -> None:
 
 
 def test_dates_without_a_time_are_loaded_with_no_warning_about_the_zone(acme: Tenant) -> None:
-    """A7. tests/browser sees that none is shown."""
+    """A7. tests/system/browser sees that none is shown."""
     page = log_in(acme.organization, Role.OPS).get(list_url(DraftOrder, "add")).content.decode()
     assert "tenancy/dates.js" in page

@@ -14,8 +14,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from tests.other_processes import until
 from tests.servers.ports import free_port
+from tests.support.shared_database import until
 
 ROOT = Path(__file__).parents[2]
 RATES = ("LOGIN", "LOGIN_ADDRESS", "PUSH", "PUSH_ORGANIZATION", "CONNECTION_TEST", "CONNECTION_TEST_ORGANIZATION")

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import track
 
-from connectors.rotation import left, rotate
+from connectors.connections.key_rotation import left, rotate
 
 
 class Command(BaseCommand):

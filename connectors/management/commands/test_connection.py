@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from connectors import connection_service
-from connectors.lookup import UnknownConnection, connection_named
+from connectors.connections import service as connection_service
+from connectors.connections.lookup import UnknownConnection, connection_named
 from connectors.ports import TestStep
 
 

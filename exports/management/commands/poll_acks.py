@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from connectors.exceptions import ConnectorError
 from connectors.models import ERPConnection
 from exports import ack_poller
-from exports.rollback import guard
+from exports.models import installation
 
 
 class Command(BaseCommand):
@@ -42,6 +42,6 @@ class Command(BaseCommand):
         outcome: dict[str, Any] = {"organization": connection.organization.slug, "connection": connection.name}
         try:
             # A poll that finds the lanes held, or holds them itself, has read nothing.
-            return outcome | {"answers": ack_poller.poll(connection.pk), "error": guard.why_held() or None}
+            return outcome | {"answers": ack_poller.poll(connection.pk), "error": installation.why_held() or None}
         except ConnectorError as error:
             return outcome | {"answers": 0, "error": str(error)}

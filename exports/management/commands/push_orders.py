@@ -6,13 +6,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import track
 
+from connectors.connections.lookup import UnknownConnection, connection_named
 from connectors.exceptions import ConfigError
-from connectors.lookup import UnknownConnection, connection_named
 from connectors.models import ERPConnection
 from exports import push_service
 from exports.push_service import PushRefused, PushRequest
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 
 
 class Command(BaseCommand):

@@ -7,14 +7,14 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from connectors.connections.lookup import UnknownConnection, connection_named
 from connectors.exceptions import ConnectorError
-from connectors.lookup import UnknownConnection, connection_named
-from exports.lanes import LaneLost
+from exports.lanes.leases import LaneLost
+from exports.reconciliation.documents import StorageUnreadable
 from exports.reconciliation.findings import Repair
 from exports.reconciliation.reconcile import Stage, Step, reconcile
 from exports.reconciliation.report import JsonReport, Report, TextReport
 from exports.reconciliation.run import LaneBusy, Run
-from exports.reconciliation.stored import StorageUnreadable
 
 SPAN = timedelta(days=7)
 # Exit codes: 0 is "nothing found".

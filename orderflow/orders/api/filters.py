@@ -3,9 +3,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django_filters import CharFilter, UUIDFilter
 
-from orderflow.api.filters import AnyOf, CreatedFilter
+from orderflow.api.lists.filters import AnyOf, CreatedFilter
 from orderflow.orders.models import Customer, DraftOrder
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.scope import User, scoped
 
 

@@ -2,8 +2,8 @@
 
 from http import HTTPStatus
 
-from orderflow.api.problem_codes import declare
-from orderflow.api.problems import FieldError, Problem, as_problem, invalid
+from orderflow.api.errors.problem_codes import declare
+from orderflow.api.errors.problems import FieldError, Problem, as_problem, invalid
 from orderflow.orders.approval import DuplicateOrderNumber, NotPossible
 from orderflow.orders.editing import UnknownCustomer
 

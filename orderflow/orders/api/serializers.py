@@ -6,8 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from orderflow.api.fields import ExactNumber, Id, Identifier, OptionalIdentifier, OptionalText, WholeNumber
-from orderflow.api.strict_input import StrictSerializer
+from orderflow.api.input.fields import ExactNumber, Id, Identifier, OptionalIdentifier, OptionalText, WholeNumber
+from orderflow.api.input.serializers import StrictSerializer
 from orderflow.orders.api import examples
 from orderflow.orders.editing import CustomerReference
 from orderflow.orders.models import Customer, DraftOrder, currency_code

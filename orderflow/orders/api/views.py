@@ -12,15 +12,15 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
-from orderflow.api.bodies import entered
+from orderflow.api.errors.problem_codes import WITH_A_BODY
 from orderflow.api.etags import ETAG, IF_MATCH, IF_NONE_MATCH, etag_of, is_known, require_match
 from orderflow.api.idempotency import IDEMPOTENCY_KEY, OF_KEYS, once
-from orderflow.api.problem_codes import WITH_A_BODY
-from orderflow.api.scope import require_organization
-from orderflow.api.strict_input import StrictSerializer
+from orderflow.api.input.serializers import StrictSerializer
+from orderflow.api.organization import require_organization
+from orderflow.api.request_bodies import entered
 from orderflow.orders import approval, editing
-from orderflow.orders.api.as_seen import as_seen
 from orderflow.orders.api.filters import DraftOrderFilter
+from orderflow.orders.api.if_match import as_seen
 from orderflow.orders.api.serializers import ApprovalSerializer, DraftOrderSerializer, DraftOrderWriteSerializer
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization

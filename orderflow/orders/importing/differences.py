@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from orderflow.fields.number_parsing import as_written
 from orderflow.orders.models import DraftOrder, DraftOrderLine
-from orderflow.tenancy.written_numbers import as_written
 
 HEADER = ("order_date", "currency", "requested_delivery_date", "notes")
 SOURCE = ("source_document_id", "source_file_name", "source_sha256")

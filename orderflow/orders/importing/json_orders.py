@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from orderflow.fields.number_parsing import NotANumber, read_strict
 from orderflow.orders.importing.values import BadRow, ParsedOrder, UnusableSource, in_words
-from orderflow.tenancy.written_numbers import NotANumber, read_strict
 
 BOM = b"\xef\xbb\xbf"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import ValidationError, convert
 
-from orderflow.orders.importing.tables import BadValue, Row, read_table
+from orderflow.orders.importing.csv_tables import BadValue, Row, read_table
 from orderflow.orders.importing.values import (
     PRICE_PLACES,
     QTY_PLACES,

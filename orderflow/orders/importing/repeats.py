@@ -8,7 +8,7 @@ from uuid import UUID
 from orderflow.orders import editing
 from orderflow.orders.importing.differences import HEADER, LINE, SOURCE, Difference, DifferingOrder, differences
 from orderflow.orders.models import DraftOrder, DraftOrderLine
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 
 # An approved order is what somebody looked at: changing it is left to people.
 UPDATABLE = frozenset({OrderStatus.NEEDS_REVIEW, OrderStatus.READY, OrderStatus.ERROR})

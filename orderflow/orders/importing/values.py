@@ -10,8 +10,8 @@ from typing import Annotated
 from msgspec import Meta, Struct, ValidationError
 from msgspec.structs import force_setattr
 
-from orderflow.tenancy.identifiers import NotAnIdentifier, identifier
-from orderflow.tenancy.written_numbers import NotANumber, fitted
+from orderflow.fields.identifiers import NotAnIdentifier, identifier
+from orderflow.fields.number_parsing import NotANumber, fitted
 
 MAX_DIGITS = 15
 QTY_PLACES = 3

@@ -12,7 +12,7 @@ from orderflow.orders.importing.repeats import Given, meet_stored
 from orderflow.orders.importing.values import ParsedLine, ParsedOrder, ParsedSource
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.ready_check import blocking_reasons, remarks
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
 
 

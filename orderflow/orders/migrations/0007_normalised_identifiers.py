@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from orderflow.tenancy.normalise_rows import normalise_rows
+from orderflow.fields.normalize_rows import normalise_rows
 
 # Orders that are being delivered keep their texts: what is staged must stay the document that they give.
 

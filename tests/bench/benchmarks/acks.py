@@ -9,12 +9,13 @@ from pathlib import Path
 from connectors.models import ERPConnection
 from exports import ack_poller
 from exports.models import ERPExport
-from exports.transitions import ExportStatus
-from tests.bench import rows, services, tenants
+from exports.models.status import ExportStatus
 from tests.bench.bench import Bench
 from tests.bench.peers import Place, run_sftp
-from tests.bench.processes import CPUClock
 from tests.bench.results import Result, Table, at_least, compared, in_turn, number, times
+from tests.bench.site import services, tenants
+from tests.support import rows
+from tests.support.processes import CPUClock
 
 ANSWER = {
     "status": "ACKED",

@@ -15,16 +15,19 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connectors.models import ERPConnection
-from exports.models import AckFile, BulkJob, ERPExport, WebhookEndpoint, WebhookMessage
-from exports.transitions import ExportStatus
+from exports.bulk.models import BulkJob
+from exports.models import AckFile, ERPExport
+from exports.models.status import ExportStatus
 from exports.webhooks import endpoint_service
+from exports.webhooks.models import WebhookEndpoint, WebhookMessage
 from orderflow.api.models import ApiToken
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import AuditEntry
-from tests.bench import rows, tenants
 from tests.bench.bench import Bench
-from tests.bench.databases import fresh_database
 from tests.bench.results import Result, Table, at_most, number
+from tests.bench.site import tenants
+from tests.bench.site.databases import fresh_database
+from tests.support import rows
 
 EXPORTS = (1_000, 1_000_000)
 FEW_EXPORTS = (100, 300)

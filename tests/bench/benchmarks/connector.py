@@ -11,7 +11,6 @@ from django.conf import settings
 from connectors.ports import ExportDocument
 from tests.bench import peers
 from tests.bench.bench import Bench
-from tests.bench.delay_proxy import delay_proxy
 from tests.bench.drops import (
     connection_config,
     drop,
@@ -22,6 +21,7 @@ from tests.bench.drops import (
 )
 from tests.bench.peers import Place
 from tests.bench.results import Result, Ways, at_least, compared, in_turn, times
+from tests.servers.proxies.delay_proxy import delay_proxy
 
 SIZE = 10_000
 ROUND_TRIP_S = 0.04

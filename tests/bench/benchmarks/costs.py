@@ -5,14 +5,16 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from connectors.dropzones.config import DropzoneSettings
-from exports import ack_poller, delivery
-from exports.transitions import ExportStatus
-from tests.bench import rows, services, tenants
+from connectors.dropzones.settings import DropzoneSettings
+from exports import ack_poller
+from exports.delivery import drain as delivery
+from exports.models.status import ExportStatus
 from tests.bench.bench import Bench
 from tests.bench.drops import connection_config, drop, dropzone_settings, random_documents
-from tests.bench.processes import CPUClock
 from tests.bench.results import Result, Table, number
+from tests.bench.site import services, tenants
+from tests.support import rows
+from tests.support.processes import CPUClock
 
 # As many as a process keeps sessions for, or fewer.
 LANES = 20

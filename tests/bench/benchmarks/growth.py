@@ -13,15 +13,18 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, polling, tasks
+from exports import ack_poller, tasks
+from exports.acks import schedule as poll_schedule
+from exports.delivery import drain
 from exports.models import ERPExport
-from exports.transitions import ExportStatus
+from exports.models.status import ExportStatus
 from orderflow.orders.models import DraftOrder
-from tests.bench import rows, tenants
 from tests.bench.bench import Bench
 from tests.bench.benchmarks.acks import write_answers
-from tests.bench.databases import fresh_database, size_mb, working_in
 from tests.bench.results import Result, Table, at_most, number, times
+from tests.bench.site import tenants
+from tests.bench.site.databases import fresh_database, size_mb, working_in
+from tests.support import rows
 
 EXPORTS = (1_000, 100_000, 1_000_000)
 CONNECTIONS = (1, 100, 1_000)
@@ -63,7 +66,7 @@ class _Database:
             "admin, list of exports": self._page(self._admin, reverse("admin:exports_erpexport_changelist")),
             "the same, of all organizations": self._page(self._operator, reverse("admin:exports_erpexport_changelist")),
             "sweep": self._median(tasks.sweep, PAGES),
-            "whom to poll": self._median(polling.due_for_polling, PAGES),
+            "whom to poll": self._median(poll_schedule.due_for_polling, PAGES),
         }
 
     def _push(self) -> float:
@@ -71,7 +74,7 @@ class _Database:
         rows.add_approved([self._first], count, lines=1)
         orders = DraftOrder.objects.filter(organization=self._first.organization, status="APPROVED")
         series = [_ms(lambda order=order: self._push_one(order)) for order in orders.values_list("pk", flat=True)]  # type: ignore[misc]
-        delivery.drain(self._first.pk)
+        drain.drain(self._first.pk)
         return statistics.median(series)
 
     def _push_one(self, order: UUID) -> None:
@@ -81,7 +84,7 @@ class _Database:
     def _drain_and_poll(self) -> tuple[float, float]:
         rows.add_exports([self._first], BATCH, ExportStatus.PENDING)
         fresh = list(_pending(self._first).values_list("filename", flat=True))
-        drained = _ms(lambda: delivery.drain(self._first.pk))
+        drained = _ms(lambda: drain.drain(self._first.pk))
         assert not _pending(self._first).exists()
         folder = tenants.dropzone_of(self._bench, self._first)
         write_answers(folder / "acks", [f"ack_{name}" for name in fresh])

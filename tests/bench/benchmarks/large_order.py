@@ -1,10 +1,10 @@
 """One order that is far larger than others, over a long way."""
 
 from tests.bench.bench import Bench
-from tests.bench.delay_proxy import delay_proxy
 from tests.bench.drops import connection_config, drop, dropzone_settings, random_documents, write_locally
 from tests.bench.peers import Place, sftp_batch
 from tests.bench.results import Result, at_least, compared, in_turn, times
+from tests.servers.proxies.delay_proxy import delay_proxy
 
 SIZE = 10_000_000
 ROUND_TRIP_S = 0.04

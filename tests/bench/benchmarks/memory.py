@@ -2,13 +2,14 @@
 
 import time
 
-from exports import wake_ups
+from exports.lanes import dispatch
 from exports.models import ERPExport
-from exports.transitions import ExportStatus
-from tests.bench import rows, services, tenants
+from exports.models.status import ExportStatus
 from tests.bench.bench import Bench, until
-from tests.bench.processes import family, resident_mb
 from tests.bench.results import Bar, Result, Table, at_most, number
+from tests.bench.site import services, tenants
+from tests.support import rows
+from tests.support.processes import family, resident_mb
 
 POINTS = 10
 # Between a tenth of the orders and all of them.
@@ -24,7 +25,7 @@ def run(bench: Bench) -> Result:
     with services.workers(bench, 1) as workers:
         (worker,) = workers.values()
         started = time.perf_counter()
-        wake_ups.wake(connection.pk)
+        dispatch.wake(connection.pk)
         curve = _curve(worker, count)
         took = time.perf_counter() - started
     assert tenants.empty([tenants.dropzone_of(bench, connection)]) == count

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from orderflow.orders.models import DraftOrder
-from tests.bench import rows, services, tenants
 from tests.bench.bench import Bench
-from tests.bench.processes import CPUClock
 from tests.bench.results import Result, Table, at_most, number, percentile
-from tests.bench.web import Client, client
+from tests.bench.site import services, tenants
+from tests.bench.site.web import Client, client
+from tests.support import rows
+from tests.support.processes import CPUClock
 
 WARM_UP = 20
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors.dropzones.base import Dropzone
-from connectors.dropzones.config import DropzoneSettings
+from connectors.dropzones.backends.base import Dropzone
+from connectors.dropzones.settings import DropzoneSettings
 from tests.bench.bench import Bench
-from tests.bench.delay_proxy import DelayProxy, delay_proxy
 from tests.bench.drops import connection_config, deliver, dropzone_settings, random_documents
 from tests.bench.results import Result, Table, at_most, number
+from tests.servers.proxies.delay_proxy import DelayProxy, delay_proxy
 
 SIZE = 10_000
 SMALL, LARGE = 1, 500

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from connectors.models import ERPConnection
 from exports.models import ERPExport, Lane
-from exports.transitions import ExportStatus
+from exports.models.status import ExportStatus
 from orderflow.orders.models import DraftOrder
-from tests.bench import rows, services, tenants
 from tests.bench.bench import BEAT, Bench, until
 from tests.bench.results import Result, Table, at_most, number, percentile
-from tests.bench.web import Client, client
+from tests.bench.site import services, tenants
+from tests.bench.site.web import Client, client
+from tests.support import rows
 
 WARM_UP = 5
 WITHIN_S = 30

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from connectors.models import ERPConnection
-from exports import wake_ups
+from exports.lanes import dispatch
 from exports.models import ERPExport
-from exports.transitions import ExportStatus
-from tests.bench import rows, services, tenants
+from exports.models.status import ExportStatus
 from tests.bench.bench import Bench, until
 from tests.bench.peers import Place, sftp_batch
-from tests.bench.processes import CPUClock
 from tests.bench.results import Result, Table, at_least, compared, in_turn, number, times
+from tests.bench.site import services, tenants
+from tests.support import rows
+from tests.support.processes import CPUClock
 
 SMALL, LARGE = 3, 35
 SPREAD = 4
@@ -61,7 +62,7 @@ class _Run:
         rows.tidy_up()
         clock, started = CPUClock(self._roots), time.perf_counter()
         for connection in self._connections:
-            wake_ups.wake(connection.pk)
+            dispatch.wake(connection.pk)
         until(
             lambda: not ERPExport.objects.filter(status=ExportStatus.PENDING).exists(),
             within_s=DRAINED_WITHIN_S,

@@ -5,16 +5,16 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from connectors import connection_service
-from connectors.connection_service import ConnectionChanges
+from connectors.connections import service as connection_service
+from connectors.connections.service import ConnectionChanges
 from connectors.models import ERPConnection
 from orderflow.api.throttles import ConnectionTestThrottle
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
-from tests.canary_key import canary_key
 from tests.conftest import ApiAs
-from tests.orderflow.api.test_problems import problem
-from tests.threads import another, at_once
+from tests.orderflow.api.errors.test_problems import problem
+from tests.support.canary_key import canary_key
+from tests.support.threads import another, at_once
 
 CONNECTIONS = "/api/v1/erp-connections/"
 CANARY = "canary7f3a"

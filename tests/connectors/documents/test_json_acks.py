@@ -12,7 +12,7 @@ from connectors.documents.json_acks import parse_ack
 from connectors.documents.naming import sales_order_in
 from connectors.exceptions import RejectedError
 from connectors.ports import Ack, AckOutcome
-from tests.torture.hostile import BLURRED, CONTENTS
+from tests.trials.hostile import BLURRED, CONTENTS
 
 EXPORT = "sales_order_0d9f3a52-1111-4222-8333-abcdefabcdef_20261123T100000Z_9a8d7c6b.json"
 

@@ -14,7 +14,7 @@ from connectors.documents import json_v1
 from connectors.documents.naming import sales_order_name
 from connectors.exceptions import RejectedError
 from connectors.ports import ExportAttempt
-from connectors.sales_order import SalesOrder
+from connectors.types.sales_order import SalesOrder
 from tests.connectors.sales_orders import LINE, ORDER
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "orderflow_export_json_v1.schema.json"

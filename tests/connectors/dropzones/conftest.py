@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from connectors.dropzones.base import Dropzone
-from connectors.dropzones.local import LocalDropzone
-from connectors.dropzones.memory import MemoryDropzone, MemoryTree
-from connectors.dropzones.sftp import SFTPDropzone
+from connectors.dropzones.backends.base import Dropzone
+from connectors.dropzones.backends.local.dropzone import LocalDropzone
+from connectors.dropzones.backends.memory import MemoryDropzone, MemoryTree
+from connectors.dropzones.backends.sftp import SFTPDropzone
 from connectors.exceptions import RejectedError
 from connectors.sftp.session import SFTPSession
 from tests.connectors.conftest import target_of
-from tests.servers import every
-from tests.servers.quirks import QUIRKS, Quirks
-from tests.servers.sftp_server import SFTPServer
+from tests.servers.sftp import every
+from tests.servers.sftp.quirks import QUIRKS, Quirks
+from tests.servers.sftp.sftp_server import SFTPServer
 
 # A dropzone that is ours answers a file's own fault by its name.
 OURS = Quirks(folder_in_the_way=RejectedError, name_too_long=RejectedError)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.dropzones.base import Move, OutgoingFile
+from connectors.dropzones.backends.base import Move, OutgoingFile
 from connectors.exceptions import (
     ConfigError,
     ConnectorError,
@@ -14,7 +14,7 @@ from connectors.exceptions import (
     TransientError,
 )
 from tests.connectors.dropzones.conftest import Place
-from tests.servers.quirks import NOT_UTF_8
+from tests.servers.sftp.quirks import NOT_UTF_8
 
 LARGE = bytes(range(256)) * 4096
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.dropzones.config import DropzoneSettings, is_marked
 from connectors.dropzones.form import DropzoneForm
+from connectors.dropzones.settings import DropzoneSettings, is_marked
 
 NAME = st.text("abcXYZ019._-", min_size=1, max_size=20)
 

@@ -10,7 +10,7 @@ from django.core.files.storage import InMemoryStorage
 
 from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
 from tests.conftest import SharedServer
-from tests.servers import every
+from tests.servers.sftp import every
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from connectors.ports import ExportAttempt, ExportResult, Staged
 from tests.connectors.contract import Notebook, attempt
 from tests.connectors.implementations.conftest import Ground
 from tests.connectors.sales_orders import ORDER
-from tests.temporaries import temporary_name
+from tests.support.temporary_names import temporary_name
 
 
 class Killed(Exception):

@@ -9,13 +9,13 @@ import asyncssh
 import pytest
 
 from connectors.exceptions import ConfigError, TransientError, UnknownHostKeyError
-from connectors.sftp import conversations
+from connectors.sftp.protocol import file_operations
 from connectors.sftp.session import SFTPSession
-from connectors.steps import Steps
+from connectors.types.test_steps import Steps
 from tests.connectors.conftest import target_of
-from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.servers.faulty.faults import WEAK_ONLY
-from tests.servers.openssh import OpenSSHServer, generate_key
+from tests.servers.sftp.asyncssh_server import AsyncSSHServer
+from tests.servers.sftp.openssh import OpenSSHServer, generate_key
 
 Start = Callable[..., AsyncSSHServer]
 Connect = Callable[..., SFTPSession]
@@ -25,12 +25,12 @@ BY_PASSWORD: dict[str, Any] = {"private_key": None, "password": "correct horse"}
 
 
 def test_a_key_logs_in(shared_openssh: OpenSSHServer, connect: Connect) -> None:
-    assert connect(shared_openssh).ask(conversations.lstat("."))
+    assert connect(shared_openssh).ask(file_operations.lstat("."))
 
 
 def test_a_password_logs_in(start_asyncssh: Start, connect: Connect) -> None:
     server = start_asyncssh()
-    assert connect(server, **BY_PASSWORD).ask(conversations.lstat("/"))
+    assert connect(server, **BY_PASSWORD).ask(file_operations.lstat("/"))
     assert server.attempts == [("user", "erp"), ("password", "correct horse")]
 
 
@@ -40,7 +40,7 @@ def test_an_encrypted_key_of_every_kind_logs_in(
 ) -> None:
     text = generate_key(tmp_path / "key", kind=kind, passphrase="open sesame")
     server = start_asyncssh(user_key=asyncssh.import_private_key(text, "open sesame"))
-    assert connect(server, private_key=text, passphrase="open sesame").ask(conversations.lstat("/"))
+    assert connect(server, private_key=text, passphrase="open sesame").ask(file_operations.lstat("/"))
 
 
 def test_a_wrong_password_needs_a_person_and_is_offered_once(start_asyncssh: Start) -> None:
@@ -130,7 +130,7 @@ def test_the_pinned_keys_type_is_the_one_negotiated(kind: str, start_asyncssh: S
     """A server with several keys shows the one that is pinned."""
     keys = {each: asyncssh.generate_private_key(each) for each in ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")}
     server = start_asyncssh(host_key=keys[kind], further_host_keys=[k for name, k in keys.items() if name != kind])
-    assert connect(server).ask(conversations.lstat("/"))
+    assert connect(server).ask(file_operations.lstat("/"))
 
 
 def _public(key: asyncssh.SSHKey) -> str:

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from connectors.dropzones.sftp import SFTPDropzone
+from connectors.dropzones.backends.sftp import SFTPDropzone
 from connectors.exceptions import ConnectorError, InDoubtError, TransientError
-from connectors.sftp import conversations
+from connectors.sftp.protocol import file_operations
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
 from tests.connectors.conftest import LOOPBACK, target_of
-from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.servers.faulty.faults import Dawdles
-from tests.servers.openssh import OpenSSHServer
 from tests.servers.raw import Talk, drip, greet_only, raw_server, say_nothing, speak_http
+from tests.servers.sftp.asyncssh_server import AsyncSSHServer
+from tests.servers.sftp.openssh import OpenSSHServer
 
 StartOpenSSH = Callable[..., OpenSSHServer]
 Connect = Callable[..., SFTPSession]
@@ -75,13 +75,13 @@ def test_a_server_that_freezes_in_a_batch_ends_it_at_the_deadline(start_openssh:
     session = SFTPSession(target_of(server, timeout_s=1))
     server.freeze()
     with within(3):
-        outcomes = session.run([conversations.write_file(f"f{n}", HALF_A_MEGABYTE) for n in range(600)])
+        outcomes = session.run([file_operations.write_file(f"f{n}", HALF_A_MEGABYTE) for n in range(600)])
     assert {type(outcome) for outcome in outcomes} == {InDoubtError, TransientError}
     assert isinstance(outcomes[0], InDoubtError)
     assert type(outcomes[-1]) is TransientError
     assert "did not answer within 1 s" in str(outcomes[0])
     with pytest.raises(TransientError, match="has ended"):
-        session.run([conversations.lstat("f0")])
+        session.run([file_operations.lstat("f0")])
 
 
 def test_a_server_that_freezes_while_it_takes_bytes_ends_at_the_deadline(start_openssh: StartOpenSSH) -> None:
@@ -91,7 +91,7 @@ def test_a_server_that_freezes_while_it_takes_bytes_ends_at_the_deadline(start_o
     timer = threading.Timer(0.2, server.freeze)
     timer.start()
     with within(4):
-        outcomes = session.run([conversations.write_file(f"f{n}", TEN_MEGABYTES) for n in range(400)])
+        outcomes = session.run([file_operations.write_file(f"f{n}", TEN_MEGABYTES) for n in range(400)])
     timer.join()
     assert isinstance(outcomes[-1], ConnectorError)
     assert session.is_closed
@@ -102,7 +102,7 @@ def test_a_frozen_server_leaves_nothing_behind(start_openssh: StartOpenSSH) -> N
     server = start_openssh()
     session = SFTPSession(target_of(server, timeout_s=0.5))
     server.freeze()
-    (outcome,) = session.run([conversations.lstat("f")])
+    (outcome,) = session.run([file_operations.lstat("f")])
     assert type(outcome) is TransientError
     session.close()
 
@@ -113,7 +113,7 @@ def test_a_connection_lost_in_a_batch_leaves_the_unanswered_in_doubt(start_opens
     session = SFTPSession(target_of(server))
     killer = threading.Thread(target=_kill_when_busy, args=(server,))
     killer.start()
-    outcomes = session.run([conversations.write_file(f"f{n:05}", b"x" * 10_000) for n in range(20_000)])
+    outcomes = session.run([file_operations.write_file(f"f{n:05}", b"x" * 10_000) for n in range(20_000)])
     killer.join()
     done = [n for n, outcome in enumerate(outcomes) if outcome is None]
     assert {type(outcome) for outcome in outcomes} == {type(None), InDoubtError, TransientError}
@@ -133,7 +133,7 @@ def test_a_slow_server_that_goes_on_answering_is_not_cut_off(
     """A batch may take longer than the silence that is allowed, as long as it goes on."""
     server = start_faulty(Dawdles(operations=frozenset({"lstat"}), seconds=0.3))
     session = connect(server, timeout_s=1)
-    outcomes = session.run([conversations.lstat(f"f{n}") for n in range(6)])
+    outcomes = session.run([file_operations.lstat(f"f{n}") for n in range(6)])
     assert outcomes == [None] * 6
 
 
@@ -141,7 +141,7 @@ def test_a_slow_server_that_goes_on_answering_is_not_cut_off(
 def test_a_session_leaves_nothing_behind(shared_openssh: OpenSSHServer) -> None:
     for _ in range(3):
         session = SFTPSession(target_of(shared_openssh))
-        session.ask(conversations.lstat("."))
+        session.ask(file_operations.lstat("."))
         session.close()
         session.close()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.sftp.expiry import says_password_expired
+from connectors.sftp.auth.expiry import says_password_expired
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from connectors.dropzones.base import OutgoingFile
-from connectors.dropzones.sftp import SFTPDropzone
+from connectors.dropzones.backends.base import OutgoingFile
+from connectors.dropzones.backends.sftp import SFTPDropzone
 from connectors.exceptions import TransientError
 from connectors.sftp.session import SFTPSession
 from tests.connectors.conftest import target_of
-from tests.servers.login_server import Hook, hang_up, login_server, reset
-from tests.servers.openssh import OpenSSHServer
-from tests.servers.proftpd import proftpd_server
+from tests.servers.sftp.login_server import Hook, hang_up, login_server, reset
+from tests.servers.sftp.openssh import OpenSSHServer
+from tests.servers.sftp.proftpd import proftpd_server
 
 StartOpenSSH = Callable[..., OpenSSHServer]
 Connect = Callable[..., SFTPSession]

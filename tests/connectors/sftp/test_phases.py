@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from connectors.exceptions import ConnectorError, InDoubtError, TransientError
-from connectors.sftp import conversations
+from connectors.sftp.protocol import file_operations
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
-from connectors.steps import Steps
+from connectors.types.test_steps import Steps
 from tests.connectors.conftest import LOOPBACK, target_of
-from tests.servers.openssh import OpenSSHServer
-from tests.servers.stalling import Stalling, stalling_proxy
+from tests.servers.proxies.stalling_proxy import Stalling, stalling_proxy
+from tests.servers.sftp.openssh import OpenSSHServer
 
 TIMEOUT_S = 1
 LATE_S = 5
@@ -80,7 +80,7 @@ def test_every_request_ends_at_the_jobs_end(
     ends_at = time.monotonic() + 1
     session = SFTPSession(target_of(shared_openssh, port=proxy.port, timeout_s=30), ends_at=ends_at)
     proxy.allow, proxy.drip_s = proxy.passed + answered, drip_s
-    outcomes = session.run([conversations.write_file(f"phase-{answered}-{n}", b"x" * 100_000) for n in range(50)])
+    outcomes = session.run([file_operations.write_file(f"phase-{answered}-{n}", b"x" * 100_000) for n in range(50)])
     assert 0 <= time.monotonic() - ends_at < LATE_S
     assert {type(outcome) for outcome in outcomes} <= {type(None), TransientError, InDoubtError}
     assert isinstance(outcomes[-1], ConnectorError)
@@ -91,7 +91,7 @@ def test_every_request_ends_at_the_jobs_end(
 def test_a_server_that_drips_is_told_from_one_that_is_silent(proxy: Stalling, shared_openssh: OpenSSHServer) -> None:
     session = SFTPSession(target_of(shared_openssh, port=proxy.port, timeout_s=30), ends_at=time.monotonic() + 1)
     proxy.allow, proxy.drip_s = proxy.passed, 0.01
-    outcomes = session.run([conversations.lstat(f"f{n}") for n in range(1000)])
+    outcomes = session.run([file_operations.lstat(f"f{n}") for n in range(1000)])
     assert "was too slow to come to an end in time" in str(outcomes[-1])
 
 

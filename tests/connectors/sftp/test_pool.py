@@ -17,17 +17,18 @@ import asyncssh
 import pytest
 from celery.signals import worker_process_shutdown
 
-from connectors.dropzones.base import OutgoingFile
-from connectors.dropzones.sftp import SFTPDropzone
+from connectors.dropzones.backends.base import OutgoingFile
+from connectors.dropzones.backends.sftp import SFTPDropzone
 from connectors.exceptions import TransientError
-from connectors.sftp import conversations, pool
+from connectors.sftp import pool
 from connectors.sftp.pool import Key, Owner, SessionPool
+from connectors.sftp.protocol import file_operations
 from connectors.sftp.session import SFTPSession
 from tests.connectors.conftest import target_of
-from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.servers.faulty.faults import Fails, Freezes
-from tests.servers.openssh import OpenSSHServer
-from tests.servers.sftp_server import SFTPServer
+from tests.servers.sftp.asyncssh_server import AsyncSSHServer
+from tests.servers.sftp.openssh import OpenSSHServer
+from tests.servers.sftp.sftp_server import SFTPServer
 
 OURS, THEIRS = UUID(int=1), UUID(int=2)
 
@@ -75,7 +76,7 @@ def test_the_end_of_one_job_is_not_that_of_the_next(
 
 
 def use(session: SFTPSession) -> None:
-    session.ask(conversations.lstat("."))
+    session.ask(file_operations.lstat("."))
 
 
 def is_there_soon(condition: Callable[[], bool]) -> bool:

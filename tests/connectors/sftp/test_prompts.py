@@ -2,8 +2,8 @@
 
 import pytest
 
-from connectors.sftp.dialogue import Prompt
-from connectors.sftp.prompts import Asks, asks_for
+from connectors.sftp.auth.prompts import Asks, asks_for
+from connectors.sftp.auth.userauth import Prompt
 
 CODES = [
     "Sicherheitscode:",

@@ -10,16 +10,17 @@ from django.utils import timezone
 
 from connectors.models import ERPConnection
 from exports import tasks
-from exports.bulk import jobs, ways
+from exports.bulk import jobs, routing
 from exports.bulk.jobs import NotUnderWay
-from exports.models import BulkJob, ERPExport
+from exports.bulk.models import BulkJob
+from exports.models import ERPExport
 from orderflow.celery import app
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import MakeOrder
-from tests.tenants import log_in, page_url
+from tests.support.tenants import log_in, page_url
 
 Kind = BulkJob.Kind
 
@@ -65,7 +66,7 @@ def test_all_go_in_portions_and_in_the_order_asked(job: BulkJob, orders: list[Dr
 def test_a_worker_that_dies_between_portions_or_in_one_loses_and_repeats_nothing(
     job: BulkJob, monkeypatch: pytest.MonkeyPatch, sent_for: list[Any]
 ) -> None:
-    real, calls = ways.push_each, []
+    real, calls = routing.push_each, []
 
     def dies(*arguments: Any, **named: Any) -> Any:
         outcomes = real(*arguments, **named)
@@ -75,7 +76,7 @@ def test_a_worker_that_dies_between_portions_or_in_one_loses_and_repeats_nothing
             raise KeyboardInterrupt
         return outcomes
 
-    monkeypatch.setattr(ways, "push_each", dies)
+    monkeypatch.setattr(routing, "push_each", dies)
     with pytest.raises(KeyboardInterrupt):
         jobs.run(job.pk)
     job.refresh_from_db()
@@ -237,7 +238,7 @@ def test_a_second_retry_goes_over_the_connection_of_the_first_one(
     ERPExport.objects.filter(pk__in=first).update(connection=old)
     assert second.update(status="FAILED") == len(ids)
     DraftOrder.objects.update(status="ERROR")
-    assert list(ways.ways(organization, OrderStatus.ERROR, ids)) == [connection]
+    assert list(routing.ways(organization, OrderStatus.ERROR, ids)) == [connection]
     jobs.run(jobs.ask(organization, Kind.RETRY, ids, actor="ops").pk)
     third = ERPExport.objects.filter(status="PENDING")
     assert set(third.values_list("draft_order", "connection")) == {(pk, connection.pk) for pk in ids}

@@ -6,15 +6,15 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from connectors.models import ERPConnection
+from exports.admin.durations import in_words
 from exports.dashboard import figures
 from exports.dashboard.figures import Figures
 from exports.models import ERPExport
-from exports.transitions import ExportStatus
-from exports.words import in_words
+from exports.models.status import ExportStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.conftest import Push
-from tests.tenants import make_tenant, make_user
+from tests.support.tenants import make_tenant, make_user
 
 S = ExportStatus
 

@@ -10,16 +10,18 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from connectors import health
+from connectors.connections import health
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery
-from exports.models import BulkJob, ERPExport
-from exports.notices import watch
+from exports import ack_poller
+from exports.bulk.models import BulkJob
+from exports.delivery import drain
+from exports.incidents import detector
+from exports.models import ERPExport
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.conftest import Push
-from tests.tenants import log_in, make_tenant, page_url
+from tests.support.tenants import log_in, make_tenant, page_url
 
 HTMX = {"HX-Request": "true"}
 CHANGED = "Its state has changed since this page was loaded."
@@ -53,7 +55,7 @@ def test_the_dashboard_loads_what_is_open_now(client: Client, push: Push, connec
     (url,) = loaded_again(page, "dashboard")
     assert "Connection blocked:" not in page
     health.block(connection.pk, "The log-in was refused.")
-    watch.compare()
+    detector.compare()
     now = text_of(client, url)
     assert "Connection blocked:" in now
     assert "1 pending, the oldest for" in now
@@ -104,7 +106,7 @@ def test_an_export_is_loaded_again_until_it_is_finished(
     assert "It goes as soon as its connection can be used" in now
     assert loaded_again(now, "standing") == [url]
     assert CHANGED not in now
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     now = text_of(client, url)
     assert "It was put where the ERP picks it up" in now
     assert 'id="timeline" hx-swap-oob="true"' in now
@@ -140,7 +142,7 @@ def test_an_orders_exports_are_loaded_again_while_it_is_pushing(
     assert "Pending" in now
     assert CHANGED not in now
     assert inputs(now) == []
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     now = text_of(client, url)
     assert "Sent" in now
     assert CHANGED in now

@@ -9,21 +9,21 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from connectors import health
+from connectors.connections import health
 from connectors.models import ERPConnection
-from exports.causes import Cause
+from exports.incidents import detector
+from exports.incidents.models import Incident
 from exports.models import AckFile, ERPExport
-from exports.notices import watch
-from exports.notices.models import Incident
-from exports.transitions import ExportStatus
+from exports.models.failure_cause import Cause
+from exports.models.status import ExportStatus
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import MakeOrder
 from tests.exports.conftest import Push
-from tests.heartbeats import everything_ran
-from tests.tenants import list_url, log_in, log_in_superuser, make_tenant, page_url
+from tests.support.heartbeats import everything_ran
+from tests.support.tenants import list_url, log_in, log_in_superuser, make_tenant, page_url
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -156,10 +156,10 @@ def test_connections_in_trouble_come_first_and_say_why(
 def test_an_open_incident_is_shown_until_it_is_over(client: Client, push: Push, connection: ERPConnection) -> None:
     push()
     health.block(connection.pk, "The log-in was refused.")
-    watch.compare()
+    detector.compare()
     assert "Connection blocked:" in dashboard(client)
     health.release(connection.pk, actor="ops", cause="A test passed.")
-    watch.compare()
+    detector.compare()
     assert "Connection blocked:" not in dashboard(client)
 
 
@@ -228,7 +228,7 @@ def test_it_tells_nothing_of_another_organization(client: Client, push: Push) ->
     globex = make_tenant("globex")
     health.block(globex.connection.pk, "globex was refused.")
     fail(globex.export, cause=Cause.REJECTED, error_message="globex")
-    watch.compare()
+    detector.compare()
     assert "globex" not in dashboard(client).lower()
     everything = dashboard(log_in_superuser())
     assert everything.lower().count("globex") > 3
@@ -246,7 +246,7 @@ def test_what_came_from_a_server_is_escaped(client: Client, push: Push, connecti
     fail(push(), cause=Cause.ERP_REFUSED, error_code=HOSTILE, error_message=HOSTILE)
     ERPConnection.objects.update(name=HOSTILE)
     health.block(connection.pk, HOSTILE)
-    watch.compare()
+    detector.compare()
     failed = links(dashboard(client), reverse("retry_failures"))
     for page in (dashboard(client), client.get(failed[0]).content.decode()):
         assert HOSTILE not in page
@@ -259,7 +259,7 @@ def test_it_asks_few_questions_however_much_there_is(client: Client, push: Push,
     for number in range(more):
         health.block(make_tenant(f"more{number}").connection.pk, "Refused.")
         fail(push(), cause=Cause.ERP_REFUSED, error_code=f"E{number}")
-    watch.compare()
+    detector.compare()
     for person in (client, log_in_superuser()):
         with CaptureQueriesContext(database) as captured:
             dashboard(person)

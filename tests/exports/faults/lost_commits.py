@@ -16,8 +16,8 @@ import django
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 
-from tests.servers.commit_proxy import CommitProxy, Lost, commit_proxy
 from tests.servers.postgres import postgres
+from tests.servers.proxies.commit_proxy import CommitProxy, Lost, commit_proxy
 
 ORDERS = 3
 
@@ -41,9 +41,9 @@ def main() -> None:
 
 def _deliveries(proxy: CommitProxy, place: Path) -> Iterator[dict[str, Any]]:
     """Until a delivery has no further COMMIT that could be lost."""
-    from exports import delivery  # noqa: PLC0415 - behind Django's setup
+    from exports.delivery import drain  # noqa: PLC0415 - behind Django's setup
     from exports.models import ERPExport, Lane  # noqa: PLC0415
-    from tests.tenants import make_order, make_tenant  # noqa: PLC0415
+    from tests.support.tenants import make_order, make_tenant  # noqa: PLC0415
 
     (place / "in").mkdir(parents=True)
     tenant = make_tenant("acme")
@@ -52,13 +52,13 @@ def _deliveries(proxy: CommitProxy, place: Path) -> Iterator[dict[str, Any]]:
             exports = [_pushed(make_order, tenant, f"{number}-{what}-{n}") for n in range(ORDERS)]
             proxy.lose(number, what)
             with suppress(DatabaseError):
-                delivery.drain(tenant.connection.pk)
+                drain.drain(tenant.connection.pk)
             was_lost = proxy.lose_nothing()
             connection.close()
             arrived = _taken(place)
             # The worker is gone, and its lease ends.
             Lane.objects.update(leased_until=None)
-            delivery.drain(tenant.connection.pk)
+            drain.drain(tenant.connection.pk)
             arrived += _taken(place)
             rows = ERPExport.objects.filter(pk__in=exports)
             yield {

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from connectors.models import ERPConnection
-from exports import delivery
+from exports.delivery import drain as delivery
 from exports.models import ERPExport
 from tests.exports.conftest import edit, names
-from tests.servers.asyncssh_server import AsyncSSHServer
 from tests.servers.faulty.server import Fault
+from tests.servers.sftp.asyncssh_server import AsyncSSHServer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import delivery
+from exports.delivery import drain
 from exports.models import ERPExport
 from tests.exports.conftest import Push
 
@@ -19,7 +19,7 @@ def place(connection: ERPConnection, folder: Path) -> Path:
 @pytest.fixture
 def sent(push: Push, connection: ERPConnection, place: Path) -> ERPExport:
     export = push()
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     # Old enough for its copy to have to be there.
     ERPExport.objects.filter(pk=export.pk).update(sent_at=timezone.now() - timedelta(minutes=5))
     export.refresh_from_db()

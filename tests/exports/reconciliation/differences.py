@@ -14,11 +14,12 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import ack_poller, giving_up
+from exports import ack_poller
+from exports.decisions import give_up
+from exports.decisions.in_doubt import mark as mark_undecided
 from exports.models import AckFile, ERPExport, ExportEvent, Lane
 from exports.reconciliation.findings import Kind, Repair
 from exports.reconciliation.run import Run
-from exports.undecided import mark as mark_undecided
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import AuditEntry
 
@@ -103,7 +104,7 @@ def missing(export: ERPExport, place: Path, storage: Path) -> tuple[str, bool]:
 
 
 def failed_but_there(export: ERPExport, place: Path, storage: Path) -> tuple[str, bool]:
-    giving_up.give_up(export, actor="ops", reason="no answer")
+    give_up.give_up(export, actor="ops", reason="no answer")
     return f"in/{export.filename}", True
 
 

@@ -10,10 +10,11 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from connectors import connection_service
-from connectors.connection_service import ConnectionChanges
+from connectors.connections import service as connection_service
+from connectors.connections.service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, push_service
+from exports import ack_poller, push_service
+from exports.delivery import drain
 from exports.models import ERPExport
 from exports.push_service import PushRequest
 from exports.reconciliation.findings import Kind, Repair
@@ -32,7 +33,7 @@ from tests.exports.reconciliation.differences import (
     put,
     reconcile,
 )
-from tests.servers.openssh import OpenSSHServer, openssh_server
+from tests.servers.sftp.openssh import OpenSSHServer, openssh_server
 
 
 @pytest.fixture(params=DIFFERENCES, ids=lambda differ: differ.__name__)
@@ -75,7 +76,7 @@ def test_a_repair_mends_what_it_names_and_nothing_else(
 
     outcome = reconcile("--repair", ",".join(Repair))
     assert (outcome["code"], outcome["repaired"], kinds(outcome)) == (1, int(bool(repair)), [(kind, bool(repair))])
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     assert [kind for kind, _ in kinds(reconcile())] == ([] if repair else [kind])
 
 
@@ -92,7 +93,7 @@ def test_everything_is_told_and_mended_behind_a_server_too(
 ) -> None:
     connection = connect_to(server, organization)
     exports = [push_service.push(PushRequest(order=make_order(), actor="ops")) for _ in DIFFERENCES]
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     ERPExport.objects.update(sent_at=timezone.now() - timedelta(minutes=5))
     for export, difference in zip(exports, DIFFERENCES, strict=True):
         export.refresh_from_db()
@@ -105,7 +106,7 @@ def test_everything_is_told_and_mended_behind_a_server_too(
 
     mended = [(kind, bool(repair)) for kind, repair in expected]
     assert kinds(reconcile("--repair", "copies,temporaries,states,answers")) == mended
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     assert kinds(reconcile()) == [(kind, False) for kind, repair in expected if not repair]
 
 

@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 
-from connectors import connection_service, health
-from connectors.connection_service import ConnectionChanges
+from connectors.connections import health
+from connectors.connections import service as connection_service
+from connectors.connections.service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports.models import ERPExport
 from exports.reconciliation import reconcile as reconciliation

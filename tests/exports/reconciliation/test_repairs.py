@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import delivery, lanes
+from exports.delivery import drain
+from exports.lanes import leases
 from exports.models import ERPExport, Lane
 from exports.reconciliation import reconcile as reconciliation
 from exports.reconciliation import run as reconciliation_run
@@ -60,7 +61,7 @@ def test_a_state_is_never_made_up_but_found_by_the_next_try(
     sent.refresh_from_db()
     assert (sent.status, sent.next_attempt_at) == ("PENDING", None)
     assert Lane.objects.get(kind="DELIVERY").awake_since is not None
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     sent.refresh_from_db()
     assert sent.status == "SENT"
     assert names(place / "in") == ([] if erp_took_it else [sent.filename])
@@ -96,7 +97,7 @@ def _failed(export: ERPExport, **fields: Any) -> ERPExport:
 
 def test_what_is_under_way_is_not_told(sent: ERPExport, connection: ERPConnection, place: Path) -> None:
     unrecorded(sent)
-    with lanes.holding(connection.pk, Lane.Kind.DELIVERY):
+    with leases.holding(connection.pk, Lane.Kind.DELIVERY):
         assert reconcile()["findings"] == []
     assert kinds(reconcile()) == [("arrived", False)]
 
@@ -115,7 +116,7 @@ def test_a_repair_waits_for_the_lane_and_holds_it(
 ) -> None:
     monkeypatch.setattr(reconciliation_run, "PATIENCE_S", 0.5)
     path = place / "in" / orphaned_temporary(sent, place, place)[0].removeprefix("in/")
-    with lanes.holding(connection.pk, Lane.Kind.ACKS):
+    with leases.holding(connection.pk, Lane.Kind.ACKS):
         outcome = reconcile("--repair", "temporaries")
     assert (outcome["code"], path.exists()) == (2, True)
     assert "Somebody else has worked" in outcome["error"]
@@ -123,10 +124,10 @@ def test_a_repair_waits_for_the_lane_and_holds_it(
     steps = reconciliation.reconcile(run_of(connection, Repair.TEMPORARIES))
     next(steps)
     for kind in Lane.Kind:
-        with lanes.holding(connection.pk, kind) as lease:
+        with leases.holding(connection.pk, kind) as lease:
             assert lease is None
     steps.close()
-    with lanes.holding(connection.pk, Lane.Kind.DELIVERY) as lease:
+    with leases.holding(connection.pk, Lane.Kind.DELIVERY) as lease:
         assert lease
 
 
@@ -138,6 +139,6 @@ def test_a_repair_that_lost_its_lane_mends_no_more(
     steps = reconciliation.reconcile(run_of(connection, Repair.COPIES))
     next(steps)
     Lane.objects.update(token=99)
-    with pytest.raises(lanes.LaneLost):
+    with pytest.raises(leases.LaneLost):
         next(steps)
     assert not (tmp_path / "storage" / sent.storage_key).exists()

@@ -10,7 +10,7 @@ import psycopg
 from django.db import connection as database
 from django.db import connections
 
-from tests.other_processes import database_url
+from tests.support.shared_database import database_url
 
 
 class Backup:

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.acceptance.installation import ROOT
+from tests.support.installation import ROOT
 
 PAGE = (ROOT / "docs" / "restore.md").read_text(encoding="utf-8")
 COMMANDS = dict(re.findall(r"<!-- run: ([a-z ]+) -->\n```sh\n(.*?)```", PAGE, re.DOTALL))

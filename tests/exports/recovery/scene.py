@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 from moto.server import ThreadedMotoServer
 
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, push_service
+from exports import ack_poller, push_service
+from exports.delivery import drain
 from exports.models import ERPExport, Installation
 from exports.push_service import PushRequest
 from exports.rollback import guard
@@ -39,7 +40,7 @@ class Scene:
 
     def work(self) -> None:
         """What workers do when they are woken, and the ERP."""
-        delivery.drain(self.connection.pk)
+        drain.drain(self.connection.pk)
         self.erp.work()
         ack_poller.poll(self.connection.pk)
 

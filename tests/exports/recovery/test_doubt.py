@@ -8,9 +8,9 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from connectors import connection_service
-from connectors.connection_service import ConnectionChanges
-from exports import delivery
+from connectors.connections import service as connection_service
+from connectors.connections.service import ConnectionChanges
+from exports.delivery import drain
 from exports.models import ERPExport, Installation
 from orderflow.orders.models import DraftOrder
 from tests.exports.recovery.scene import Scene, status_of
@@ -183,7 +183,7 @@ def test_a_backup_from_before_the_journal_is_held_and_judged(scene: Scene) -> No
     scene.backup.save()
     scene.work()
     scene.restore()
-    delivery.drain(scene.connection.pk)
+    drain.drain(scene.connection.pk)
     assert scene.is_held()
     assert scene.recover() == 0
     scene.work()

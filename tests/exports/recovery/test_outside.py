@@ -13,12 +13,14 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections, transaction
 
-from connectors import connection_service
-from connectors.connection_service import ConnectionChanges
+from connectors.connections import service as connection_service
+from connectors.connections.service import ConnectionChanges
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery, tasks
+from exports import ack_poller, tasks
+from exports.delivery import drain
 from exports.models import AckFile, ERPExport, Installation, JournalMark, Lane
-from exports.rollback import entries, guard, outside, pruning
+from exports.rollback import entries, guard, pruning
+from exports.rollback import storage as outside
 from tests.exports.recovery.scene import Scene
 
 
@@ -80,7 +82,7 @@ def test_a_storage_that_hangs_costs_its_patience_once(
 ) -> None:
     monkeypatch.setattr(outside, "PATIENCE_S", 0.5)
     monkeypatch.setattr(outside, "REST_S", 600)
-    monkeypatch.setattr("exports.copies.PATIENCE_S", 0.1)
+    monkeypatch.setattr("exports.documents.archive.PATIENCE_S", 0.1)
     scene.push()
     scene.work()
     begun = time.monotonic()
@@ -153,7 +155,7 @@ def _way(scene: Scene, number: int) -> ERPConnection:
 
 def _drain(connection: ERPConnection) -> None:
     try:
-        delivery.drain(connection.pk)
+        drain.drain(connection.pk)
     finally:
         connections.close_all()
 
@@ -187,7 +189,7 @@ def test_a_storage_that_hangs_does_not_keep_the_folder_from_being_looked_at(
     """Its requests may hang far longer than it is left alone."""
     monkeypatch.setattr(outside, "PATIENCE_S", 0.5)
     monkeypatch.setattr(outside, "REST_S", 0)
-    monkeypatch.setattr("exports.copies.PATIENCE_S", 0.1)
+    monkeypatch.setattr("exports.documents.archive.PATIENCE_S", 0.1)
     scene.backup.save()
     scene.push()
     scene.work()

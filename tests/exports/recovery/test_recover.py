@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.dropzones.local import LocalDropzone
+from connectors.dropzones.backends.local.dropzone import LocalDropzone
 from connectors.fencing import LeaseLost
 from exports import tasks
 from exports.models import ERPExport

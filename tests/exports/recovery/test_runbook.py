@@ -9,11 +9,11 @@ from django.conf import settings
 from django.db import connection as database
 from django.db import connections
 
-from tests.acceptance.installation import ROOT
 from tests.exports.recovery.runbook import COMMANDS
 from tests.exports.recovery.scene import Scene, status_of
-from tests.other_processes import database_url
 from tests.servers.missing import program
+from tests.support.installation import ROOT
+from tests.support.shared_database import database_url
 
 
 class Terminal:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exports import withdrawing
+from exports.decisions import withdraw
 from exports.models import ERPExport
 from exports.push_service import PushRefused
 from tests.exports.recovery.scene import Scene
@@ -15,10 +15,10 @@ def test_an_export_whose_delivery_was_forgotten_is_not_withdrawn(scene: Scene) -
     scene.work()
     scene.restore()
     forgotten = ERPExport.objects.get(pk=export.pk)
-    assert withdrawing.may_be_withdrawn(forgotten)
-    withdrawing.look_first()
+    assert withdraw.may_be_withdrawn(forgotten)
+    withdraw.look_first()
     with pytest.raises(PushRefused, match="went back in time"):
-        withdrawing.withdraw(forgotten, actor="Eva", reason="the ERP was replaced")
+        withdraw.withdraw(forgotten, actor="Eva", reason="the ERP was replaced")
     assert scene.is_held()
     scene.recover()
     scene.work()

@@ -9,9 +9,9 @@ from django.db.models import F
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from exports.models import WebhookEndpoint, WebhookMessage, WebhookOldSecret
-from exports.webhooks import endpoint_service, leases, outcome
-from exports.webhooks.receiver import Answer
+from exports.webhooks import attempts, endpoint_service, leases
+from exports.webhooks.client.client import Answer
+from exports.webhooks.models import WebhookEndpoint, WebhookMessage, WebhookOldSecret
 from orderflow.tenancy.models import Organization
 from tests.servers.webhooks import Authority, Heard, Scripted, receiver
 
@@ -100,5 +100,5 @@ def fail(endpoint: WebhookEndpoint, message: WebhookMessage, answer: Answer | No
     """One more failed try of it, without a receiver."""
     lease = leases.take(endpoint.pk)
     assert lease is not None
-    outcome.enter(lease, WebhookMessage.objects.get(pk=message.pk), answer or Answer(status=500))
+    attempts.enter(lease, WebhookMessage.objects.get(pk=message.pk), answer or Answer(status=500))
     leases.give_back(lease)

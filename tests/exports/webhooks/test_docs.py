@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from connectors.models import ERPConnection
-from exports import ack_poller, delivery
-from exports.models import WebhookEndpoint, WebhookMessage
-from exports.webhooks import endpoint_service, schedule, sender
+from exports import ack_poller
+from exports.delivery import drain
+from exports.webhooks import endpoint_service, sender
+from exports.webhooks import retry_policy as webhook_retry_policy
+from exports.webhooks.models import WebhookEndpoint, WebhookMessage
 from tests.exports.conftest import Push
 from tests.servers.webhooks import Scripted
 
@@ -31,7 +33,7 @@ def messages(
 ) -> dict[str, Any]:
     """One of each type, by its type, as it was heard."""
     taken, refused = push(), push()
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     ack = {"status": "ACKED", "erp_order_id": "SO-2025-000123"}
     error = {"status": "FAILED", "error_code": "ERP_VALIDATION", "message": "Unknown customer 4711"}
     (folder / "acks" / f"ack_{taken.filename}").write_text(json.dumps(ack))
@@ -72,7 +74,9 @@ def test_the_way_to_check_works(messages: dict[str, Any], shop: Scripted, endpoi
     assert receiver["receive"]("whsec_" + "A" * 44, first.headers, first.body) == 401
 
 
-@pytest.mark.parametrize(("row", "times"), [("waits", schedule.WAITS), ("pauses", schedule.PAUSES)])
+@pytest.mark.parametrize(
+    ("row", "times"), [("waits", webhook_retry_policy.WAITS), ("pauses", webhook_retry_policy.PAUSES)]
+)
 def test_the_times_are_those_of_the_schedule(row: str, times: tuple[timedelta, ...]) -> None:
     units = {"s": 1, "min": 60, "h": 3600}
     (cells,) = re.findall(rf"^\| {row} for, within 10 % \| (.*) \|$", PAGE, re.MULTILINE)

@@ -8,10 +8,10 @@ from django.db import connection as database
 
 from connectors import checks
 from connectors.exceptions import ConfigError
-from exports.models import WebhookEndpoint, WebhookMessage
 from exports.webhooks import endpoint_service, sender
 from exports.webhooks.endpoint_service import LIMIT
 from exports.webhooks.leases import LEASE_S
+from exports.webhooks.models import WebhookEndpoint, WebhookMessage
 from orderflow.keys import fresh_keys
 from orderflow.tenancy.models import AuditEntry, Organization
 from tests.exports.webhooks.conftest import MakeEndpoint, MakeMessage, let_time_pass, verified

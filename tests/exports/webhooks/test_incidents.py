@@ -7,30 +7,30 @@ from django.conf import settings
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from exports.models import WebhookEndpoint, WebhookMessage, WebhookTry
-from exports.notices import contents, hooks, texts, watch
-from exports.notices.models import Incident
+from exports.incidents import detector, items, messages
+from exports.incidents.detectors import webhooks
+from exports.incidents.models import Incident
 from exports.webhooks import endpoint_service, sender
-from exports.webhooks.models import MessageStatus, Notice
-from exports.webhooks.schedule import WAITS
+from exports.webhooks.models import MessageStatus, Notice, WebhookEndpoint, WebhookMessage, WebhookTry
+from exports.webhooks.retry_policy import WAITS
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.webhooks.conftest import MakeMessage, fail, let_time_pass
 from tests.servers.webhooks import Scripted, judge
-from tests.tenants import log_in, page_url
+from tests.support.tenants import log_in, page_url
 
 Kind = Incident.Kind
-HALF_AN_HOUR = hooks.REFUSED_FOR + timedelta(minutes=1)
+HALF_AN_HOUR = webhooks.REFUSED_FOR + timedelta(minutes=1)
 
 
 def open_ones() -> list[tuple[str, str]]:
-    watch.compare()
+    detector.compare()
     return list(Incident.objects.filter(closed_at=None).order_by("kind").values_list("kind", "label"))
 
 
 def opening() -> str:
     incident = Incident.objects.get(closed_at=None)
-    return texts.opening(incident, contents.untold(incident)).body
+    return messages.opening(incident, items.untold(incident)).body
 
 
 def earlier(by: timedelta) -> None:
@@ -198,19 +198,19 @@ def test_what_a_person_resolved_is_not_read_again(
     endpoint: WebhookEndpoint, make_message: MakeMessage, organization: Organization
 ) -> None:
     lose(endpoint, make_message())
-    assert [each.subject for each, _ in hooks.lost()] == [str(endpoint.pk)]
+    assert [each.subject for each, _ in webhooks.lost()] == [str(endpoint.pk)]
     Incident.objects.create(
         organization=organization, kind=Kind.HOOKLOST, subject=str(endpoint.pk), opened_at=timezone.now(),
         closed_at=timezone.now() + timedelta(seconds=1), resolved_by="ina",
     )  # fmt: skip
-    assert list(hooks.lost()) == []
+    assert list(webhooks.lost()) == []
 
 
 def test_attempts_are_looked_up_for_the_oldest_messages_alone(
     shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hooks, "LOOKED_AT", 1)
+    monkeypatch.setattr(webhooks, "LOOKED_AT", 1)
     listed = [make_message() for _ in range(2)]
     for message in reversed(listed):
         fail(endpoint, message)
-    assert hooks._refused(endpoint).pk == listed[0].pk
+    assert webhooks._refused(endpoint).pk == listed[0].pk

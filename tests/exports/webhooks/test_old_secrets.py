@@ -11,15 +11,15 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from connectors import checks
 from exports import tasks
-from exports.models import WebhookEndpoint, WebhookOldSecret
 from exports.webhooks import endpoint_service, sender, signing
-from exports.webhooks.receiver import Receiver
+from exports.webhooks.client.client import Receiver
+from exports.webhooks.models import WebhookEndpoint, WebhookOldSecret
 from orderflow.keys import fresh_keys
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.exports.webhooks.conftest import MakeEndpoint, MakeMessage, let_time_pass
 from tests.servers.webhooks import Heard, Scripted
-from tests.tenants import log_in, page_url
+from tests.support.tenants import log_in, page_url
 
 
 def accepts(secret: str, heard: Heard) -> bool:

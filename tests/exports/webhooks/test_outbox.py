@@ -12,8 +12,11 @@ from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 
 from connectors.models import ERPConnection
-from exports import ack_poller, conflicts, deciding, delivery, giving_up, undecided
-from exports.models import AckFile, ERPExport, WebhookMessage
+from exports import ack_poller
+from exports.decisions import conflicts, give_up, in_doubt, resolve
+from exports.delivery import drain
+from exports.models import AckFile, ERPExport
+from exports.webhooks.models import WebhookMessage
 from orderflow.tenancy.models import Organization
 from tests.exports.conftest import Push
 from tests.exports.webhooks.conftest import MakeEndpoint
@@ -39,7 +42,7 @@ def body(export: ERPExport, kind: str) -> Any:
 def test_the_way_to_the_answer_is_told_in_two_messages(push: Push, connection: ERPConnection, folder: Path) -> None:
     export = push()
     assert told() == []
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     assert told(export) == ["export.sent"]
     answer(folder, export, erp_order_id="SO-7")
     ack_poller.poll(connection.pk)
@@ -77,7 +80,7 @@ def as_text(at: Any) -> str:
 @pytest.mark.usefixtures("endpoint")
 def test_a_refusal_by_the_erp_is_told_with_its_reason(push: Push, connection: ERPConnection, folder: Path) -> None:
     export = push()
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     answer(folder, export, "error", error_code="4711", message="Unknown customer")
     ack_poller.poll(connection.pk)
     assert told(export) == ["export.sent", "export.failed"]
@@ -89,7 +92,7 @@ def test_a_refusal_by_the_erp_is_told_with_its_reason(push: Push, connection: ER
 def test_an_order_that_cannot_go_is_told_at_once(push: Push, connection: ERPConnection, folder: Path) -> None:
     export = push()
     export.draft_order.lines.update(uom="")
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     assert told(export) == ["export.failed"]
     data = body(export, "export.failed")["data"]
     assert str(export.draft_order_id) in data["error_message"]
@@ -103,7 +106,7 @@ def test_an_answer_that_overtakes_the_sending_is_all_that_is_told(
     export = push()
     answer(folder, export)
     ack_poller.poll(connection.pk)
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     assert told(export) == ["export.acked"]
 
 
@@ -111,7 +114,7 @@ def test_an_answer_that_overtakes_the_sending_is_all_that_is_told(
 def test_answers_that_change_nothing_are_not_told(push: Push, connection: ERPConnection, folder: Path) -> None:
     """A2, A3."""
     export = push()
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     for kind in ("ack", "error"):
         answer(folder, export, kind)
         ack_poller.poll(connection.pk)
@@ -126,7 +129,7 @@ def test_a_try_that_will_be_repeated_is_no_failure(
 ) -> None:
     export = push()
     (folder / "in").rmdir()
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     export.refresh_from_db()
     assert export.status == "PENDING"
     assert told() == []
@@ -135,11 +138,11 @@ def test_a_try_that_will_be_repeated_is_no_failure(
 @pytest.mark.usefixtures("endpoint")
 def test_giving_up_is_told_and_what_is_rolled_back_is_not(sent: ERPExport) -> None:
     with transaction.atomic():
-        giving_up.give_up(sent, actor="Eva", reason="lost")
+        give_up.give_up(sent, actor="Eva", reason="lost")
         assert told(sent) == ["export.sent", "export.failed"]
         transaction.set_rollback(True)
     assert told(sent) == ["export.sent"]
-    giving_up.give_up(ERPExport.objects.get(pk=sent.pk), actor="Eva", reason="lost")
+    give_up.give_up(ERPExport.objects.get(pk=sent.pk), actor="Eva", reason="lost")
     assert told(sent) == ["export.sent", "export.failed"]
     assert body(sent, "export.failed")["data"]["error_message"] == "Given up by Eva: lost"
 
@@ -153,7 +156,7 @@ def test_each_endpoint_hears_what_it_wants(
     make_endpoint(wants_sent=False, wants_acked=False, wants_failed=False)
     good, bad = push(), push()
     bad.draft_order.lines.update(uom="")
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     rows = WebhookMessage.objects.values_list("endpoint", "export", "type")
     assert set(rows) == {
         (everything.pk, good.pk, "export.sent"),
@@ -170,7 +173,7 @@ def test_another_organization_hears_nothing(
     make_endpoint(organization=Organization.objects.create(name="Globex", slug="globex"))
     mine = make_endpoint()
     push()
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     assert [(m.endpoint_id, m.organization_id) for m in WebhookMessage.objects.all()] == [(mine.pk, organization.pk)]
 
 
@@ -186,13 +189,13 @@ def costs(push: Push, connection: ERPConnection, folder: Path) -> list[tuple[int
     found = []
     for size in (6, 6, MANY):
         exports = [push() for _ in range(size)]
-        sending = statements(lambda: delivery.drain(connection.pk))
+        sending = statements(lambda: drain.drain(connection.pk))
         for export in exports:
             answer(folder, export)
         answers = statements(lambda: ack_poller.poll(connection.pk))
         for _ in range(size):
             push().draft_order.lines.update(uom="")
-        found.append((sending, answers, statements(lambda: delivery.drain(connection.pk))))
+        found.append((sending, answers, statements(lambda: drain.drain(connection.pk))))
     return found
 
 
@@ -212,7 +215,7 @@ def test_a_batch_costs_the_same_however_many_messages_it_makes(
 @pytest.mark.usefixtures("endpoint")
 def test_messages_are_in_the_order_of_the_exports(push: Push, connection: ERPConnection, folder: Path) -> None:
     exports = [push() for _ in range(10)]
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     assert list(WebhookMessage.objects.order_by("id").values_list("export", flat=True)) == [e.pk for e in exports]
 
 
@@ -229,7 +232,7 @@ def test_a_batch_wakes_each_endpoint_once(
         for _ in range(10):
             push()
         with django_capture_on_commit_callbacks(execute=True):
-            delivery.drain(connection.pk)
+            drain.drain(connection.pk)
     assert sorted(queue) == sorted(endpoint.pk for endpoint in endpoints)
 
 
@@ -237,9 +240,9 @@ def test_a_batch_wakes_each_endpoint_once(
 @pytest.mark.usefixtures("endpoint")
 def test_a_decision_about_an_export_in_doubt_is_told(push: Push, delivered: bool) -> None:
     export = push()
-    undecided.mark({export.pk: "The worker ended."}, 0)
+    in_doubt.mark({export.pk: "The worker ended."}, 0)
     assert told() == []
-    deciding.decide(export, delivered=delivered, actor="ops", reason="Looked it up.")
+    resolve.decide(export, delivered=delivered, actor="ops", reason="Looked it up.")
     assert told(export) == ["export.sent" if delivered else "export.failed"]
 
 

@@ -19,16 +19,21 @@ from django.db import transaction
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports import delivery, tasks
-from exports.models import ERPExport, WebhookEndpoint, WebhookMessage, WebhookTry
-from exports.webhooks import address, endpoint_service, leases, outcome, schedule, sender, turn, wake_ups
-from exports.webhooks.receiver import Answer, Receiver
+from exports import tasks
+from exports.delivery import drain
+from exports.models import ERPExport
+from exports.webhooks import attempts, endpoint_service, in_flight, leases, sender
+from exports.webhooks import dispatch as webhook_dispatch
+from exports.webhooks import retry_policy as webhook_retry_policy
+from exports.webhooks.client import url_policy
+from exports.webhooks.client.client import Answer, Receiver
+from exports.webhooks.models import WebhookEndpoint, WebhookMessage, WebhookTry
 from orderflow.celery import app
 from orderflow.tenancy.models import AuditEntry
 from tests.exports.conftest import Push
 from tests.exports.webhooks.conftest import MakeEndpoint, MakeMessage, fail, let_time_pass, numbers, verified
-from tests.other_processes import database_url, until
 from tests.servers.webhooks import Scripted, silence
+from tests.support.shared_database import database_url, until
 
 ROOT = Path(__file__).parents[3]
 SEND = "import sys, django; django.setup(); from exports.tasks import send_webhooks; send_webhooks(sys.argv[1])"
@@ -77,7 +82,7 @@ def test_a_fault_of_our_own_costs_a_pause_too(
     endpoint: WebhookEndpoint, make_message: MakeMessage, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     make_message()
-    monkeypatch.setattr(address, "checked", lambda _url: 1 / 0)
+    monkeypatch.setattr(url_policy, "checked", lambda _url: 1 / 0)
     sender.send(endpoint.pk)
     assert "The worker's log has why" in WebhookTry.objects.get().error
     sender.send(endpoint.pk)
@@ -85,15 +90,15 @@ def test_a_fault_of_our_own_costs_a_pause_too(
 
 
 def test_a_paused_webhook_is_not_woken(endpoint: WebhookEndpoint, make_message: MakeMessage, queue: list[UUID]) -> None:
-    for _ in range(schedule.SEVERAL):
+    for _ in range(webhook_retry_policy.SEVERAL):
         fail(endpoint, make_message())
     make_message()
-    assert wake_ups.wake(endpoint.pk)
-    wake_ups.call_next()
+    assert webhook_dispatch.wake(endpoint.pk)
+    webhook_dispatch.call_next()
     assert queue == []
     let_time_pass(seconds=34)
-    wake_ups.call_next()
-    wake_ups.call_next()
+    webhook_dispatch.call_next()
+    webhook_dispatch.call_next()
     assert queue == [endpoint.pk]
 
 
@@ -103,7 +108,7 @@ def test_the_twelfth_failure_of_a_message_is_its_last(endpoint: WebhookEndpoint,
         message.refresh_from_db()
         assert message.status == "PENDING"
         fail(endpoint, message)
-        let_time_pass(seconds=1.2 * schedule.WAITS[min(tries, 11) - 1].total_seconds())
+        let_time_pass(seconds=1.2 * webhook_retry_policy.WAITS[min(tries, 11) - 1].total_seconds())
         assert WebhookTry.objects.filter(message=message).count() == tries
     message.refresh_from_db()
     assert (message.status, message.tries, message.next_attempt_at) == ("FAILED", 12, None)
@@ -135,7 +140,7 @@ def test_what_was_heard_before_a_message_is_sent_again_does_not_settle_it(
     WebhookMessage.objects.update(status="DELIVERED")
     endpoint_service.send_again(message, actor="ina")
     with pytest.raises(leases.LeaseLost), transaction.atomic():
-        outcome.settle(message, Answer(status=500))
+        attempts.settle(message, Answer(status=500))
     assert WebhookMessage.objects.get().status == "PENDING"
 
 
@@ -167,7 +172,7 @@ def test_a_receiver_that_is_gone_is_asked_no_more(
 def test_five_days_without_a_success_disable_it(
     endpoint: WebhookEndpoint, make_message: MakeMessage, days: float, enabled: bool
 ) -> None:
-    messages = [make_message() for _ in range(schedule.SEVERAL)]
+    messages = [make_message() for _ in range(webhook_retry_policy.SEVERAL)]
     for message in messages:
         fail(endpoint, message)
     let_time_pass(days=days)
@@ -248,7 +253,7 @@ def test_beat_finds_what_a_lost_wake_up_left(
     endpoint: WebhookEndpoint, make_message: MakeMessage, queue: list[UUID]
 ) -> None:
     make_message()
-    assert wake_ups.wake(endpoint.pk)
+    assert webhook_dispatch.wake(endpoint.pk)
     queue.clear()
     tasks.webhooks_due()
     assert queue == []
@@ -258,8 +263,8 @@ def test_beat_finds_what_a_lost_wake_up_left(
 
 
 def test_webhooks_stand_in_a_line_of_their_own() -> None:
-    assert app.amqp.router.route({}, wake_ups.TASK)["queue"].name == "webhooks"
-    assert tasks.send_webhooks.name == wake_ups.TASK
+    assert app.amqp.router.route({}, webhook_dispatch.TASK)["queue"].name == "webhooks"
+    assert tasks.send_webhooks.name == webhook_dispatch.TASK
 
 
 def test_a_turn_ends_when_its_time_is_over(
@@ -291,18 +296,18 @@ def test_receivers_that_hang_hold_up_no_delivery(
     connection: ERPConnection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(turn, "Receiver", partial(Receiver, try_s=60))
+    monkeypatch.setattr(in_flight, "Receiver", partial(Receiver, try_s=60))
     shop.answers = [silence(shop)]
     endpoints = [make_endpoint() for _ in range(3)]
     push()
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     senders = [threading.Thread(target=in_own_connection, args=(sender.send, e.pk)) for e in endpoints]
     for thread in senders:
         thread.start()
     until(lambda: len(shop.heard) == 2)
     started = time.monotonic()
     export = push()
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     assert time.monotonic() - started < 2
     export.refresh_from_db()
     assert export.status == "SENT"
@@ -352,7 +357,7 @@ def test_every_export_counts_once_in_the_messages_that_arrive(
 ) -> None:
     for _ in range(20):
         push()
-    delivery.drain(connection.pk)
+    drain.drain(connection.pk)
     sender.send(endpoint.pk)
     found = [verified(heard, endpoint)["data"]["export_id"] for heard in shop.heard]
     assert sorted(found) == sorted(str(pk) for pk in ERPExport.objects.values_list("pk", flat=True))
@@ -368,7 +373,7 @@ def test_each_message_renews_the_lease_of_its_endpoint_alone(
         assert leases.take(each.pk) is not None
     let_time_pass(seconds=leases.LEASE_S - 1)
     endpoint.refresh_from_db()
-    outcome.enter(leases.Lease(endpoint=endpoint), make_message(), answer)
+    attempts.enter(leases.Lease(endpoint=endpoint), make_message(), answer)
     left = {
         row.pk: row.leased_until.timestamp() - time.time()
         for row in WebhookEndpoint.objects.all()

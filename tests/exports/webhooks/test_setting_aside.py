@@ -12,13 +12,14 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from exports.models import WebhookEndpoint, WebhookMessage, WebhookTry
-from exports.webhooks import endpoint_service, leases, outcome, schedule, sender, turn
-from exports.webhooks.receiver import Answer
+from exports.webhooks import attempts, endpoint_service, in_flight, leases, sender
+from exports.webhooks import retry_policy as webhook_retry_policy
+from exports.webhooks.client.client import Answer
+from exports.webhooks.models import WebhookEndpoint, WebhookMessage, WebhookTry
 from tests.exports.conftest import Push
 from tests.exports.webhooks.conftest import MakeMessage, fail, let_time_pass, numbers
-from tests.other_processes import until
 from tests.servers.webhooks import Heard, Scripted, judge, silence
+from tests.support.shared_database import until
 
 
 def number_of(heard: Heard) -> int:
@@ -136,7 +137,7 @@ def test_what_was_under_way_before_a_pause_does_not_make_it_longer(
     lease = leases.take(endpoint.pk)
     assert lease is not None
     for _ in range(6):
-        outcome.enter(lease, make_message(), Answer(status=500))
+        attempts.enter(lease, make_message(), Answer(status=500))
     assert 26 < paused_s(endpoint) < 34
     assert (endpoint.failures_in_a_row, endpoint.pauses_in_a_row) == (6, 1)
 
@@ -172,7 +173,7 @@ def test_a_success_that_was_under_way_ends_a_pause_that_has_just_begun(
 def test_a_success_in_between_begins_the_count_anew(
     shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn, "AT_ONCE", 1)
+    monkeypatch.setattr(in_flight, "AT_ONCE", 1)
     for _ in range(8):
         make_message()
     shop.answers = poison(1, 2, 4, 5, 7, 8)
@@ -189,7 +190,7 @@ def test_a_paused_webhook_is_probed_with_one_message_at_a_time(
         make_message()
     shop.answers = [500]
     found = []
-    for pause in (*schedule.PAUSES, schedule.PAUSES[-1]):
+    for pause in (*webhook_retry_policy.PAUSES, webhook_retry_policy.PAUSES[-1]):
         before = len(shop.heard)
         sender.send(endpoint.pk)
         found.append(len(shop.heard) - before)
@@ -225,7 +226,7 @@ def test_a_receiver_that_is_away_for_15_s_costs_less_than_a_minute(
 def test_new_messages_and_set_aside_ones_do_not_wait_for_each_other(
     shop: Scripted, endpoint: WebhookEndpoint, make_message: MakeMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn, "AT_ONCE", 1)
+    monkeypatch.setattr(in_flight, "AT_ONCE", 1)
     due = timezone.now() - timedelta(seconds=1)
     for _ in range(4):
         make_message(tries=1, next_attempt_at=due, failed_at=due)
@@ -343,7 +344,10 @@ def test_503_is_a_failure_with_a_time_of_its_own(
 
 @pytest.mark.parametrize(
     ("waits", "wait_s"),
-    [(schedule.WAITS, schedule.wait_s), (schedule.PAUSES, schedule.pause_s)],
+    [
+        (webhook_retry_policy.WAITS, webhook_retry_policy.wait_s),
+        (webhook_retry_policy.PAUSES, webhook_retry_policy.pause_s),
+    ],
     ids=["waits", "pauses"],
 )
 def test_waits_are_spread_by_a_tenth(waits: tuple[timedelta, ...], wait_s: Callable[[int], float]) -> None:

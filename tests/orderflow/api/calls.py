@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.urls import URLPattern, URLResolver
 
-from orderflow.api import urls
+from orderflow import api_urls
 from orderflow.tenancy.roles import Action
 
 Call = tuple[str, str]
@@ -41,7 +41,7 @@ OWN: set[Call] = {("delete", "token/")}
 
 
 def routed_calls() -> set[Call]:
-    return set(_walk(urls.urlpatterns, ""))
+    return set(_walk(api_urls.urlpatterns, ""))
 
 
 def _walk(patterns: Iterable[object], prefix: str) -> Iterator[Call]:

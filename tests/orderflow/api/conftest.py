@@ -6,16 +6,16 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
-from connectors import connection_service
-from connectors.connection_service import ConnectionChanges
+from connectors.connections import service as connection_service
+from connectors.connections.service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports.models import AckFile, ERPExport, EventKind, ExportEvent, Verdict
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
-from tests.other_processes import database_url
 from tests.servers.web import serving
+from tests.support.shared_database import database_url
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from orderflow.api import urls
-from orderflow.api.problem_codes import CODES
-from tests.acceptance.installation import ROOT
+from orderflow import api_urls
+from orderflow.api.errors.problem_codes import CODES
+from tests.support.installation import ROOT
 
 
 def test_the_table_of_codes_is_the_codes() -> None:
-    assert urls.urlpatterns, "Every API is imported by then, and has declared its codes."
+    assert api_urls.urlpatterns, "Every API is imported by then, and has declared its codes."
     page = (ROOT / "docs" / "api.md").read_text()
     table = page.partition("<!-- codes: begin -->\n")[2].partition("<!-- codes: end -->")[0]
     assert table == "\n".join(codes_table()) + "\n"

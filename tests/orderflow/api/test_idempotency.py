@@ -14,16 +14,16 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient, APIRequestFactory
 
 from orderflow.api import idempotency, tasks
+from orderflow.api.errors.problems import Problem
 from orderflow.api.idempotency import once
 from orderflow.api.models import KeptAnswer
-from orderflow.api.problems import Problem
 from orderflow.celery import app
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import ApiAs, MakeOrder
-from tests.orderflow.api.test_problems import ORDERS, problem
-from tests.threads import another, at_once, held
+from tests.orderflow.api.errors.test_problems import ORDERS, problem
+from tests.support.threads import another, at_once, held
 
 ORDER = {
     "external_order_number": "PO-1",

@@ -11,7 +11,7 @@ from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
-from orderflow.api.problem_codes import CODES
+from orderflow.api.errors.problem_codes import CODES
 from tests.orderflow.api.calls import NEEDS, OWN, address
 
 ROOT = Path(__file__).parents[3]

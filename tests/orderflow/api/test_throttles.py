@@ -20,11 +20,11 @@ from orderflow.api.throttles import OrganizationThrottle
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization
 from tests.conftest import ApiAs, MakeOrder
-from tests.exports.api.test_push import fail, push
-from tests.orderflow.api.test_problems import problem
+from tests.exports.api.test_pushes import fail, push
+from tests.orderflow.api.errors.test_problems import problem
 from tests.servers.ports import free_port
 from tests.servers.redis import redis
-from tests.threads import at_once
+from tests.support.threads import at_once
 
 REDIS_CACHE = "django.core.cache.backends.redis.RedisCache"
 NOON = "2026-11-25T12:00:10Z"

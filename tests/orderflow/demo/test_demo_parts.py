@@ -11,12 +11,12 @@ from django.core.management.base import CommandError
 from connectors.models import ERPConnection
 from exports.push_service import PushRequest, push
 from orderflow.demo import environment
-from orderflow.demo.children import ChildDied, Children
+from orderflow.demo.console import Screen
 from orderflow.demo.erp.server import Access
 from orderflow.demo.lock import fresh_folder
-from orderflow.demo.processes import listen
 from orderflow.demo.run import Demo
-from orderflow.demo.screen import Screen
+from orderflow.demo.services import listen
+from orderflow.demo.subprocesses import ChildDied, Children
 from tests.conftest import MakeOrder
 from tests.orderflow.test_configuration_page import SETTINGS
 
@@ -102,7 +102,7 @@ def test_the_web_process_is_not_reachable_from_outside() -> None:
 def test_a_child_that_ignores_its_end_is_killed_with_its_own_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orderflow.demo.children.STOP_WITHIN_S", 0.5)
+    monkeypatch.setattr("orderflow.demo.subprocesses.STOP_WITHIN_S", 0.5)
     (tmp_path / "stubborn.py").write_text(
         "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nos.fork()\n"
         "print('up', flush=True)\ntime.sleep(60)\n"

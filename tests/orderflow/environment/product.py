@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orderflow.keys import fresh_keys
-from tests.acceptance.installation import ROOT
+from tests.support.installation import ROOT
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:

@@ -10,12 +10,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
 
-from orderflow.heartbeats import record, standstill
+from orderflow.heartbeats import recorder, standstill
 from orderflow.heartbeats.models import Heartbeat
 from orderflow.heartbeats.standstill import BEAT, SWEEP
 from orderflow.tenancy.roles import Role
-from tests.heartbeats import TASKS, ago, everything_ran
-from tests.tenants import log_in, make_tenant
+from tests.support.heartbeats import TASKS, ago, everything_ran
+from tests.support.tenants import log_in, make_tenant
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +71,7 @@ def test_after_a_standstill_the_other_tasks_get_their_time_again() -> None:
     for name in (BEAT, *TASKS):
         ago(name, 86_400)
     for name in (BEAT, SWEEP):
-        record.finished(name, standstill.limit_s(name))
+        recorder.finished(name, standstill.limit_s(name))
     assert problems() == []
     Heartbeat.objects.filter(name=SWEEP).update(running_since=F("at") - timedelta(days=1))
     assert {each["component"] for each in problems()} == set(TASKS) - {SWEEP}
@@ -93,12 +93,12 @@ def test_the_limit_is_never_less_than_three_sweeps(settings: Any) -> None:
 
 
 def test_a_row_is_not_written_again_at_once() -> None:
-    record.finished(SWEEP, 60)
+    recorder.finished(SWEEP, 60)
     before = Heartbeat.objects.get(name=SWEEP).at
-    record.finished(SWEEP, 60)
+    recorder.finished(SWEEP, 60)
     assert Heartbeat.objects.get(name=SWEEP).at == before
     ago(SWEEP, 10)
-    record.finished(SWEEP, 60)
+    recorder.finished(SWEEP, 60)
     assert Heartbeat.objects.get(name=SWEEP).at >= before
 
 

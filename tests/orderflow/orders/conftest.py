@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
 
 MakeDraft = Callable[..., DraftOrder]

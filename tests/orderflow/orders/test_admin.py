@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from orderflow.fields.number_parsing import as_written
 from orderflow.orders.forms import DraftOrderForm
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
-from orderflow.tenancy.written_numbers import as_written
-from tests.admin_forms import form_at
-from tests.tenants import list_url, log_in, log_in_superuser, make_order, page_url
+from tests.support.admin.forms import form_at
+from tests.support.tenants import list_url, log_in, log_in_superuser, make_order, page_url
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from orderflow.orders.approval import (
     require_editable,
 )
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.transitions import EDITABLE, OrderStatus
+from orderflow.orders.status import EDITABLE, OrderStatus
 from orderflow.tenancy.models import AuditEntry
 from tests.orderflow.orders.conftest import MakeDraft
 

@@ -13,12 +13,12 @@ from connectors.documents.json_acks import parse_ack
 from connectors.models import ERPConnection
 from exports.models import ERPExport
 from exports.webhooks.models import WebhookEndpoint, WebhookOldSecret
+from orderflow.fields.identifiers import NotAnIdentifier
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
-from orderflow.orders.transitions import OrderStatus
-from orderflow.tenancy.identifiers import NotAnIdentifier
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
-from tests.tenants import list_url, log_in, make_order, page_url
+from tests.support.tenants import list_url, log_in, make_order, page_url
 
 ORDERS = "/api/v1/draft-orders/"
 # All the same to a person.

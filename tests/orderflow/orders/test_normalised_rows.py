@@ -8,9 +8,9 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import StateApps
 
 from orderflow.orders.models import Customer, DraftOrder
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
-from tests.tenants import make_order
+from tests.support.tenants import make_order
 
 MIGRATION = importlib.import_module("orderflow.orders.migrations.0007_normalised_identifiers")
 

@@ -11,11 +11,11 @@ from django.test import Client
 from connectors.models import ERPConnection
 from orderflow.api.models import ApiToken
 from orderflow.orders.models import DraftOrder
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.orderflow.orders.test_admin import form_of, save
-from tests.tenants import list_url, log_in, make_order, make_tenant, page_url
+from tests.support.tenants import list_url, log_in, make_order, make_tenant, page_url
 
 INPUT = re.compile(r"<input[^>]*>")
 

@@ -6,7 +6,7 @@ from django.test import Client
 
 from orderflow.tenancy.models import AuditEntry, Membership, Organization
 from orderflow.tenancy.roles import Role
-from tests.tenants import list_url, log_in, log_in_superuser, make_user, page_url
+from tests.support.tenants import list_url, log_in, log_in_superuser, make_user, page_url
 
 PASSWORD = "long enough to pass"
 NOBODY_TOLD = {"notice_recipients-TOTAL_FORMS": 0, "notice_recipients-INITIAL_FORMS": 0}

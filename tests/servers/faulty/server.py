@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import asyncssh
 
-from tests.servers.asyncssh_server import AsyncSSHServer, asyncssh_server
+from tests.servers.sftp.asyncssh_server import AsyncSSHServer, asyncssh_server
 
 GoOn = Callable[..., Awaitable[Any]]
 # Besides `scandir`, whose outcome is an iterator.

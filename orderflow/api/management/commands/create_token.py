@@ -3,9 +3,9 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orderflow.api import token_service
 from orderflow.api.models import ApiToken
-from orderflow.api.token_service import MOST_DAYS, TokenRefused
+from orderflow.api.tokens import service as token_service
+from orderflow.api.tokens.service import MOST_DAYS, TokenRefused
 
 
 class Command(BaseCommand):

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orderflow.demo.children import ChildDied
 from orderflow.demo.environment import entered
 from orderflow.demo.run import run
+from orderflow.demo.subprocesses import ChildDied
 
 SAMPLES = 200
 

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from orderflow.celery import app
 from orderflow.heartbeats.models import Heartbeat
-from orderflow.heartbeats.record import WORKER
+from orderflow.heartbeats.recorder import WORKER
 
 LOOKS_EVERY_S = 0.2
 

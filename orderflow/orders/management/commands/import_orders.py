@@ -11,7 +11,7 @@ from django.db import transaction
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from orderflow.orders.importing.import_run import ImportSummary, import_orders
+from orderflow.orders.importing.importer import ImportSummary, import_orders
 from orderflow.orders.importing.source import read_source
 from orderflow.orders.importing.values import UnusableSource
 from orderflow.tenancy.models import Organization

@@ -15,8 +15,8 @@ from exports.models import ERPExport
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
-from tests.orderflow.api.test_problems import problem
-from tests.threads import another, at_once
+from tests.orderflow.api.errors.test_problems import problem
+from tests.support.threads import another, at_once
 
 ORDERS = "/api/v1/draft-orders/"
 LINE = {"internal_sku": "2", "qty": 50, "uom": "ST", "unit_price": 15.2}

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from orderflow.orders.importing import import_run
+from orderflow.orders.importing import importer
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from tests.orderflow.orders.importing.conftest import SAMPLE, Northwind, Orders, order
 
@@ -133,7 +133,7 @@ def test_a_dry_run_says_what_would_be_and_keeps_nothing(northwind: Northwind) ->
 def test_progress_is_told_in_plain_lines_where_there_is_no_terminal(
     northwind: Northwind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_run, "BATCH_SIZE", 1)
+    monkeypatch.setattr(importer, "BATCH_SIZE", 1)
     outcome = Outcome(northwind())
     assert outcome.err.splitlines() == ["1 of 2 orders", "2 of 2 orders"]
     assert outcome.counts["Imported"] == 2

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from orderflow.orders import approval, editing
-from orderflow.orders.importing import import_run
-from orderflow.orders.importing.import_run import import_orders
+from orderflow.orders.importing import importer
+from orderflow.orders.importing.importer import import_orders
 from orderflow.orders.importing.source import Source, read_source
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from tests.orderflow.orders.importing.conftest import Northwind, Orders, order
 from tests.orderflow.orders.importing.test_import_command import Outcome
@@ -183,7 +183,7 @@ def killed_after(batches: int, source: Source, organization: Organization) -> No
 def test_a_run_after_one_that_was_killed_imports_the_rest(
     organization: Organization, orders_file: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_run, "BATCH_SIZE", 3)
+    monkeypatch.setattr(importer, "BATCH_SIZE", 3)
     path = orders_file(*(order(external_order_number=f"PO-{number}") for number in range(10)))
     killed_after(2, read_source(path), organization)
     assert DraftOrder.objects.count() == 6

@@ -12,7 +12,7 @@ from orderflow.orders.importing.values import ParsedOrder
 from orderflow.orders.importing.writer import Written, write_batch
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.ready_check import blocking_reasons
-from orderflow.orders.transitions import OrderStatus
+from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
 from tests.orderflow.orders.importing.conftest import order
 
