@@ -12,8 +12,9 @@ from connectors.encryption import EncryptionError
 from connectors.exceptions import ConfigError
 from connectors.fencing import Fence
 from connectors.known.server import KnownServer
+from orderflow.db.append_only import AppendOnly
 from orderflow.db.uuid7 import time_ordered_uuid
-from orderflow.tenancy.models import AppendOnly, Organization
+from orderflow.tenancy.models import Organization
 
 
 class ERPConnection(KnownServer, Sealed):

@@ -17,20 +17,12 @@ from connectors.ports import ExportAttempt
 from exports.documents.names import document_name, taken
 from exports.lanes import dispatch
 from exports.models import ERPExport, EventKind, ExportEvent, event_lines
-from exports.models.status import LIVE
+from exports.models.status import LIVE, PushRefused
 from orderflow.db.locks import try_lock
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus
-from orderflow.tenancy.models import Organization, record
-
-
-class PushRefused(Exception):
-    """`code` is stable: not_approved, already_pushed, no_connection, connection_disabled, unknown_connection,
-    idempotency_key_reused, still_running, still_alive, not_failed, not_sent, not_undecided, not_withdrawable."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+from orderflow.tenancy.audit import record
+from orderflow.tenancy.models import Organization
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,12 +4,11 @@ count."""
 import ast
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = ("orderflow", "connectors", "exports")
+from tests.support.product.sources import ROOT, SOURCES
+
 LINES = 200
 MODULES = 12
 # One list that is read from top to bottom: what may be configured.
@@ -68,14 +67,6 @@ LAYERED = (
 )
 # Its pages are admin pages, and admin pages know tenants.
 BACK = {("orderflow.tenancy", "orderflow.admin")}
-
-
-def _module(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-SOURCES = {_module(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
 
 
 def _named(module: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.orderflow.environment.product import run
-from tests.test_imports import PACKAGES, ROOT, SOURCES
+from tests.support.product.sources import PACKAGES, ROOT, SOURCES
 
 # Run or loaded by name, and imported by none of our modules.
 NOT_IMPORTED = {

@@ -21,7 +21,8 @@ from connectors.ports import TestResult, TestStep
 from connectors.registry import registry
 from connectors.third_party.errors import guarded, words
 from connectors.third_party.value_check import checked_result, checked_steps
-from orderflow.tenancy.models import VALUES, record
+from orderflow.tenancy.audit import record
+from orderflow.tenancy.models import VALUES
 
 OUTDATED = (
     "The connection was edited while this test ran, so its result says nothing of the present settings and was "

@@ -29,7 +29,7 @@ from connectors.exceptions import (
     UnknownHostKeyError,
 )
 from connectors.ports import ExportAttempt, TestResult, TestStep
-from connectors.types.test_steps import Steps
+from connectors.types.test_results import Steps
 
 CONTENT = b"OrderFlow tests this connection. This is no order; the file is removed at once.\n"
 COLLECTED = (

@@ -19,7 +19,7 @@ from connectors.fencing import Fence
 from connectors.sftp.pool import Key, Owner, sessions
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import FACTS, SFTPTarget
-from connectors.types.test_steps import Steps
+from connectors.types.test_results import Steps
 
 # What a fence puts into a temporary name, before the extension of the document's name.
 _MARK = re.compile(r"\.t[0-9]+-[0-9]+(?=\.|\Z)", re.ASCII)

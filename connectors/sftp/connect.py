@@ -21,7 +21,7 @@ from connectors.sftp.starting import NETWORK_ERRORS, start_sftp
 from connectors.sftp.target import SFTPTarget
 from connectors.sftp.transport import Link
 from connectors.text.sanitize import tame
-from connectors.types.test_steps import Steps
+from connectors.types.test_results import Steps
 
 
 def connect(target: SFTPTarget, steps: Steps, ends_at: float = math.inf) -> tuple[Link, Wire, Manners]:

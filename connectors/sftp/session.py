@@ -18,7 +18,7 @@ from connectors.sftp.protocol.pipeline import Batch
 from connectors.sftp.protocol.responses import status_of
 from connectors.sftp.target import SFTPTarget
 from connectors.text.sanitize import tame
-from connectors.types.test_steps import Steps
+from connectors.types.test_results import Steps
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from connectors.models import ERPConnection
 from exports.lanes import dispatch
 from exports.models import AckFile, Lane, installation
 from orderflow.db.clock import from_now
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
 # Of two readings by hand.
 APART_S = 10

@@ -18,7 +18,7 @@ from connectors.third_party.errors import guarded
 from exports.acks.unread import ANSWERED_SINCE
 from exports.models import AckFile, ERPExport, EventKind, ExportEvent, Verdict
 from exports.models.ack_file import NEEDS_A_PERSON
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
 # By value: files that have an effect once they can be read.
 UNREADABLE = ("MALFORMED", "UNREAD")

@@ -24,7 +24,7 @@ from exports.models.status import ExportStatus
 from orderflow.admin.formatting import local_time
 from orderflow.admin.pages import Button, Note
 from orderflow.admin.scoped import actor
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
 WORDS = {
     Counted.UNREAD: "not read though they name an order (see the acknowledgement files)",

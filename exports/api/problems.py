@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from exports.push_service import PushRefused
+from exports.models.status import PushRefused
 from orderflow.api.errors.problem_codes import declare
 from orderflow.api.errors.problems import FieldError, Problem, as_problem
 from orderflow.api.idempotency import ASK_AGAIN

@@ -7,7 +7,8 @@ from rest_framework.request import Request
 
 from connectors.models import ERPConnection
 from exports.api.serializers import PushRequestSerializer
-from exports.push_service import PushRefused, PushRequest
+from exports.models.status import PushRefused
+from exports.push_service import PushRequest
 from orderflow.api.idempotency import idempotency_key
 from orderflow.api.request_bodies import entered
 from orderflow.orders.api.if_match import as_seen

@@ -19,7 +19,8 @@ from exports.bulk.push import Outcome
 from exports.lanes import slots
 from orderflow.celery import app
 from orderflow.db.clock import from_now
-from orderflow.tenancy.models import Organization, record
+from orderflow.tenancy.audit import record
+from orderflow.tenancy.models import Organization
 
 logger = logging.getLogger(__name__)
 

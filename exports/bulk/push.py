@@ -12,7 +12,8 @@ from connectors.models import ERPConnection
 from exports import push_service
 from exports.documents.names import taken
 from exports.models import event_lines
-from exports.push_service import PushRefused, PushRequest
+from exports.models.status import PushRefused
+from exports.push_service import PushRequest
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from connectors.exceptions import ConnectorError
-from exports.push_service import PushRefused
+from exports.models.status import PushRefused
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

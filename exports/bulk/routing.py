@@ -8,7 +8,7 @@ from exports import push_service
 from exports.bulk import push as bulk_push
 from exports.bulk.push import BulkPush, Outcome
 from exports.models import ERPExport
-from exports.push_service import PushRefused
+from exports.models.status import PushRefused
 from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
 

@@ -16,7 +16,7 @@ from exports.webhooks import outbox
 from orderflow.fields.identifiers import cleaned
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
 VERBS = {True: "took the order", False: "did not take the order"}
 # In the audit log, whose column takes 40 characters.

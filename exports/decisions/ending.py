@@ -11,7 +11,7 @@ from exports.models.status import ExportStatus
 from exports.webhooks import outbox
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

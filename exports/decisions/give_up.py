@@ -6,8 +6,7 @@ from exports.decisions import ending
 from exports.decisions.ending import Ending
 from exports.models import ERPExport, EventKind
 from exports.models.failure_cause import Cause
-from exports.models.status import ExportStatus
-from exports.push_service import PushRefused
+from exports.models.status import ExportStatus, PushRefused
 from orderflow.orders.status import OrderStatus
 
 GIVEN_UP = Ending(

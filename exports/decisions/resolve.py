@@ -12,12 +12,11 @@ from connectors.ports import AckReadingConnector
 from connectors.registry import registry
 from exports.models import ERPExport, EventKind, ExportEvent, event_lines
 from exports.models.failure_cause import Cause
-from exports.models.status import ExportStatus
-from exports.push_service import PushRefused
+from exports.models.status import ExportStatus, PushRefused
 from exports.webhooks import outbox
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
 logger = logging.getLogger(__name__)
 

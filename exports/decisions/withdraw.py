@@ -17,13 +17,12 @@ from exports.decisions import ending, in_doubt
 from exports.decisions.ending import Ending
 from exports.models import ERPExport, EventKind, ExportEvent, Lane, event_lines, installation
 from exports.models.failure_cause import Cause
-from exports.models.status import ExportStatus
-from exports.push_service import PushRefused
+from exports.models.status import ExportStatus, PushRefused
 from exports.rollback import guard
 from orderflow.orders.status import OrderStatus
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
-# What every attempt commits before a file of it can appear: one of these columns is set then (`exports/delivery/journal.py`).
+# An attempt commits one of these columns before its file can appear (`exports/delivery/journal.py`).
 UNTOUCHED: dict[str, Any] = {
     "staged_path": "",
     "unwitnessed_since": None,

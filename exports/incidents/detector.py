@@ -13,7 +13,7 @@ from exports.incidents.detectors.connections import Trouble
 from exports.incidents.models import Incident
 from exports.models import AckFile, Verdict
 from orderflow.heartbeats import standstill
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
 logger = logging.getLogger(__name__)
 

@@ -8,12 +8,13 @@ from collections import Counter
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
 from django.db.models import Count, Q
 from django.db.models.functions import Coalesce, Now
 
 from exports.models import Lane
 from orderflow.db.clock import from_now
+from orderflow.db.locks import one_at_a_time
 
 # A wake-up that nobody has seen by then was lost on the way.
 WAKE_LOST_AFTER_S = 30
@@ -77,11 +78,3 @@ def _without_place(kind: str) -> Q:
 def _taken(kind: str) -> "models.QuerySet[Lane]":
     """Worked on, or called for it: whoever comes in between waits behind them."""
     return Lane.objects.filter(Q(leased_until__gte=Now()) | (Q(waiting_since__isnull=False) & ~asleep()), kind=kind)
-
-
-def one_at_a_time(what: str) -> None:
-    """Until the transaction ends, so that two who count do not both take the last place. SQLite has one writer at a
-    time anyway. The organization always comes before the suspects, so nobody waits in a circle."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [what])

@@ -8,10 +8,11 @@ from connectors.models import ERPConnection
 from exports.models.event_kind import EventKind
 from exports.models.failure_cause import Cause
 from exports.models.status import ALLOWED, LIVE, ExportStatus
+from orderflow.db.append_only import AppendOnly
 from orderflow.db.state_machine import StateQuerySet
 from orderflow.fields.identifier_field import IdentifierField
 from orderflow.orders.models import DraftOrder
-from orderflow.tenancy.models import AppendOnly, Organization
+from orderflow.tenancy.models import Organization
 
 
 class ERPExportQuerySet(StateQuerySet["ERPExport"]):

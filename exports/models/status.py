@@ -22,3 +22,12 @@ ALLOWED: dict[ExportStatus, frozenset[ExportStatus]] = {
 }
 
 LIVE = (S.PENDING, S.SENT)
+
+
+class PushRefused(Exception):
+    """`code` is stable: not_approved, already_pushed, no_connection, connection_disabled, unknown_connection,
+    idempotency_key_reused, still_running, still_alive, not_failed, not_sent, not_undecided, not_withdrawable."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

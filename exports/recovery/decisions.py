@@ -16,7 +16,7 @@ from exports.models.status import ExportStatus
 from exports.webhooks import outbox
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
 
 class NotHeld(Exception):

@@ -17,7 +17,8 @@ from exports.models import ERPExport
 from exports.models.status import ExportStatus
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.status import OrderStatus
-from orderflow.tenancy.models import Organization, record
+from orderflow.tenancy.audit import record
+from orderflow.tenancy.models import Organization
 
 ACTOR = "recover"
 NAMESAKE = "An order of this number was sent before, and the database lost it. Ask the ERP's administrator."

@@ -22,7 +22,7 @@ from exports.recovery.orders import ACTOR, CannotRestore
 from exports.recovery.report import Named, Report
 from exports.rollback.entries import Line
 from orderflow.orders.models import DraftOrder
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
 CHANGED = "The order differs from what was sent, and its document is gone. Compare it with the ERP's."
 

@@ -13,7 +13,7 @@ from exports.webhooks.client.client import Answer
 from exports.webhooks.leases import Lease, LeaseLost
 from exports.webhooks.models import MessageStatus, WebhookEndpoint, WebhookMessage, WebhookMessageQuerySet, WebhookTry
 from orderflow.db.clock import from_now
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
 # Who an endpoint was disabled by, in the audit.
 ACTOR = "OrderFlow"

@@ -18,7 +18,8 @@ from exports.webhooks.client.client import Answer, Receiver, fresh_secret
 from exports.webhooks.leases import LEASE_S, LeaseLost
 from exports.webhooks.models import MessageStatus, Notice, WebhookEndpoint, WebhookMessage
 from orderflow.db.clock import from_now
-from orderflow.tenancy.models import Organization, record
+from orderflow.tenancy.audit import record
+from orderflow.tenancy.models import Organization
 
 # Of one organization.
 LIMIT = 5

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from exports.lanes import slots
 from exports.webhooks.client.client import TRY_S
 from exports.webhooks.models import MessageStatus, WebhookEndpoint, WebhookMessage
+from orderflow.db import locks
 from orderflow.db.clock import from_now
 
 # How long one endpoint's messages keep a worker while others wait.
@@ -54,7 +55,7 @@ def askable() -> QuerySet[WebhookEndpoint]:
 @transaction.atomic
 def take(endpoint_id: UUID) -> Lease | None:
     """None when somebody else is at it, when it may not be asked just now, or when as many are worked on as may be."""
-    slots.one_at_a_time("webhooks")
+    locks.one_at_a_time("webhooks")
     rows = _free().filter(pk=endpoint_id)
     endpoint = rows.first()
     if endpoint is None or not _has_place(endpoint):

@@ -4,9 +4,10 @@ from django.db import models
 from django.utils.timezone import localtime
 
 from connectors.encrypted_model import Sealed
+from orderflow.db.append_only import AppendOnly
 from orderflow.db.state_machine import StateQuerySet
 from orderflow.db.uuid7 import time_ordered_uuid
-from orderflow.tenancy.models import AppendOnly, Organization
+from orderflow.tenancy.models import Organization
 
 
 class Notice(models.TextChoices):

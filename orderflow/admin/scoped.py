@@ -17,7 +17,7 @@ from orderflow.admin.declared_list import DeclaredListAdmin
 from orderflow.admin.first_organization import ROW
 from orderflow.admin.form_fields import ADMIN_FIELDS
 from orderflow.admin.history import HistoryAdmin
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may, organization_of, scoped
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.ready_check import BlockingReason, blocking_reasons
 from orderflow.orders.status import EDITABLE, OrderStatus
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 
 # The fields of an order that has to be approved again.
 NO_APPROVAL: dict[str, Any] = {"approved_at": None, "approved_by": "", "error_message": ""}

@@ -10,7 +10,8 @@ from django.db import IntegrityError, transaction
 from orderflow.orders import approval
 from orderflow.orders.approval import DuplicateOrderNumber
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
-from orderflow.tenancy.models import Organization, record
+from orderflow.tenancy.audit import record
+from orderflow.tenancy.models import Organization
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,10 +1,10 @@
 import uuid
-from typing import Any, NoReturn, TypeVar
 
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 
+from orderflow.db.append_only import AppendOnly
 from orderflow.fields.identifier_field import IdentifierField
 from orderflow.tenancy.roles import Role
 
@@ -36,39 +36,6 @@ class Membership(models.Model):
         return f"{self.user} ({self.get_role_display()}, {self.organization})"
 
 
-M = TypeVar("M", bound=models.Model)
-
-
-class HistoryIsFixed(Exception):
-    """Something tried to change or delete a line of the past."""
-
-
-class AppendOnlyQuerySet(models.QuerySet[M]):
-    def update(self, **_kwargs: Any) -> NoReturn:
-        raise HistoryIsFixed(f"{self.model._meta.verbose_name} rows are never changed.")
-
-    def delete(self) -> NoReturn:
-        raise HistoryIsFixed(f"{self.model._meta.verbose_name} rows are never deleted.")
-
-
-class AppendOnly(models.Model):
-    """A row that is written once."""
-
-    objects = AppendOnlyQuerySet.as_manager()
-
-    class Meta:
-        abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise HistoryIsFixed(f"{self._meta.verbose_name} rows are never changed.")
-        # Without it, a new object with an old row's key would take that row's place.
-        super().save(*args, **{**kwargs, "force_insert": True})
-
-    def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        raise HistoryIsFixed(f"{self._meta.verbose_name} rows are never deleted.")
-
-
 # In an audit line's detail: what a field was and is, for those only who may see it on the row's own page.
 VALUES = "values"
 
@@ -96,15 +63,3 @@ class AuditEntry(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.subject_type} {self.subject_id}"
-
-
-def record(organization_id: uuid.UUID, actor: str, action: str, subject: models.Model, **detail: str) -> None:
-    """Write one audit line in the caller's transaction."""
-    AuditEntry.objects.create(
-        organization_id=organization_id,
-        actor=actor,
-        action=action,
-        subject_type=str(subject._meta.model_name),
-        subject_id=str(subject.pk),
-        detail=detail,
-    )

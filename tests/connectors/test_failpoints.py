@@ -13,8 +13,8 @@ from django.core.checks import run_checks
 
 from connectors import failpoints
 from connectors.failpoints import Failpoint
+from tests.support.product.sources import ROOT, SOURCES
 from tests.system.crashes.table import TABLE
-from tests.test_imports import ROOT, SOURCES
 
 SCRIPT = """
 from connectors.failpoints import Failpoint, reached

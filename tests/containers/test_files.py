@@ -8,7 +8,7 @@ import pytest
 
 from tests.containers.bases import PACKAGES
 from tests.containers.files import COMPOSE, DOCKERFILE, FOLDER, OWN, ROOT, instructions, services
-from tests.orderflow.test_configuration_page import PAGE, first_cells
+from tests.support.product.configuration_page import PAGE, first_cells
 
 SERVICES = sorted(services())
 LONG_RUNNING = sorted(set(SERVICES) - {"migrate"})

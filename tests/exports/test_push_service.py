@@ -4,7 +4,8 @@ from connectors.models import ERPConnection
 from exports import push_service
 from exports.decisions import give_up
 from exports.models import ERPExport
-from exports.push_service import PushRefused, PushRequest
+from exports.models.status import PushRefused
+from exports.push_service import PushRequest
 from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from tests.conftest import MakeOrder

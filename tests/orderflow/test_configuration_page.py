@@ -6,18 +6,10 @@ from django.conf import settings
 
 from connectors.failpoints import VARIABLE
 from tests.support.installation import ROOT
+from tests.support.product.configuration_page import PAGE, SETTINGS, first_cells
 
-PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-READERS = ("settings.py", "api/rest_settings.py", "environment/redis_settings.py")
-SETTINGS = "".join((ROOT / "orderflow" / reader).read_text(encoding="utf-8") for reader in READERS)
 # Not a setting: it names the file that settings come from.
 ENV_FILE = "ENV_FILE"
-
-
-def first_cells(section: str) -> set[str]:
-    """The names in the first column of the section's table."""
-    cells = re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)
-    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
 
 def test_every_setting_is_documented_and_no_other() -> None:

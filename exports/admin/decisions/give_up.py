@@ -9,8 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from exports.admin.decisions.reasons import Question, ReasonedExportAdmin
 from exports.decisions import give_up as giving_up
 from exports.models import ERPExport
-from exports.models.status import ExportStatus
-from exports.push_service import PushRefused
+from exports.models.status import ExportStatus, PushRefused
 from orderflow.admin.pages import Button
 
 GIVE_UP = Question(

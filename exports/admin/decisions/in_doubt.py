@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from exports.admin.decisions.reasons import Question, ReasonedExportAdmin
 from exports.decisions import resolve
 from exports.models import ERPExport
-from exports.push_service import PushRefused
+from exports.models.status import PushRefused
 from orderflow.admin.pages import Button
 
 QUESTIONS = {

@@ -10,8 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from exports.admin.decisions.reasons import Question, ReasonedExportAdmin
 from exports.decisions import withdraw as withdrawing
 from exports.models import ERPExport
-from exports.models.status import ExportStatus
-from exports.push_service import PushRefused
+from exports.models.status import ExportStatus, PushRefused
 from orderflow.admin.pages import Button
 
 WITHDRAW = Question(

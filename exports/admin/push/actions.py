@@ -22,7 +22,7 @@ from exports.bulk.changed_orders import orders_changed_since
 from exports.bulk.models import SOURCES, BulkJob
 from exports.bulk.preview import Plan, plan
 from exports.bulk.refusals import Grouped
-from exports.push_service import PushRefused
+from exports.models.status import PushRefused
 from orderflow.admin.optimistic_locking.row_version import SEEN, row_field
 from orderflow.admin.pages import PageAdmin
 from orderflow.admin.scoped import actor

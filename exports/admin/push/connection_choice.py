@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from connectors.admin.columns import state_of
 from connectors.models import ERPConnection
 from exports.models.failure_cause import Cause
-from exports.push_service import PushRefused
+from exports.models.status import PushRefused
 from orderflow.admin.pages import Choice
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus

@@ -13,7 +13,8 @@ from exports.incidents.models import Recipient
 from orderflow.admin.pages import Button, Note, PageAdmin
 from orderflow.admin.scoped import ScopedTabularInline, actor, may_edit_members
 from orderflow.tenancy.admin import OrganizationAdmin
-from orderflow.tenancy.models import Organization, record
+from orderflow.tenancy.audit import record
+from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action
 
 admin.site.unregister(Organization)

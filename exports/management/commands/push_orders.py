@@ -10,7 +10,8 @@ from connectors.connections.lookup import UnknownConnection, connection_named
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from exports import push_service
-from exports.push_service import PushRefused, PushRequest
+from exports.models.status import PushRefused
+from exports.push_service import PushRequest
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus
 

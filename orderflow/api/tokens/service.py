@@ -9,7 +9,7 @@ from django.utils import timezone
 from knox.settings import knox_settings
 
 from orderflow.api.models import LONGEST_NAME, ApiToken
-from orderflow.tenancy.models import record
+from orderflow.tenancy.audit import record
 from orderflow.tenancy.scope import membership_of
 
 MOST_DAYS = 730

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from orderflow.orders.importing.source import Source
 from orderflow.orders.importing.values import BadRow
 from orderflow.orders.importing.writer import Written, write_batch
-from orderflow.tenancy.models import Organization, record
+from orderflow.tenancy.audit import record
+from orderflow.tenancy.models import Organization
 
 BATCH_SIZE = 200
 

@@ -17,6 +17,7 @@ from connectors.models import ConnectionTest, ERPConnection
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.servers.sftp.asyncssh_server import AsyncSSHServer
+from tests.support.admin.connection_tests import run_tests
 from tests.support.canary_key import canary_key
 from tests.support.tenants import list_url, log_in, log_in_superuser, page_url
 
@@ -68,12 +69,6 @@ def press_test(client: Client, connection: ERPConnection) -> str:
     run_tests()
     connection.refresh_from_db()
     return client.get(page_url(connection)).content.decode()
-
-
-def run_tests() -> None:
-    """All that wait, as a worker would."""
-    for pk in ConnectionTest.objects.filter(state="WAITING").values_list("pk", flat=True):
-        test_runs.run(pk)
 
 
 def try_url(connection: ERPConnection) -> str:

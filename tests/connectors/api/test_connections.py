@@ -12,7 +12,7 @@ from orderflow.api.throttles import ConnectionTestThrottle
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import ApiAs
-from tests.orderflow.api.errors.test_problems import problem
+from tests.support.api.problems import problem
 from tests.support.canary_key import canary_key
 from tests.support.threads import another, at_once
 

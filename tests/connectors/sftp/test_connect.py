@@ -11,7 +11,7 @@ import pytest
 from connectors.exceptions import ConfigError, TransientError, UnknownHostKeyError
 from connectors.sftp.protocol import file_operations
 from connectors.sftp.session import SFTPSession
-from connectors.types.test_steps import Steps
+from connectors.types.test_results import Steps
 from tests.connectors.conftest import target_of
 from tests.servers.faulty.faults import WEAK_ONLY
 from tests.servers.sftp.asyncssh_server import AsyncSSHServer

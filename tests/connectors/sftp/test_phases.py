@@ -13,7 +13,7 @@ from connectors.exceptions import ConnectorError, InDoubtError, TransientError
 from connectors.sftp.protocol import file_operations
 from connectors.sftp.session import SFTPSession
 from connectors.sftp.target import SFTPTarget
-from connectors.types.test_steps import Steps
+from connectors.types.test_results import Steps
 from tests.connectors.conftest import LOOPBACK, target_of
 from tests.servers.proxies.stalling_proxy import Stalling, stalling_proxy
 from tests.servers.sftp.openssh import OpenSSHServer

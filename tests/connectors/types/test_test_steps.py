@@ -2,7 +2,7 @@ import pytest
 
 from connectors.exceptions import TransientError
 from connectors.ports import TestStep
-from connectors.types.test_steps import Steps
+from connectors.types.test_results import Steps
 
 
 def test_each_step_is_told_as_it_ends() -> None:

@@ -3,8 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,9 +18,8 @@ from django.utils import timezone
 from connectors.connections import service as connection_service
 from connectors.connections.service import ConnectionChanges
 from connectors.exceptions import ConfigError, ConnectorError
-from connectors.implementations.dropzone_json_v1 import DropzoneJsonV1Connector
 from connectors.models import ERPConnection
-from connectors.ports import AccountingInbox, Ack, AckEntry, AckInbox
+from connectors.ports import Ack, AckEntry, AckInbox
 from connectors.registry import registry
 from connectors.types import file_batches
 from exports import ack_poller
@@ -35,6 +33,7 @@ from exports.incidents.models import Incident
 from exports.lanes import leases as lanes
 from exports.models import AckFile, ERPExport, Lane
 from tests.exports.conftest import Push, names
+from tests.support.exports.inboxes import Denying, connector_with
 from tests.support.tenants import list_url, log_in_superuser, page_url
 
 ACKED = json.dumps({"status": "ACKED", "erp_order_id": "SO-1"})
@@ -345,34 +344,6 @@ def test_a_poll_that_lost_its_lane_enters_nothing(sent: ERPExport, connection: E
         with pytest.raises(lanes.LaneLost):
             account.enter(partial(lanes.held, lease))
     assert rows() == []
-
-
-class Denying:
-    """The connector's own inbox, which may list a file and not read it."""
-
-    def __init__(self, inbox: AccountingInbox, denied: str) -> None:
-        self._inbox, self._denied = inbox, denied
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inbox, name)
-
-    def read(self, entries: Sequence[AckEntry]) -> list[bytes | ConnectorError | None]:
-        refusal = ConfigError(f"Cannot read {self._denied}: permission denied. Give the user the right to it.")
-        found = self._inbox.read(entries)
-        return [refusal if e.name == self._denied else raw for e, raw in zip(entries, found, strict=True)]
-
-
-@contextmanager
-def connector_with(monkeypatch: pytest.MonkeyPatch, wrapped: Callable[[Any], AckInbox]) -> Iterator[None]:
-    class Connector(DropzoneJsonV1Connector):
-        @contextmanager
-        def open_inbox(self, config: Mapping[str, Any]) -> Iterator[AckInbox]:
-            with super().open_inbox(config) as inbox:
-                yield wrapped(inbox)
-
-    with monkeypatch.context() as patch:
-        patch.setitem(registry._connectors, "DROPZONE_JSON_V1", Connector)
-        yield
 
 
 def test_an_ack_that_may_not_be_read_is_in_the_ack_log_until_it_is(

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from connectors.models import ERPConnection
 from exports.models import AckFile, ERPExport
 from tests.exports.conftest import Push
-from tests.orderflow.api.errors.test_problems import problem
+from tests.support.api.problems import problem
 
 ACK_FILES = "/api/v1/ack-files/"
 RAW = '{"status": "ACKED", "erp_order_id": "Grüße \N{DELIVERY TRUCK}"}'

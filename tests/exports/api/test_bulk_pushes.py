@@ -21,7 +21,7 @@ from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import ApiAs, MakeOrder
-from tests.orderflow.api.errors.test_problems import problem
+from tests.support.api.problems import problem
 
 ORDERS = "/api/v1/draft-orders/"
 STATUS = {"push": "APPROVED", "retry-push": "ERROR"}

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from exports.models import ERPExport, ExportEvent
 from tests.conftest import MakeOrder
 from tests.exports.conftest import Push
-from tests.orderflow.api.errors.test_problems import problem
+from tests.support.api.problems import problem
 
 EXPORTS = "/api/v1/exports/"
 

@@ -11,27 +11,12 @@ from orderflow.api.throttles import PushThrottle
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import AuditEntry
 from tests.conftest import MakeOrder
-from tests.orderflow.api.errors.test_problems import problem
 from tests.servers.ports import free_port
+from tests.support.api.problems import problem
+from tests.support.api.pushes import fail, push
 from tests.support.threads import another, at_once, held
 
 REDIS_CACHE = "django.core.cache.backends.redis.RedisCache"
-
-
-def push(api: APIClient, order: DraftOrder, body: Any = None, *, key: str | None = None, call: str = "push") -> Any:
-    headers = {} if key is None else {"idempotency-key": key}
-    return api.post(f"/api/v1/draft-orders/{order.pk}/{call}/", body, headers=headers)
-
-
-@pytest.fixture
-def order(make_order: MakeOrder, connection: ERPConnection) -> DraftOrder:
-    return make_order()
-
-
-def fail(export_id: str) -> None:
-    export = ERPExport.objects.get(pk=export_id)
-    ERPExport.objects.filter(pk=export.pk).update(status="FAILED")
-    DraftOrder.objects.filter(pk=export.draft_order_id).update(status="ERROR")
 
 
 def test_a_push_is_accepted_and_says_where_to_look(

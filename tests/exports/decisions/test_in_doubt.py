@@ -23,14 +23,15 @@ from exports.delivery import cleanup, drain
 from exports.delivery.reschedule import put_forward
 from exports.lanes import leases
 from exports.models import ERPExport, ExportEvent, Lane
-from exports.push_service import PushRefused, PushRequest, retry
+from exports.models.status import PushRefused
+from exports.push_service import PushRequest, retry
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import ApiAs
 from tests.exports.conftest import Push, names
-from tests.orderflow.api.errors.test_problems import problem
+from tests.support.api.problems import problem
 from tests.support.tenants import list_url, log_in, page_url
 
 REASON = "The connector failed after it had begun to send."

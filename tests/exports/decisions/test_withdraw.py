@@ -28,7 +28,8 @@ from exports.decisions import withdraw as withdrawing
 from exports.delivery import drain
 from exports.lanes import leases
 from exports.models import ERPExport, Lane, failure_groups
-from exports.push_service import PushRefused, PushRequest
+from exports.models.status import PushRefused
+from exports.push_service import PushRequest
 from exports.rollback import guard
 from exports.webhooks import endpoint_service
 from exports.webhooks.models import WebhookEndpoint, WebhookMessage

@@ -24,7 +24,8 @@ from exports.acks.schedule import due_for_polling
 from exports.delivery import drain
 from exports.lanes import leases
 from exports.models import ERPExport, Lane
-from orderflow.tenancy.models import AuditEntry, HistoryIsFixed, Organization
+from orderflow.db.append_only import HistoryIsFixed
+from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import ApiAs
 from tests.exports.conftest import Push, connect_to, names

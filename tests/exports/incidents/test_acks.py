@@ -31,10 +31,10 @@ from exports.models import AckFile, ERPExport, Verdict
 from exports.push_service import PushRequest
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
-from tests.exports.acks.test_unread import Denying, connector_with
 from tests.exports.conftest import Push
 from tests.exports.incidents.conftest import digest_time
 from tests.servers.smtp import Mailbox
+from tests.support.exports.inboxes import Denying, connector_with
 from tests.support.tenants import list_url, log_in, page_url, versions
 
 pytestmark = pytest.mark.usefixtures("judged_at_once")

@@ -16,8 +16,8 @@ from exports.models.status import ExportStatus
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
-from tests.exports.admin.test_indexes import costliest
 from tests.support import rows
+from tests.support.exports.query_plans import costliest
 from tests.support.tenants import log_in, log_in_superuser
 
 pytestmark = [

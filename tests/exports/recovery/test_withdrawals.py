@@ -4,7 +4,7 @@ import pytest
 
 from exports.decisions import withdraw
 from exports.models import ERPExport
-from exports.push_service import PushRefused
+from exports.models.status import PushRefused
 from tests.exports.recovery.scene import Scene
 
 

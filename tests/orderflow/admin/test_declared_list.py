@@ -18,7 +18,7 @@ from orderflow.admin.declared_list import DeclaredListAdmin
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
-from tests.orderflow.admin.test_site import BY_LABEL
+from tests.support.admin.site import BY_LABEL
 from tests.support.tenants import list_url, log_in, log_in_superuser, make_tenant
 
 pytestmark = pytest.mark.django_db

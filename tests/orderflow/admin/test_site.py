@@ -21,10 +21,8 @@ from orderflow.api.models import ApiToken
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
+from tests.support.admin.site import BY_LABEL, MODELS
 from tests.support.tenants import Tenant, list_url, log_in, log_in_superuser, make_tenant, page_url
-
-MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-BY_LABEL = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 
 EDITORS = {Role.ADMIN, Role.INTEGRATOR, Role.OPS}
 MAY_ADD: dict[type[Model], set[Role]] = {

@@ -22,7 +22,7 @@ from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import ApiAs, MakeOrder
-from tests.orderflow.api.errors.test_problems import ORDERS, problem
+from tests.support.api.problems import ORDERS, problem
 from tests.support.threads import another, at_once, held
 
 ORDER = {

@@ -20,10 +20,10 @@ from orderflow.api.throttles import OrganizationThrottle
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization
 from tests.conftest import ApiAs, MakeOrder
-from tests.exports.api.test_pushes import fail, push
-from tests.orderflow.api.errors.test_problems import problem
 from tests.servers.ports import free_port
 from tests.servers.redis import redis
+from tests.support.api.problems import problem
+from tests.support.api.pushes import fail, push
 from tests.support.threads import at_once
 
 REDIS_CACHE = "django.core.cache.backends.redis.RedisCache"

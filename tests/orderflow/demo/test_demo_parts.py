@@ -18,7 +18,7 @@ from orderflow.demo.run import Demo
 from orderflow.demo.services import listen
 from orderflow.demo.subprocesses import ChildDied, Children
 from tests.conftest import MakeOrder
-from tests.orderflow.test_configuration_page import SETTINGS
+from tests.support.product.configuration_page import SETTINGS
 
 # Settings that say how fast or how talkative a demo is, not what it reaches; DATA_DIR is where it makes its folder.
 HARMLESS = (

@@ -14,7 +14,7 @@ from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
-from tests.orderflow.orders.test_admin import form_of, save
+from tests.support.admin.order_forms import form_of, save
 from tests.support.tenants import list_url, log_in, make_order, make_tenant, page_url
 
 INPUT = re.compile(r"<input[^>]*>")

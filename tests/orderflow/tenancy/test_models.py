@@ -5,7 +5,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
-from orderflow.tenancy.models import AuditEntry, HistoryIsFixed, Organization, record
+from orderflow.db.append_only import HistoryIsFixed
+from orderflow.tenancy.audit import record
+from orderflow.tenancy.models import AuditEntry, Organization
 
 
 @pytest.fixture

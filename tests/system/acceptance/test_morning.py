@@ -19,18 +19,14 @@ import pytest
 from tests.servers.sftp.openssh import OpenSSHServer, openssh_server
 from tests.servers.smtp import Mailbox, smtp_server
 from tests.support.installation import PASSWORD, Installation, eventually, installed
-from tests.system.acceptance.test_whole_path import ORDER
+from tests.system.acceptance.orders import ORDER
+from tests.system.acceptance.people import RECIPIENT
 
 # Between an event and its first e-mail.
 TOLD_WITHIN_S = 120
 ABOUT = "[OrderFlow] Acme, ERP: "
 NOW = "2026-11-23T10:01:00Z"
 
-RECIPIENT = """
-from exports.incidents.models import Recipient
-from orderflow.tenancy.models import Organization
-Recipient.objects.create(organization=Organization.objects.get(), email="ops@acme.example")
-"""
 LATE = """
 from datetime import timedelta
 from django.utils import timezone

@@ -2,37 +2,14 @@
 
 import hashlib
 import json
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.installation import Installation, eventually
 from tests.system.acceptance.conftest import Site
-
-ORDER = {
-    "external_order_number": "PO-10258",
-    "order_date": "1996-07-17",
-    "currency": "EUR",
-    "customer": {"erp_customer_number": "TOMSP", "name": "Toms Spezialitäten"},
-    "lines": [{"internal_sku": "2", "qty": 50, "uom": "ST", "unit_price": 15.2, "description": "Chang"}],
-}
-
-
-def pushed(installation: Installation, number: str, **headers: str) -> dict[str, Any]:
-    order = installation.post("draft-orders/", {**ORDER, "external_order_number": number})
-    installation.post(f"draft-orders/{order['id']}/approve/")
-    answer: dict[str, Any] = installation.post(f"draft-orders/{order['id']}/push/", **headers)
-    return answer
-
-
-def state(installation: Installation, export_id: str) -> str:
-    return str(installation.get(f"exports/{export_id}/")["status"])
+from tests.system.acceptance.orders import ORDER, greedy_erp, pushed, state
 
 
 @pytest.mark.timeout(180)
@@ -65,28 +42,6 @@ def test_an_order_goes_all_the_way_and_its_answer_comes_back(site: Site) -> None
     ]  # fmt: skip
     # It is moved once it is recorded.
     eventually((site.dropzone / "acks" / "processed" / f"ack_{file.name}").exists, within_s=10, what="the moved file")
-
-
-@contextmanager
-def greedy_erp(dropzone: Path) -> Iterator[Counter[str]]:
-    """Takes every file the moment that it appears; counts how often each name came."""
-    taken: Counter[str] = Counter()
-    stop = threading.Event()
-
-    def take() -> None:
-        while not stop.wait(0.005):
-            for path in (dropzone / "in").glob("sales_order_*.json"):
-                json.loads(path.read_bytes())
-                path.unlink()
-                taken[path.name] += 1
-
-    thread = threading.Thread(target=take)
-    thread.start()
-    try:
-        yield taken
-    finally:
-        stop.set()
-        thread.join()
 
 
 @pytest.mark.timeout(300)

@@ -14,7 +14,7 @@ from connectors.connections import service as connection_service
 from connectors.connections.service import ConnectionChanges
 from connectors.models import ERPConnection
 from connectors.sftp.session import SFTPSession
-from connectors.types.test_steps import Steps
+from connectors.types.test_results import Steps
 from exports import push_service
 from exports.models import ERPExport, Lane
 from exports.models.status import ExportStatus

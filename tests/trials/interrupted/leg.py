@@ -1,4 +1,4 @@
-"""`python -m tests.trials.interrupted.leg LEG FOLDER SEED`: one leg of a trial, whose settings are in the environment."""
+"""`python -m tests.trials.interrupted.leg LEG FOLDER SEED`: one leg of a trial; the environment has its settings."""
 
 import importlib
 import json

@@ -29,9 +29,9 @@ from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import MakeOrder
-from tests.connectors.admin.test_connections import run_tests
 from tests.exports.conftest import Push
-from tests.orderflow.api.errors.test_problems import problem
+from tests.support.admin.connection_tests import run_tests
+from tests.support.api.problems import problem
 from tests.support.tenants import list_url, log_in, page_url
 
 TYPE = "BROKEN"

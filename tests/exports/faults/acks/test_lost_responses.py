@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,26 +15,11 @@ from tests.conftest import MakeOrder
 from tests.exports.conftest import Push, connect_to, names
 from tests.exports.faults.zone import Zone
 from tests.servers.faulty.faults import DENIED, HOSTILE_NAMES, Fails, ListsAlso, Meanwhile
+from tests.support.exports.acks import answer, sent, states
 from tests.support.processes import resident_mb
 from tests.trials.hostile import BLURRED, CONTENTS, GOOD
 
 pytestmark = pytest.mark.usefixtures("judged_at_once")
-
-
-def sent(push: Push, zone: Zone, count: int = 1) -> list[ERPExport]:
-    exports = [push() for _ in range(count)]
-    zone.drain()
-    return exports
-
-
-def answer(zone: Zone, export: ERPExport, content: bytes = GOOD) -> Path:
-    path = zone.acks / f"ack_{export.filename}"
-    path.write_bytes(content)
-    return path
-
-
-def states() -> dict[str, str]:
-    return dict(ERPExport.objects.values_list("filename", "status"))
 
 
 def test_damaged_answers_are_quarantined_and_keep_no_other_from_being_applied(push: Push, zone: Zone) -> None:

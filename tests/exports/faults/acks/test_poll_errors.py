@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -32,27 +32,17 @@ from orderflow.keys import fresh_keys
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
 from tests.exports.conftest import Push, connect_to, names
-from tests.exports.faults.acks.test_lost_responses import answer, sent, states
 from tests.exports.faults.zone import Zone
 from tests.servers.faulty.faults import BARE_FAILURE, DENIED, Fails, ListsAlso, Meanwhile
 from tests.servers.faulty.server import Call
-from tests.servers.sftp.asyncssh_server import AsyncSSHServer
+from tests.support.exports.acks import answer, sent, states
+from tests.support.exports.failing_storage import Attempts, FailsAt, passwords
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.usefixtures("judged_at_once")
 
 READ = frozenset({"open"})
 FAILED = b'{"status": "FAILED", "error_code": "4711"}'
-
-
-@dataclass(kw_only=True)
-class FailsAt(Fails):
-    """Where the path of the call ends with `name`."""
-
-    name: str
-
-    def is_about(self, call: Call) -> bool:
-        return bytes(call.arguments[0]).endswith(self.name.encode())
 
 
 @dataclass(kw_only=True)
@@ -63,24 +53,6 @@ class FailsIn(Fails):
 
     def is_about(self, call: Call) -> bool:
         return bytes(call.arguments[0]).startswith(self.folder.encode())
-
-
-class Attempts(list[tuple[str, str]]):
-    """What the server was offered, and `act` at the first password, while the client waits for the response."""
-
-    def __init__(self, act: Callable[[], object]) -> None:
-        self.act: Callable[[], object] | None = act
-
-    def append(self, attempt: tuple[str, str]) -> None:
-        super().append(attempt)
-        if attempt[0] == "password" and self.act:
-            act, self.act = self.act, None
-            # Django works in no thread that has an event loop.
-            at_once(act, 1)
-
-
-def passwords(server: AsyncSSHServer) -> list[str]:
-    return [offered for kind, offered in server.attempts if kind == "password"]
 
 
 def rows() -> set[tuple[str, str, str]]:

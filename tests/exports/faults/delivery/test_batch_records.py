@@ -18,11 +18,11 @@ from exports.incidents import detector
 from exports.incidents.models import Incident
 from exports.models import ERPExport, Lane
 from tests.exports.conftest import Push
-from tests.exports.faults.acks.test_poll_errors import Attempts, passwords
-from tests.exports.faults.delivery.test_publishing import long
 from tests.exports.faults.zone import Zone
 from tests.servers.faulty.faults import BARE_FAILURE, DENIED, DiskFull, Fails, Meanwhile
 from tests.servers.faulty.server import Call
+from tests.support.exports.failing_storage import Attempts, passwords
+from tests.support.exports.orders import long
 
 OPEN, RENAME = frozenset({"open"}), frozenset({"rename"})
 

@@ -14,10 +14,10 @@ from connectors.models import ERPConnection
 from exports.delivery import retry_policy
 from exports.models import ERPExport, Lane
 from tests.exports.conftest import Push
-from tests.exports.faults.acks.test_poll_errors import FailsAt
 from tests.exports.faults.zone import Zone
 from tests.servers.faulty.faults import BARE_FAILURE, Fails, Freezes, Meanwhile
 from tests.servers.faulty.server import Fault
+from tests.support.exports.failing_storage import FailsAt
 
 RENAME, LOOK, OPEN = frozenset({"rename"}), frozenset({"lstat"}), frozenset({"open"})
 

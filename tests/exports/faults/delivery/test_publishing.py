@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
 import asyncssh
 import pytest
 
 from connectors.connections import service as connection_service
 from exports.models import ERPExport
-from orderflow.orders.models import DraftOrderLine
 from tests.exports.conftest import Push
 from tests.exports.faults.zone import Zone
 from tests.servers.faulty.faults import (
@@ -26,14 +24,9 @@ from tests.servers.faulty.faults import (
     TakesFiles,
 )
 from tests.servers.faulty.server import Call, Fault
+from tests.support.exports.orders import long
 
 OPEN, FLUSH, RENAME = frozenset({"open"}), frozenset({"fsync"}), frozenset({"rename"})
-
-
-def long(order_id: UUID) -> None:
-    """A document of more than one write."""
-    lines = [DraftOrderLine(order_id=order_id, line_no=n, internal_sku="1", uom="ST", qty=1) for n in range(2, 302)]
-    DraftOrderLine.objects.bulk_create(lines)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from exports.models import Lane
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
 from tests.exports.conftest import Push
-from tests.exports.faults.acks.test_lost_responses import answer, sent, states
 from tests.exports.faults.zone import Zone
 from tests.servers.faulty.faults import Meanwhile
+from tests.support.exports.acks import answer, sent, states
 
 # The keeper renews from a thread of its own.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,7 +17,8 @@ from orderflow.api.models import ApiToken
 from orderflow.orders import approval, editing
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.status import OrderStatus
-from orderflow.tenancy.models import AuditEntry, Organization, record
+from orderflow.tenancy.audit import record
+from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.support.admin.forms import form_at
 from tests.support.tenants import Tenant, list_url, make_order, make_tenant, make_user, page_url

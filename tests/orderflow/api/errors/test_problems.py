@@ -10,23 +10,7 @@ from rest_framework.test import APIClient
 from orderflow.orders.models import DraftOrder
 from tests.conftest import ApiAs
 from tests.orderflow.api.conftest import Tenant
-
-ORDERS = "/api/v1/draft-orders/"
-
-
-def problem(response: Any, status: int, code: str) -> dict[str, Any]:
-    assert response.status_code == status, response.content
-    assert response["Content-Type"] == "application/problem+json"
-    body: dict[str, Any] = response.json()
-    assert body.keys() == {"type", "title", "status", "code", "detail", "errors", "request_id"}
-    assert (body["status"], body["code"]) == (status, code)
-    assert body["detail"]
-    assert b"Traceback" not in response.content
-    return body
-
-
-def posted(api: Any, body: bytes, content_type: str = "application/json") -> Any:
-    return api.generic("POST", ORDERS, body, content_type)
+from tests.support.api.problems import ORDERS, posted, problem
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -10,8 +10,8 @@ from rest_framework.test import APIClient
 from exports.models import ERPExport
 from orderflow.orders.models import DraftOrder
 from tests.orderflow.api.conftest import Tenant
-from tests.orderflow.api.errors.test_problems import ORDERS, posted, problem
-from tests.orderflow.api.input.test_hostile_bodies import WRITES
+from tests.support.api.problems import ORDERS, posted, problem
+from tests.support.api.writes import WRITES
 
 OPTIONAL = ("push", "retry", "test")
 # Words of Python, Django and the REST framework.

@@ -27,10 +27,9 @@ from orderflow.tenancy.roles import Role
 from tests.conftest import MakeOrder
 from tests.orderflow.api.calls import NEEDS, PUBLIC, Call
 from tests.servers.web import Response, chunks, exchange, head
+from tests.support.api.requests import JSON, PASSWORD
 
 LIMIT = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-PASSWORD = "correct horse battery"
-JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,8 +19,8 @@ from orderflow.tenancy.roles import Role
 from orderflow.web.request_body import FAULT, with_whole_bodies
 from orderflow.wsgi import application
 from tests.orderflow.api.conftest import Tenant
-from tests.orderflow.api.input.test_chunked import JSON, PASSWORD
 from tests.servers.web import Response, abandon, chunks, exchange, head
+from tests.support.api.requests import JSON, PASSWORD
 from tests.support.shared_database import until
 
 Ask = Callable[..., Response]

@@ -2,46 +2,27 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from connectors.models import ERPConnection
 from exports.models import AckFile, ERPExport
-from exports.models.status import ExportStatus
-from orderflow.orders.models import Customer, DraftOrder
+from orderflow.orders.models import Customer
 from orderflow.tenancy.models import Organization
 from tests.conftest import ApiAs
 from tests.support import rows
+from tests.support.exports.query_plans import add_tenants, nodes, touched
 
 pytestmark = [
     pytest.mark.skipif(database.vendor != "postgresql", reason="`make test-postgres` asks PostgreSQL"),
     pytest.mark.django_db(transaction=True),
 ]
 
-TENANTS, ORDERS = 4, 20_000
 # A page and what stands beside it in the index, never an organization's five thousand.
 LOOKED_AT = 400
 TABLES = {"draft-orders": "orders_draftorder", "exports": "exports_erpexport", "ack-files": "exports_ackfile"}
-
-
-def add_tenants(organization: Organization) -> list[ERPConnection]:
-    """Their connections. Three orders of `organization`, the oldest, are of another customer than the rest."""
-    ways = []
-    for n in range(TENANTS):
-        tenant = organization if n == 0 else Organization.objects.create(name=f"Other {n}", slug=f"other-{n}")
-        ways.append(ERPConnection.objects.create(organization=tenant, name="A", connector_type="DROPZONE_JSON_V1"))
-    rows.add_customers(ways)
-    rows.add_exports(ways, ORDERS, ExportStatus.ACKED, lines=1)
-    rows.add_exports(ways, 40, ExportStatus.SENT, lines=1)
-    rows.add_approved(ways, 40, lines=1)
-    rare = Customer.objects.create(organization=organization, erp_customer_number="RARE", name="Rare")
-    oldest = DraftOrder.objects.filter(organization=organization).order_by("created_at").values("pk")[:3]
-    DraftOrder.objects.filter(pk__in=oldest).update(customer=rare)
-    return ways
 
 
 @pytest.fixture
@@ -106,16 +87,3 @@ def looked_at(api: APIClient, path: str) -> int:
         (found,) = cursor.fetchone()
     (plan,) = json.loads(found) if isinstance(found, str) else found
     return round(sum(touched(node) for node in nodes(plan["Plan"])))
-
-
-def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield node
-    for below in node.get("Plans", []):
-        yield from nodes(below)
-
-
-def touched(node: dict[str, Any]) -> float:
-    if "Scan" not in node["Node Type"]:
-        return 0
-    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-    return float((node["Actual Rows"] + removed) * node["Actual Loops"])

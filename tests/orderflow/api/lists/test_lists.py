@@ -16,7 +16,7 @@ from orderflow.orders.models import DraftOrder
 from tests.conftest import MakeOrder
 from tests.orderflow.api.calls import NEEDS, Call, address, is_of_one_row
 from tests.orderflow.api.conftest import Tenant
-from tests.orderflow.api.errors.test_problems import problem
+from tests.support.api.problems import problem
 
 NEWEST_FIRST = ("-created_at", "created_at")
 ORDERINGS = {

@@ -20,7 +20,7 @@ from orderflow.api.tokens.service import TokenRefused
 from orderflow.tenancy.models import Membership, Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import ApiAs, MakeOrder
-from tests.orderflow.api.errors.test_problems import ORDERS, problem
+from tests.support.api.problems import ORDERS, problem
 
 TOKEN = "/api/v1/token/"
 PASSWORD = " correct horse battery staple "

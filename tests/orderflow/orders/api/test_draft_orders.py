@@ -6,7 +6,7 @@ from rest_framework.test import APIClient
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.tenancy.models import AuditEntry, Organization
 from tests.conftest import ApiAs, MakeOrder
-from tests.orderflow.api.errors.test_problems import posted, problem
+from tests.support.api.problems import posted, problem
 
 ORDERS = "/api/v1/draft-orders/"
 LINE = {"internal_sku": "2", "qty": 50, "uom": "ST", "unit_price": 15.2, "description": "Chang"}

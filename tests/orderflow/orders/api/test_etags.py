@@ -15,7 +15,7 @@ from exports.models import ERPExport
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.tenancy.models import Organization
 from tests.conftest import MakeOrder
-from tests.orderflow.api.errors.test_problems import problem
+from tests.support.api.problems import problem
 from tests.support.threads import another, at_once
 
 ORDERS = "/api/v1/draft-orders/"

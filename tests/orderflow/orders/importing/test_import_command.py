@@ -1,42 +1,17 @@
-import json
 import subprocess
 import sys
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 
 from orderflow.orders.importing import importer
 from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from tests.orderflow.orders.importing.conftest import SAMPLE, Northwind, Orders, order
+from tests.support.product.imports import Outcome
 
 ROOT = Path(__file__).parents[4]
-
-
-class Outcome:
-    """What the command printed and the code that it would end with."""
-
-    def __init__(self, path: Path, *arguments: str) -> None:
-        out, err = StringIO(), StringIO()
-        self.code, self.message = 0, ""
-        try:
-            call_command("import_orders", str(path), "--organization", "acme", *arguments, stdout=out, stderr=err)
-        except CommandError as error:
-            self.code, self.message = error.returncode, str(error)
-        self.out, self.err = out.getvalue(), err.getvalue()
-
-    @property
-    def counts(self) -> dict[str, int]:
-        return {name.strip(): int(count) for name, _, count in (line.rpartition(" ") for line in self.out.splitlines())}
-
-    @property
-    def json(self) -> dict[str, Any]:
-        summary: dict[str, Any] = json.loads(self.out)
-        return summary
 
 
 @pytest.mark.usefixtures("organization")

@@ -13,7 +13,7 @@ from orderflow.orders.models import Customer, DraftOrder, DraftOrderLine
 from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from tests.orderflow.orders.importing.conftest import Northwind, Orders, order
-from tests.orderflow.orders.importing.test_import_command import Outcome
+from tests.support.product.imports import Outcome
 
 pytestmark = pytest.mark.usefixtures("organization")
 LINE = {"internal_sku": "2", "qty": 1, "uom": "ST", "unit_price": 12.16, "description": "Chang"}

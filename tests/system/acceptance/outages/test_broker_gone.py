@@ -14,7 +14,7 @@ import redis
 from tests.servers.redis import RedisServer, redis_server
 from tests.support.installation import eventually, installed
 from tests.system.acceptance.conftest import Site
-from tests.system.acceptance.test_whole_path import ORDER, pushed
+from tests.system.acceptance.orders import ORDER, pushed
 
 COUNT = 5
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.installation import Installation, eventually
 from tests.support.processes import family
 from tests.system.acceptance.conftest import Site
-from tests.system.acceptance.test_whole_path import pushed
+from tests.system.acceptance.orders import pushed
 
 KILLS = 5
 

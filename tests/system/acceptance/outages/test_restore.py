@@ -15,8 +15,8 @@ import pytest
 from tests.exports.recovery.runbook import COMMANDS
 from tests.support.installation import ROOT, Installation, eventually
 from tests.system.acceptance.conftest import Site
-from tests.system.acceptance.outages.test_standstill import probe, reachable, stopped
-from tests.system.acceptance.test_whole_path import greedy_erp, pushed, state
+from tests.system.acceptance.orders import greedy_erp, pushed, state
+from tests.system.acceptance.probes import probe, reachable, stopped
 
 # Where the recovery is killed: it reports each of these on stderr before it begins with it.
 STEPS = ["Reading the journal", "Journal lines read", "Judging", "Reading acknowledgements"]

@@ -1,32 +1,17 @@
 """Workers and beat that stop, and what watches them."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
-from typing import Any
 
 import pytest
 
 from tests.support.installation import ROOT, Installation, eventually
 from tests.system.acceptance.conftest import Site
+from tests.system.acceptance.probes import probe, reachable, ready, stopped
 
 OVERDUE_S = 10
-
-
-def probe(installation: Installation, path: str) -> tuple[int, dict[str, Any]]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{installation.port}{path}", timeout=30) as response:
-            return response.status, json.loads(response.read())
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read())
-
-
-def stopped(installation: Installation) -> set[str]:
-    return {problem["component"] for problem in probe(installation, "/readyz")[1].get("problems", [])}
 
 
 def check(installation: Installation, *command: str) -> tuple[int, str]:
@@ -40,10 +25,6 @@ def check(installation: Installation, *command: str) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
-
-
-def ready(installation: Installation) -> bool:
-    return probe(installation, "/readyz") == (200, {"status": "ok"})
 
 
 @pytest.mark.timeout(300)
@@ -87,10 +68,3 @@ def test_the_check_of_one_worker_is_not_answered_by_another(site: Site) -> None:
     assert code == 1
     assert "worker-2@" in told
     assert check(installation, *both[0], "60")[0] == 0
-
-
-def reachable(installation: Installation) -> bool:
-    try:
-        return probe(installation, "/livez")[0] == 200
-    except OSError:
-        return False

@@ -7,8 +7,8 @@ import pytest
 from tests.servers.smtp import Mailbox, smtp_server
 from tests.support.installation import eventually, installed
 from tests.system.acceptance.conftest import Site
-from tests.system.acceptance.outages.test_standstill import ready, stopped
-from tests.system.acceptance.test_morning import RECIPIENT
+from tests.system.acceptance.people import RECIPIENT
+from tests.system.acceptance.probes import ready, stopped
 
 OVERDUE_S = 10
 

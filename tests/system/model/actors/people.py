@@ -13,8 +13,8 @@ from exports.decisions import give_up as giving_up
 from exports.decisions import resolve
 from exports.decisions import withdraw as withdrawing
 from exports.models import ERPExport
-from exports.models.status import ExportStatus
-from exports.push_service import PushRefused, PushRequest
+from exports.models.status import ExportStatus, PushRefused
+from exports.push_service import PushRequest
 from orderflow.orders import approval, editing
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.orders.status import OrderStatus

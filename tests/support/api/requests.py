@@ -1,0 +1,6 @@
+"""Parts of raw requests."""
+
+PASSWORD = "correct horse battery"
+
+
+JSON = {"Content-Type": "application/json"}
