@@ -13,13 +13,12 @@ from django.db.models import F, Q, QuerySet
 from connectors.documents.naming import sales_order_in
 from exports.models import AckFile, ERPExport
 from exports.webhooks.models import WebhookMessage
+from orderflow.admin.searchable import KnownAsAdmin
 from orderflow.db.ordering import ByBytes
 from orderflow.fields.identifiers import normalised
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.scope import User, scoped
 
-# Of each kind. Whoever would have to read on had better narrow it down.
-MOST = 100
 CUSTOMERS = 8
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -32,7 +31,9 @@ def orders_known_as(term: str, user: User) -> set[UUID]:
     found = _newest(answered, "draft_order_id") | _newest(orders.filter(pk__any_of=_ids(term)))
     for spelling in _spellings(term):
         numbered = orders.filter(external_order_number__startswith=spelling)
-        found.update(numbered.order_by(ByBytes("external_order_number")).values_list("pk", flat=True)[:MOST])
+        found.update(
+            numbered.order_by(ByBytes("external_order_number")).values_list("pk", flat=True)[: KnownAsAdmin.most]
+        )
     # One by one: for several at once, the newest of all would be found by reading all.
     for customer in _customers(term, user):
         found |= _newest(orders.filter(customer=customer))
@@ -67,7 +68,7 @@ def messages_known_as(term: str, user: User) -> set[int]:
 
 
 def _newest(rows: QuerySet[Any], column: str = "pk", *, by: str = "-created_at") -> set[Any]:
-    return set(rows.order_by(by).values_list(column, flat=True)[:MOST])
+    return set(rows.order_by(by).values_list(column, flat=True)[: KnownAsAdmin.most])
 
 
 def _customers(term: str, user: User) -> list[UUID]:

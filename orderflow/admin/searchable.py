@@ -15,7 +15,8 @@ class KnownAsAdmin:
 
     # Without any, the list has no search; what is looked for, `known_as` says.
     search_fields = ("pk",)
-    most = 100
+    # Of each kind of term. A longer list has to be narrowed down.
+    most: ClassVar[int] = 100
     search_help_text: ClassVar[str] = "Order number, customer, file or ERP id"
 
     def known_as(self, term: str, user: User) -> set[Any]:

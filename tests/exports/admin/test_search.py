@@ -5,8 +5,8 @@ from django.test import Client
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports.admin import search
 from exports.models import AckFile, ERPExport, Verdict
+from orderflow.admin.searchable import KnownAsAdmin
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
@@ -88,7 +88,7 @@ def test_a_search_sees_the_own_rows_only(export: ERPExport, make_order: MakeOrde
 
 
 def test_whoever_finds_too_many_is_told(client: Client, make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "MOST", 2)
+    monkeypatch.setattr(KnownAsAdmin, "most", 2)
     orders = [make_order() for _ in range(3)]
     page = client.get(list_url(DraftOrder), {"q": "PO-"}).content.decode()
     assert "More than 2 may be known as" in page

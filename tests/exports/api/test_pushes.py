@@ -19,6 +19,11 @@ from tests.support.threads import another, at_once, held
 REDIS_CACHE = "django.core.cache.backends.redis.RedisCache"
 
 
+@pytest.fixture
+def order(make_order: MakeOrder, connection: ERPConnection) -> DraftOrder:
+    return make_order()
+
+
 def test_a_push_is_accepted_and_says_where_to_look(
     api: APIClient, order: DraftOrder, connection: ERPConnection
 ) -> None:

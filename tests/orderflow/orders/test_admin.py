@@ -16,6 +16,16 @@ from tests.support.tenants import list_url, log_in, log_in_superuser, make_order
 
 
 @pytest.fixture
+def acme(db: None) -> Organization:
+    return Organization.objects.create(name="Acme", slug="acme")
+
+
+@pytest.fixture
+def client(acme: Organization) -> Client:
+    return log_in(acme, Role.OPS)
+
+
+@pytest.fixture
 def ready(acme: Organization) -> DraftOrder:
     return make_order(acme, "PO-1", OrderStatus.READY)
 

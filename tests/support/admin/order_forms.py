@@ -2,24 +2,11 @@
 
 from typing import Any
 
-import pytest
 from django.test import Client
 
 from orderflow.fields.number_parsing import as_written
 from orderflow.orders.models import DraftOrder
-from orderflow.tenancy.models import Organization
-from orderflow.tenancy.roles import Role
-from tests.support.tenants import log_in, page_url
-
-
-@pytest.fixture
-def acme(db: None) -> Organization:
-    return Organization.objects.create(name="Acme", slug="acme")
-
-
-@pytest.fixture
-def client(acme: Organization) -> Client:
-    return log_in(acme, Role.OPS)
+from tests.support.tenants import page_url
 
 
 def form_of(order: DraftOrder, **changes: Any) -> dict[str, Any]:

@@ -2,23 +2,15 @@
 
 from typing import Any
 
-import pytest
 from rest_framework.test import APIClient
 
-from connectors.models import ERPConnection
 from exports.models import ERPExport
 from orderflow.orders.models import DraftOrder
-from tests.conftest import MakeOrder
 
 
 def push(api: APIClient, order: DraftOrder, body: Any = None, *, key: str | None = None, call: str = "push") -> Any:
     headers = {} if key is None else {"idempotency-key": key}
     return api.post(f"/api/v1/draft-orders/{order.pk}/{call}/", body, headers=headers)
-
-
-@pytest.fixture
-def order(make_order: MakeOrder, connection: ERPConnection) -> DraftOrder:
-    return make_order()
 
 
 def fail(export_id: str) -> None:
