@@ -12,13 +12,13 @@ class ExportsConfig(AppConfig):
         from connectors.connections.ack_places import counting, moved  # noqa: PLC0415
         from connectors.connections.health import freed  # noqa: PLC0415
         from exports import checks  # noqa: F401, PLC0415
-        from exports.acks import stranded  # noqa: PLC0415
         from exports.admin import ack_files, exports  # noqa: F401, PLC0415
         from exports.admin.push import jobs  # noqa: F401, PLC0415
         from exports.admin.webhooks import endpoints, messages  # noqa: F401, PLC0415
+        from exports.decisions import stranded_acks  # noqa: PLC0415
         from exports.delivery.reschedule import put_forward  # noqa: PLC0415
 
         freed.connect(put_forward)
-        counting.connect(stranded.count)
-        moved.connect(stranded.note)
+        counting.connect(stranded_acks.count)
+        moved.connect(stranded_acks.note)
         site.index_template = "exports/dashboard.html"

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from exports.incidents.detectors import standby
+from exports.incidents import standby
 from exports.models import installation
 from orderflow.heartbeats import redis_servers, standstill
 from orderflow.heartbeats.standstill import Standstill

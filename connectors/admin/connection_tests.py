@@ -15,8 +15,6 @@ from connectors.admin.columns import ConnectionColumns, state_of
 from connectors.admin.forms import ConnectionForm
 from connectors.connections import service as connection_service
 from connectors.connections import test_runs
-from connectors.connections.service import ConnectionChanges
-from connectors.connections.test_runs import STILL_TESTED, TestUnderWay
 from connectors.encrypted_model import sealed_values
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
@@ -26,9 +24,6 @@ from orderflow.admin.pages import PageAdmin, badge
 from orderflow.admin.scoped import actor
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
-
-# The button's name, as unfold makes it.
-SAVE_AND_TEST = "connectors_erpconnection_save_and_test"
 
 
 class TestingAdmin(ConnectionColumns, PageAdmin):
@@ -77,7 +72,8 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def response_change(self, request: HttpRequest, obj: ERPConnection) -> HttpResponse:
-        if SAVE_AND_TEST in request.POST:
+        # The button's name, as unfold forms it.
+        if "connectors_erpconnection_save_and_test" in request.POST:
             return HttpResponseRedirect(self.page_url(obj))
         page: HttpResponse = super().response_change(request, obj)
         return page
@@ -89,7 +85,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
             rows,
             lambda connection: test_runs.ask(connection, actor=actor(request)),
             done="will be tested now. Reload the list to see how it went",
-            refusal=TestUnderWay,
+            refusal=test_runs.TestUnderWay,
         )
 
     def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -133,13 +129,13 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         """False where a test is under way already; the page shows that one."""
         try:
             test_runs.ask(connection, actor=actor(request), unsaved=unsaved)
-        except TestUnderWay:
+        except test_runs.TestUnderWay:
             return False
         return True
 
     def _ask_after_edit(self, request: HttpRequest, connection: ERPConnection) -> None:
         if not self._ask(request, connection):
-            messages.warning(request, STILL_TESTED)
+            messages.warning(request, test_runs.STILL_TESTED)
 
     def _report(self, request: HttpRequest, connection: ERPConnection, seen: str) -> dict[str, Any]:
         """`seen` is the version of the connection that the page shows, in which the report stands."""
@@ -190,7 +186,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
             raise ConfigError("No test since the last edit showed this host key. Test the connection again.")
         before = connection.stored_config().get("host_key") if keep else ""
         keys = f"{before}\n{host_key}" if before else host_key
-        connection_service.save(connection, ConnectionChanges(config={"host_key": keys}), actor=who)
+        connection_service.save(connection, connection_service.ConnectionChanges(config={"host_key": keys}), actor=who)
         return accepted[0]
 
 

@@ -1,12 +1,11 @@
 """The config of a connection with changes laid over it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from django import forms
 
 from connectors.base_connector import BaseConnector
-from connectors.connections.secret_binding import require_secrets_for
 from connectors.exceptions import ConfigError, WrongFieldError
 from connectors.models import ERPConnection
 from connectors.registry import registry
@@ -41,7 +40,7 @@ def _entered_over(connector: BaseConnector, stored: Mapping[str, Any], entered: 
     new = {name for name, value in entered.items() if value is not None and stored.get(name) != value}
     config = connector.enter_config(merged, new)
     require_storable(config)
-    require_secrets_for(connector, config, stored, entered)
+    _require_secrets_for(connector, config, stored, entered)
     return config
 
 
@@ -74,3 +73,30 @@ def _of_wrong_type(connector: BaseConnector, changes: Mapping[str, Any]) -> Iter
             yield WrongFieldError("It is true or false.", field=name)
         if not isinstance(field, forms.BooleanField) and isinstance(value, bool | dict | list):
             yield WrongFieldError("It is a text or a number.", field=name)
+
+
+# A stored secret does not follow to another server: it would be sent to whatever server an editor enters.
+def _require_secrets_for(
+    connector: BaseConnector, config: Mapping[str, Any], stored: Mapping[str, Any], entered: Collection[str]
+) -> None:
+    """`config` is what `stored` becomes, `entered` names what came with the change, be it to remove it.
+
+    Raises `ConfigError` for all secrets that would go along to another server.
+    """
+    fields = connector.config_form.base_fields
+    before = {**{name: field.initial for name, field in fields.items()}, **stored}
+    moved = [name for name in connector.server_fields if before[name] != config[name]]
+    left = [name for name in fields if name in connector.secret_fields and config[name] and name not in entered]
+    if moved and left:
+        raise ConfigError.of_all(
+            ConfigError(
+                f"The {name.replace('_', ' ')} was entered for {_listed(before, moved)}; "
+                f"enter it again for {_listed(config, moved)}, or clear it.",
+                field=name,
+            )
+            for name in left
+        )
+
+
+def _listed(config: Mapping[str, Any], names: Iterable[str]) -> str:
+    return ", ".join(f"{name} {config[name] or 'none'}" for name in names)

@@ -1,6 +1,9 @@
-"""Finding a connection by what people call it."""
+"""Finds connections of an organization."""
+
+from uuid import UUID
 
 from connectors.models import ERPConnection
+from orderflow.tenancy.models import Organization
 
 
 class UnknownConnection(Exception):
@@ -17,3 +20,9 @@ def connection_named(organization_slug: str, name: str | None) -> ERPConnection:
         wanted = f"connection {name!r}" if name else "default connection"
         raise UnknownConnection(f"{organization_slug!r} has no {wanted}. Its connections: {names}.")
     return connection
+
+
+def is_first(organization_id: UUID) -> bool:
+    """Whether the organization has no connection yet. Call it in a transaction: of two creations, one waits."""
+    list(Organization.objects.select_for_update(no_key=True).filter(pk=organization_id))
+    return not ERPConnection.objects.filter(organization=organization_id).exists()

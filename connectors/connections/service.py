@@ -9,13 +9,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from connectors.connections import ack_places, health
+from connectors.connections import ack_places, folder_edits, health
 from connectors.connections.change_summary import changes_told
 from connectors.connections.config_merge import merged_config
-from connectors.connections.default import is_first
+from connectors.connections.lookup import is_first
+from connectors.connections.server_edits import count_edit
 from connectors.exceptions import ConfigError, ConnectorError
-from connectors.known import folder_edits
-from connectors.known.server_edits import count_edit
 from connectors.models import ERPConnection
 from connectors.ports import TestResult, TestStep
 from connectors.registry import registry

@@ -16,8 +16,8 @@ from connectors.dropzones.settings import DropzoneSettings
 from connectors.exceptions import ConfigError, ConnectorError
 from connectors.models import ERPConnection
 from connectors.registry import registry
-from exports.acks import stranded
 from exports.acks.folder_counts import Counted
+from exports.acks.reading_obstacles import MOVE_THEM, place_of, stranded
 from exports.admin.filters import OPEN, TO_CHECK, acks_url, exports_url
 from exports.models import ERPExport, Lane
 from exports.models.status import ExportStatus
@@ -48,7 +48,7 @@ class DeliveringConnectionAdmin(ERPConnectionAdmin):
         elif paths := missing_folders(obj):
             text = f"The server has no folder {' and no folder '.join(paths)} of {obj.organization} yet."
             yield Note(level="warning", text=f"{text} The ERP may create them, or OrderFlow does it for you.")
-        yield from stranded.notes(obj)
+        yield from stranded_notes(obj)
         lane = Lane.objects.filter(connection=obj, kind=Lane.Kind.ACKS).only("folder").first()
         if lane and lane.folder and lane.folder["counts"]:
             files = acks_url(**{OPEN: TO_CHECK}, connection__id__exact=obj.pk)
@@ -124,3 +124,17 @@ def _settings(connection: ERPConnection) -> DropzoneSettings | None:
     if not isinstance(connector, DropzoneConnector):
         return None
     return connector.settings(connection.runtime_config())
+
+
+def stranded_notes(connection: ERPConnection) -> Iterator[Note]:
+    """About acknowledgements that are expected where the edited connection does not read."""
+    rows = stranded(connection)
+    found = rows.count()
+    if found:
+        wait = (
+            "1 sent order waits for an acknowledgement"
+            if found == 1
+            else f"{found:,} sent orders wait for acknowledgements"
+        )
+        href = exports_url(connection__id__exact=connection.pk, status__exact=ExportStatus.SENT)
+        yield Note(level="warning", text=f"{wait} in {place_of(rows)}. {MOVE_THEM}", href=href, link="See the exports")

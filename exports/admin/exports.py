@@ -26,8 +26,8 @@ from exports.admin.orders import PushableOrderAdmin, status_badge
 from exports.admin.push import connection_choice
 from exports.admin.push.actions import BulkListAdmin
 from exports.bulk.models import SOURCES, BulkJob
-from exports.decisions import resend_warnings
-from exports.models import ERPExport, Installation, next_attempt
+from exports.decisions import next_attempt, resend_warnings
+from exports.models import ERPExport, Installation
 from exports.models.status import ExportStatus
 from orderflow.admin.filters import DateSpanFilter
 from orderflow.admin.optimistic_locking.row_version import Seen, digest_of

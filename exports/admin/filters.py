@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from exports.acks import unresolved as unresolved_acks
-from exports.models import failure_groups
+from exports.decisions import failure_groups
 from exports.models.status import ExportStatus
 
 OPEN = "open"

@@ -14,13 +14,13 @@ from django.utils.safestring import SafeString
 
 from connectors.models import ERPConnection
 from exports.acks import unread as unread_acks
-from exports.admin import earlier_exports, search
+from exports.admin import search
 from exports.admin.decisions import conflicts
 from exports.admin.push import connection_choice
 from exports.admin.push.actions import BulkListAdmin
 from exports.bulk.models import SOURCES, BulkJob
-from exports.decisions import resend_warnings, withdraw
-from exports.models import ERPExport, next_attempt
+from exports.decisions import earlier_exports, next_attempt, resend_warnings, withdraw
+from exports.models import ERPExport
 from exports.models.status import ExportStatus
 from orderflow.admin.pages import Button, Note, badge, change_url
 from orderflow.admin.searchable import KnownAsAdmin

@@ -12,7 +12,8 @@ from django.utils.timesince import timesince, timeuntil
 from exports.acks import reading_obstacles
 from exports.acks import unread as unread_acks
 from exports.admin.durations import in_words
-from exports.models import ERPExport, EventKind, ExportEvent, installation, next_attempt
+from exports.decisions import next_attempt
+from exports.models import ERPExport, EventKind, ExportEvent, installation
 from exports.models.status import ExportStatus
 
 S = ExportStatus

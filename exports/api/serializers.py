@@ -7,7 +7,8 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from exports.api import examples
-from exports.models import AckFile, ERPExport, ExportEvent, Installation, installation, next_attempt
+from exports.decisions import next_attempt
+from exports.models import AckFile, ERPExport, ExportEvent, Installation, installation
 from exports.models.status import ExportStatus
 from orderflow.api.input.fields import Id, OptionalText
 from orderflow.api.input.serializers import StrictSerializer

@@ -9,7 +9,7 @@ from exports.admin.durations import in_words
 from exports.admin.filters import OPEN, OVERDUE, exports_url
 from exports.dashboard.figures import Figures
 from exports.dashboard.percentiles import Spread
-from exports.models import failure_groups
+from exports.decisions import failure_groups
 from exports.models.status import ExportStatus
 from orderflow.orders.status import OrderStatus
 

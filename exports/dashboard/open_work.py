@@ -7,10 +7,10 @@ from django.db.models import QuerySet
 
 from exports.acks import unresolved as unresolved_acks
 from exports.acks.unresolved import UNREADABLE
+from exports.decisions import failure_groups as failures
+from exports.decisions.failure_groups import Failures
 from exports.incidents.models import Incident
 from exports.models import AckFile, ERPExport, Verdict
-from exports.models import failure_groups as failures
-from exports.models.failure_groups import Failures
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.scope import User, scoped
 

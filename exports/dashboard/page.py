@@ -17,11 +17,10 @@ from exports.admin.orders import BADGES
 from exports.dashboard import cards, figures, first_steps, incidents, open_work
 from exports.dashboard.figures import Figures, Way
 from exports.dashboard.open_work import OpenWork
-from exports.incidents import recipients
-from exports.incidents.detectors import standby
+from exports.decisions.failure_groups import FailureGroup
+from exports.incidents import recipients, standby
 from exports.incidents.recipients import Gap
 from exports.models import installation
-from exports.models.failure_groups import FailureGroup
 from exports.models.status import ExportStatus
 from orderflow.admin.formatting import is_paused
 from orderflow.admin.pages import badge

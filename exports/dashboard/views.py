@@ -15,9 +15,9 @@ from django.views.decorators.http import require_http_methods
 from connectors.models import ERPConnection
 from exports.bulk import jobs
 from exports.bulk.models import BulkJob
-from exports.models import failure_groups
+from exports.decisions import failure_groups
+from exports.decisions.failure_groups import FailureGroup
 from exports.models.failure_cause import Cause
-from exports.models.failure_groups import FailureGroup
 from orderflow.admin.scoped import actor
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action

@@ -4,7 +4,7 @@ from django.db.models import Count, Q, QuerySet
 
 from exports.acks import unread as unread_acks
 from exports.acks.unresolved import open_ones
-from exports.admin import earlier_exports
+from exports.decisions import earlier_exports
 from exports.models import AckFile, ERPExport, Verdict
 from exports.models.failure_cause import DOUBTFUL, Cause
 from exports.models.status import ExportStatus

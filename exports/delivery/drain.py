@@ -10,11 +10,10 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from connectors.connections import health
+from connectors.connections import folder_edits, health
 from connectors.exceptions import ConfigError, ConnectorError, TransientError, UndecidedError
 from connectors.failpoints import Failpoint, reached
 from connectors.fencing import LeaseLost
-from connectors.known import folder_edits
 from connectors.models import ERPConnection
 from connectors.ports import ExportResult
 from exports.decisions import in_doubt

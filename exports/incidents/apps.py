@@ -7,7 +7,7 @@ class NoticesConfig(AppConfig):
     verbose_name = "Notices"
 
     def ready(self) -> None:
+        from exports.incidents import standby  # noqa: PLC0415 - settings can be read from here on
         from exports.incidents.admin import organizations  # noqa: F401, PLC0415
-        from exports.incidents.detectors import standby  # noqa: PLC0415 - settings can be read from here on
 
         standby.connect()

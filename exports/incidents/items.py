@@ -13,10 +13,11 @@ from connectors.text.sanitize import tame
 from exports.acks import unresolved as unresolved_acks
 from exports.admin import filters as open_filters
 from exports.admin.filters import OPEN
+from exports.decisions import failure_groups, next_attempt
 from exports.documents import archive
 from exports.incidents.detectors import certificates, components, retrying, waiting, webhooks
 from exports.incidents.models import Incident, IncidentItem
-from exports.models import AckFile, ERPExport, failure_groups, next_attempt
+from exports.models import AckFile, ERPExport
 from exports.models.failure_cause import Cause
 from exports.models.status import ExportStatus
 from orderflow.api.models import ApiToken

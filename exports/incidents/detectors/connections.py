@@ -14,8 +14,9 @@ from django.utils import timezone
 from connectors.connections.health import PAUSES
 from connectors.models import ConnectionEvent, ERPConnection
 from exports.acks import unresolved as unresolved_acks
+from exports.decisions import failure_groups
 from exports.incidents.models import Incident
-from exports.models import AckFile, ERPExport, Lane, failure_groups, installation
+from exports.models import AckFile, ERPExport, Lane, installation
 from exports.models.status import ExportStatus
 
 # A poll that fails once and works the next time is no incident.

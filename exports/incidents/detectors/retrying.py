@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from connectors.models import ERPConnection
 from connectors.text.sanitize import tame
+from exports.decisions import next_attempt
 from exports.incidents.detectors import waiting
 from exports.incidents.detectors.connections import Trouble
 from exports.incidents.models import Incident
-from exports.models import ERPExport, EventKind, ExportEvent, installation, next_attempt
+from exports.models import ERPExport, EventKind, ExportEvent, installation
 
 NAMED = 3
 

@@ -23,11 +23,11 @@ from connectors.exceptions import ConnectorError, RejectedError
 from connectors.fencing import Fence
 from connectors.models import ERPConnection
 from exports import push_service
-from exports.decisions import in_doubt, resolve
+from exports.decisions import failure_groups, in_doubt, resolve
 from exports.decisions import withdraw as withdrawing
 from exports.delivery import drain
 from exports.lanes import leases
-from exports.models import ERPExport, Lane, failure_groups
+from exports.models import ERPExport, Lane
 from exports.models.status import PushRefused
 from exports.push_service import PushRequest
 from exports.rollback import guard

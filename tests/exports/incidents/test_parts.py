@@ -15,9 +15,9 @@ from django.utils import timezone
 from connectors.models import ERPConnection
 from exports.delivery import drain
 from exports.documents import archive
-from exports.incidents import detector
+from exports.incidents import detector, standby
 from exports.incidents.detector import NotResolvable
-from exports.incidents.detectors import components, standby
+from exports.incidents.detectors import components
 from exports.incidents.models import Incident, Recipient
 from exports.incidents.tasks import watch as watch_task
 from exports.models import ERPExport

@@ -13,7 +13,8 @@ from django.utils import timezone
 from connectors.models import ERPConnection
 from exports.bulk import jobs
 from exports.bulk.models import BulkJob
-from exports.models import ERPExport, failure_groups
+from exports.decisions import failure_groups
+from exports.models import ERPExport
 from exports.models.failure_cause import Cause
 from exports.models.status import ExportStatus
 from orderflow.orders.models import DraftOrder

@@ -1,19 +1,16 @@
 """Orders whose acknowledgements were expected where their connection, since it was edited, reads no more."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports.acks.reading_obstacles import MOVE_THEM, awaiting, place_of, stranded
-from exports.admin.filters import exports_url
+from exports.acks.reading_obstacles import awaiting
 from exports.decisions import withdraw
 from exports.models import ERPExport, EventKind, ExportEvent, event_log
 from exports.models.event_log import Event
 from exports.models.status import ExportStatus
-from orderflow.admin.pages import Note
 
 
 def awaiting_or_begun(connection: ERPConnection) -> QuerySet[ERPExport]:
@@ -34,17 +31,3 @@ def note(*, connection: ERPConnection, place: str, actor: str, **_: Any) -> None
     text = f"{actor} edited the connection. An acknowledgement in {place} is not read any more."[:500]
     keys = awaiting_or_begun(connection).filter(~Exists(noted)).values_list("pk", flat=True)
     event_log.note(Event(pk, EventKind.ACKS_LEFT.value, now, text, {"ack_place": place}, actor) for pk in keys)
-
-
-def notes(connection: ERPConnection) -> Iterator[Note]:
-    """On the connection's page."""
-    rows = stranded(connection)
-    found = rows.count()
-    if found:
-        wait = (
-            "1 sent order waits for an acknowledgement"
-            if found == 1
-            else f"{found:,} sent orders wait for acknowledgements"
-        )
-        href = exports_url(connection__id__exact=connection.pk, status__exact=ExportStatus.SENT)
-        yield Note(level="warning", text=f"{wait} in {place_of(rows)}. {MOVE_THEM}", href=href, link="See the exports")

@@ -11,7 +11,8 @@ from rest_framework.test import APIClient
 from connectors.connections import health
 from connectors.models import ERPConnection
 from exports.admin import timeline
-from exports.models import ERPExport, Installation, next_attempt
+from exports.decisions import next_attempt
+from exports.models import ERPExport, Installation
 from exports.rollback import guard
 from orderflow.admin.formatting import local_time
 from orderflow.tenancy.models import Organization
