@@ -72,8 +72,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def response_change(self, request: HttpRequest, obj: ERPConnection) -> HttpResponse:
-        # The button's name, as unfold forms it.
-        if "connectors_erpconnection_save_and_test" in request.POST:
+        if test_report.SAVE_AND_TEST in request.POST:
             return HttpResponseRedirect(self.page_url(obj))
         page: HttpResponse = super().response_change(request, obj)
         return page

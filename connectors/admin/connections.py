@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from connectors.admin import leaving_acks
-from connectors.admin.connection_tests import SAVE_AND_TEST, TestingAdmin
+from connectors.admin.connection_tests import TestingAdmin
 from connectors.admin.forms import CLEAR, CONFIG, ConnectionForm, connection_form, shown_when
 from connectors.admin.start_form import ConnectionStartForm
+from connectors.admin.test_report import SAVE_AND_TEST
 from connectors.connections import history as connection_history
 from connectors.connections import service as connection_service
 from connectors.connections.public_config import public_config

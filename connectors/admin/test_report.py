@@ -20,6 +20,9 @@ TAKEN_AFTER = timedelta(seconds=5)
 State = ConnectionTest.State
 VARIANTS = {State.WAITING: "", State.RUNNING: "primary", State.PASSED: "success", State.FAILED: "danger"}
 
+# The name of the button that saves and tests, as unfold forms it.
+SAVE_AND_TEST = "connectors_erpconnection_save_and_test"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:

@@ -14,7 +14,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from connectors import tasks
-from connectors.admin.connection_tests import SAVE_AND_TEST
+from connectors.admin.test_report import SAVE_AND_TEST
 from connectors.connections import health, test_runs
 from connectors.connections import service as connection_service
 from connectors.connections.service import ConnectionChanges
