@@ -74,11 +74,13 @@ class Sequences(Workers):
         self.nothing_is_illegal()
 
     def _release(self) -> None:
-        connection = self.connection
-        if connection.status == ERPConnection.Status.DISABLED:
+        if self.connection.status == ERPConnection.Status.DISABLED:
             self.set_active(True)
+        # Read after that edit: a test of an older revision says nothing about the present one.
+        connection = self.connection
         if connection.blocked_at:
-            assert connection_service.test(connection, actor=ACTOR).success
+            result = connection_service.test(connection, actor=ACTOR)
+            assert result.success, result.error_message
 
     def _unsettled(self) -> Iterator[str]:
         yield from (f"{e.filename} is {e.status} in the end" for e in self.exports() if e.status in LIVE)
