@@ -25,10 +25,9 @@ from exports.bulk.refusals import Grouped
 from exports.models.status import PushRefused
 from orderflow.admin.optimistic_locking.row_version import SEEN, row_field
 from orderflow.admin.pages import PageAdmin
+from orderflow.admin.permissions import PushPermission
 from orderflow.admin.scoped import actor
 from orderflow.orders.models import DraftOrder
-from orderflow.tenancy.roles import Action
-from orderflow.tenancy.scope import may
 
 Kind = BulkJob.Kind
 SEEN_WAYS = "_seen_ways"
@@ -38,7 +37,7 @@ CHANGED = (
 )
 
 
-class BulkListAdmin(PageAdmin):
+class BulkListAdmin(PushPermission, PageAdmin):
     """A list whose rows are orders, or lead to them."""
 
     list_before_template = "exports/bulk/offers.html"
@@ -52,9 +51,6 @@ class BulkListAdmin(PageAdmin):
     def waiting_among(self, rows: models.QuerySet[Any], kind: Kind) -> models.QuerySet[DraftOrder]:
         """Of the orders of `rows`, those that can be asked for; quickly, also when there are a million rows."""
         raise NotImplementedError
-
-    def has_push_permission(self, request: HttpRequest) -> bool:
-        return may(request.user, Action.PUSH)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.bulk_view)
@@ -118,7 +114,7 @@ class BulkListAdmin(PageAdmin):
         if count:
             messages.success(request, f"{count} order{'s' if count > 1 else ''} {done}.")
         if refused:
-            messages.warning(request, f"{len(refused)} refused. {in_words(refusals.grouped(refused))}")
+            messages.warning(request, f"{len(refused)} refused. {counts_text(refusals.grouped(refused))}")
 
     def bulk_view(self, request: HttpRequest, kind: str) -> HttpResponse:
         """Of all rows that the list's filter matches: what would go, and after a POST it does, in the background."""
@@ -176,7 +172,8 @@ class BulkListAdmin(PageAdmin):
         return f"?{request.GET.urlencode()}" if request.GET else ""
 
 
-def in_words(groups: Grouped) -> str:
+def counts_text(groups: Grouped) -> str:
+    """Each reason once, with an example and the number of orders."""
     return " ".join(
         group.example if group.count == 1 else f"{group.count} times such as: {group.example}"
         for group in groups.values()
