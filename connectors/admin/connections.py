@@ -20,6 +20,7 @@ from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from connectors.registry import registry
 from orderflow.admin import first_organization
+from orderflow.admin.extensions import PageExtension
 from orderflow.admin.formatting import is_paused, local_time
 from orderflow.admin.pages import Button, Note
 from orderflow.admin.scoped import actor
@@ -31,6 +32,7 @@ STATE_FIELDS = ("health", "last_test")
 
 @admin.register(ERPConnection)
 class ERPConnectionAdmin(TestingAdmin):
+    extensions: ClassVar[list[type[PageExtension]]] = []
     needed_to_add = needed_to_change = Action.EDIT_CONNECTIONS
     audits_itself = frozenset({"add", "edit"})
     actions: ClassVar[tuple[str, ...]] = ("test", "resume")

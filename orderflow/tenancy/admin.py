@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.forms import AdminPasswordChangeForm
 
+from orderflow.admin.extensions import ExtensibleAdmin, PageExtension
 from orderflow.admin.filters import DateSpanFilter
 from orderflow.admin.history import details_of
 from orderflow.admin.optimistic_locking.row_version import Seen
@@ -28,7 +29,8 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ScopedModelAdmin):
+class OrganizationAdmin(ExtensibleAdmin):
+    extensions: ClassVar[list[type[PageExtension]]] = []
     organization_path = "pk"
     needed_to_change = Action.EDIT_MEMBERS
     fields = ("name", "slug", "created_at")

@@ -49,7 +49,7 @@ class BulkJobAdmin(PushPermission, PageAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = fragment(self.progress)
-        return [path("<path:object_id>/progress/", view, name=self._url_name("progress")), *super().get_urls()]
+        return [path("<path:object_id>/progress/", view, name=self.url_name("progress")), *super().get_urls()]
 
     def progress(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The part of the page that changes; nothing while it is as the page has `seen` it."""

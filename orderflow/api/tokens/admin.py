@@ -102,7 +102,7 @@ class ApiTokenAdmin(PageAdmin):
 
     def page_url(self, row: ApiToken) -> str:
         """Where its one button leads: the token has no page then."""
-        return reverse(f"admin:{self._url_name('changelist')}")
+        return reverse(f"admin:{self.url_name('changelist')}")
 
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, rows: models.QuerySet[ApiToken]) -> None:
