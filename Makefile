@@ -17,7 +17,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-postgres containers pictures bench torture mutants lint format lock
+.PHONY: help setup demo test test-postgres check containers pictures bench torture mutants lint format lock
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,8 @@ test: $(INSTALLED) ## the tests, on all processors
 test-postgres: $(INSTALLED) ## the tests of the three packages once more, on PostgreSQL
 	$(BIN)/python -m tests.servers.postgres $(BIN)/pytest -n auto tests/connectors tests/exports tests/orderflow \
 		tests/system/crashes tests/system/model $(ARGS)
+
+check: lint test ## before a commit: style, form, types and the tests
 
 containers: $(INSTALLED) ## the image and docker-compose.yml built, started and tried out, with Docker or podman
 	$(BIN)/python -m tests.containers $(ARGS)

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.core.files.storage import FileSystemStorage
 
-from exports.rollback import storage
+from exports.rollback import journal_storage
 from orderflow.environment.server_urls import SQLITE_ENGINE
 
 
@@ -32,7 +32,7 @@ def _folders() -> Iterator[tuple[Path, str]]:
     database = settings.DATABASES["default"]
     if database["ENGINE"] == SQLITE_ENGINE:
         yield Path(database["NAME"]).parent, "the database"
-    archive = storage.archive()
+    archive = journal_storage.archive()
     if isinstance(archive, FileSystemStorage):
         yield Path(archive.location), "copies of the orders that were sent"
     yield Path(settings.STATE_DIR), "the journal of what was sent"

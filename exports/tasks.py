@@ -17,7 +17,7 @@ from exports.documents import archive
 from exports.lanes import dispatch
 from exports.models import Lane
 from exports.rollback import guard, probe
-from exports.webhooks import dispatch as webhook_wake_ups
+from exports.webhooks import dispatch as webhook_dispatch
 from exports.webhooks import sender, signing
 
 logger = logging.getLogger(__name__)
@@ -97,4 +97,4 @@ def send_webhooks(endpoint_id: str) -> None:
 def webhooks_due() -> None:
     """Wake the endpoints that nobody is at: a message was lost, a sender died, or a pause is over."""
     signing.forget_ended()
-    webhook_wake_ups.call_next()
+    webhook_dispatch.call_next()

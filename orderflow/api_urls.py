@@ -9,7 +9,8 @@ from connectors.api.views import ConnectorTypeViewSet, ERPConnectionViewSet
 from exports.api import problems as push_problems
 from exports.api.ack_files import AckFileViewSet
 from exports.api.bulk_pushes import BulkPushViewSet
-from exports.api.pushes import ERPExportViewSet, PushViewSet
+from exports.api.exports import ERPExportViewSet
+from exports.api.pushes import PushViewSet
 from orderflow.api import schema, url_converters
 from orderflow.api.tokens.views import TokenViewSet
 from orderflow.orders.api import problems as order_problems

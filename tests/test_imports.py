@@ -10,6 +10,7 @@ import pytest
 from tests.support.product.sources import ROOT, SOURCES
 
 LINES = 200
+FUNCTION_LINES = 37
 MODULES = 12
 # One list that is read from top to bottom: what may be configured.
 LONGER = {"orderflow.settings"}
@@ -186,6 +187,18 @@ def test_no_module_grows_past_its_limit() -> None:
         if "migrations" not in path.parts
     }
     assert {module for module, length in lengths.items() if length > LINES} - LONGER == set()
+
+
+def test_no_function_grows_past_its_limit() -> None:
+    """Counted from `def` to its last line, in the product."""
+    longer = {
+        f"{module}.{node.name}": length
+        for module, path in SOURCES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (length := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES
+    }
+    assert longer == {}
 
 
 def test_no_folder_grows_past_its_limit() -> None:

@@ -18,15 +18,16 @@ from connectors.connections import test_runs
 from connectors.encrypted_model import sealed_values
 from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
+from orderflow.admin.extensions import ExtensibleAdmin
 from orderflow.admin.formatting import is_paused
 from orderflow.admin.optimistic_locking.row_version import SEEN, parse
-from orderflow.admin.pages import PageAdmin, badge
+from orderflow.admin.pages import badge
 from orderflow.admin.scoped import actor
 from orderflow.tenancy.roles import Action
 from orderflow.tenancy.scope import may
 
 
-class TestingAdmin(ConnectionColumns, PageAdmin):
+class TestingAdmin(ConnectionColumns, ExtensibleAdmin):
     actions_submit_line = ("save_and_test",)
     # How its server does, and what counts edits.
     seen_without = frozenset({
@@ -45,7 +46,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         accept, test = (self.admin_site.admin_view(view) for view in (self.accept_host_key, self.test_view))
         return [
             path("<path:object_id>/host-key/", accept, name="accept_host_key"),
-            path("<path:object_id>/connection-test/", test, name=self._url_name("test")),
+            path("<path:object_id>/connection-test/", test, name=self.url_name("test")),
             *super().get_urls(),
         ]
 
@@ -151,7 +152,7 @@ class TestingAdmin(ConnectionColumns, PageAdmin):
         return {
             "type": "button",
             "id": "test-connection",
-            "hx-post": reverse(f"admin:{self._url_name('test')}", args=[connection.pk]),
+            "hx-post": reverse(f"admin:{self.url_name('test')}", args=[connection.pk]),
             "hx-include": f"#{self.opts.model_name}_form",
             "hx-target": "#connection-test",
         }

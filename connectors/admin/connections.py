@@ -3,7 +3,6 @@ from copy import copy
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,6 +21,7 @@ from connectors.exceptions import ConfigError
 from connectors.models import ERPConnection
 from connectors.registry import registry
 from orderflow.admin import first_organization
+from orderflow.admin.extensions import PageExtension
 from orderflow.admin.formatting import is_paused, local_time
 from orderflow.admin.pages import Button, Note
 from orderflow.admin.scoped import actor
@@ -33,7 +33,9 @@ STATE_FIELDS = ("health", "last_test")
 
 @admin.register(ERPConnection)
 class ERPConnectionAdmin(TestingAdmin):
+    extensions: ClassVar[list[type[PageExtension]]] = []
     needed_to_add = needed_to_change = Action.EDIT_CONNECTIONS
+    audits_itself = frozenset({"add", "edit"})
     actions: ClassVar[tuple[str, ...]] = ("test", "resume")
     change_form_outer_before_template = "connectors/above_the_form.html"
     change_form_outer_after_template = "connectors/events.html"
@@ -98,10 +100,6 @@ class ERPConnectionAdmin(TestingAdmin):
             form.save_as(actor(request))
         if SAVE_AND_TEST in request.POST:
             self.save_and_test(request, obj)
-
-    def _audited(self, request: HttpRequest, obj: Any, verb: str, entry: LogEntry) -> LogEntry:
-        """The service has written the line, in the same transaction as the change."""
-        return entry
 
     def response_add(
         self, request: HttpRequest, obj: ERPConnection, post_url_continue: str | None = None

@@ -16,16 +16,13 @@ TOLD_TWICE = ("resume connection",)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """As the template of timelines asks of a row."""
+    """One row of `tenancy/timeline.html`."""
 
     at: datetime
     title: str
     actor: str
     message: str = ""
     detail: dict[str, str] = field(default_factory=dict)
-
-    def get_kind_display(self) -> str:
-        return self.title
 
 
 def history(connection: ERPConnection, *, with_values: bool) -> list[Line]:

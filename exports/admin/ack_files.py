@@ -22,10 +22,10 @@ from exports.models.ack_file import NEEDS_A_PERSON
 from orderflow.admin.filters import DateSpanFilter
 from orderflow.admin.formatting import local_time
 from orderflow.admin.pages import Button, Note, badge, page_link
+from orderflow.admin.permissions import PushPermission
 from orderflow.admin.scoped import OwnRowsFilter, actor
 from orderflow.admin.searchable import KnownAsAdmin
-from orderflow.tenancy.roles import Action
-from orderflow.tenancy.scope import User, may
+from orderflow.tenancy.scope import User
 
 GONE = "It was renamed, moved or removed before {}. Under a name that is read, it has another entry in this list."
 LEFT = "It was read, but it could not be moved away: {} Fix that; the next reading moves it."
@@ -33,7 +33,7 @@ NOT_MOVED = "Why it could not be moved to error/: {} Fix that; the next reading 
 
 
 @admin.register(AckFile)
-class AckFileAdmin(KnownAsAdmin, ConflictAdmin):
+class AckFileAdmin(PushPermission, KnownAsAdmin, ConflictAdmin):
     actions = ("read_again", "resolve", "mark_taken", "mark_not_taken")
     # The digest of it is a column too.
     seen_without = frozenset({"raw"})
@@ -55,9 +55,6 @@ class AckFileAdmin(KnownAsAdmin, ConflictAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         page: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "legend": verdicts.legend()})
         return page
-
-    def has_push_permission(self, request: HttpRequest) -> bool:
-        return may(request.user, Action.PUSH)
 
     def notes(self, request: HttpRequest, obj: AckFile) -> Iterator[Note]:
         needs_nobody = obj.verdict not in NEEDS_A_PERSON or obj.gone_at or obj.resolved_at

@@ -3,14 +3,13 @@ folders that may still be created."""
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
 
-from connectors.admin.connections import ERPConnectionAdmin
-from connectors.dropzones import missing_folders as local_folders
+from connectors.dropzones import missing_folders
 from connectors.dropzones.connector import DropzoneConnector
 from connectors.dropzones.settings import DropzoneSettings
 from connectors.exceptions import ConfigError, ConnectorError
@@ -21,10 +20,13 @@ from exports.acks.reading_obstacles import MOVE_THEM, place_of, stranded
 from exports.admin.filters import OPEN, TO_CHECK, acks_url, exports_url
 from exports.models import ERPExport, Lane
 from exports.models.status import ExportStatus
+from orderflow.admin.extensions import PageExtension
 from orderflow.admin.formatting import local_time
 from orderflow.admin.pages import Button, Note
 from orderflow.admin.scoped import actor
 from orderflow.tenancy.audit import record
+from orderflow.tenancy.roles import Action
+from orderflow.tenancy.scope import may
 
 WORDS = {
     Counted.UNREAD: "not read though they name an order (see the acknowledgement files)",
@@ -35,17 +37,19 @@ WORDS = {
 }
 
 
-class DeliveringConnectionAdmin(ERPConnectionAdmin):
-    actions: ClassVar[tuple[str, ...]] = (*ERPConnectionAdmin.actions, "make_folders")
+class ConnectionExports(PageExtension):
+    actions = ("make_folders",)
+
+    def has_edit_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Action.EDIT_CONNECTIONS)
 
     def notes(self, request: HttpRequest, obj: ERPConnection) -> Iterator[Note]:
-        yield from super().notes(request, obj)
         if was_used(obj):
             exports = exports_url(connection__id__exact=obj.pk)
             yield Note(
                 level="info", text="Orders were pushed over this connection.", href=exports, link="See its exports"
             )
-        elif paths := missing_folders(obj):
+        elif paths := folders_to_create(obj):
             text = f"The server has no folder {' and no folder '.join(paths)} of {obj.organization} yet."
             yield Note(level="warning", text=f"{text} The ERP may create them, or OrderFlow does it for you.")
         yield from stranded_notes(obj)
@@ -57,8 +61,7 @@ class DeliveringConnectionAdmin(ERPConnectionAdmin):
             yield Note(text=counted(lane.folder), **(unread if is_unread else {"level": "info"}))
 
     def buttons(self, request: HttpRequest, obj: ERPConnection) -> Iterator[Button]:
-        yield from super().buttons(request, obj)
-        if not was_used(obj) and missing_folders(obj):
+        if not was_used(obj) and folders_to_create(obj):
             yield Button(action="make_folders", label="Create the folders", icon="create_new_folder")
 
     @admin.action(description="Create missing folders", permissions=["edit"])
@@ -91,13 +94,13 @@ def _has_staged(settings: DropzoneSettings) -> bool:
     return staged.exists()
 
 
-def missing_folders(connection: ERPConnection) -> list[str]:
+def folders_to_create(connection: ERPConnection) -> list[str]:
     """None after a test that passed: the worker that ran it has them, even where this process sees none."""
     if connection.last_test_success:
         return []
     try:
         settings = _settings(connection)
-        return local_folders.missing(settings) if settings and not _has_staged(settings) else []
+        return missing_folders.missing(settings) if settings and not _has_staged(settings) else []
     except ConnectorError:
         return []
 
@@ -112,7 +115,7 @@ def _make_folders(connection: ERPConnection, who: str) -> list[str]:
             "Orders were pushed into it, so a missing folder may be a share that is not mounted. Mount it, or create "
             "the folder on the server after you have made sure."
         )
-    paths = local_folders.make(settings)
+    paths = missing_folders.make(settings)
     if paths:
         record(connection.organization_id, who, "create folders", connection, folders=", ".join(paths))
     return paths

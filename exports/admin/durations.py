@@ -5,7 +5,7 @@ from datetime import timedelta
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
-def in_words(duration: timedelta) -> str:
+def duration_text(duration: timedelta) -> str:
     """By its two largest units; below ten seconds to a tenth of one, below one in milliseconds."""
     seconds = duration.total_seconds()
     if seconds < 1:

@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
@@ -13,25 +13,25 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from connectors.models import ERPConnection
 from exports.acks import unread as unread_acks
 from exports.admin import export_page, search
-from exports.admin.connections import DeliveringConnectionAdmin
 from exports.admin.decisions import conflicts
 from exports.admin.decisions.give_up import GivingUpAdmin
 from exports.admin.decisions.in_doubt import DecisionAdmin
 from exports.admin.decisions.withdrawals import WithdrawalAdmin
 from exports.admin.filters import OpenExports
-from exports.admin.orders import PushableOrderAdmin, status_badge
+from exports.admin.orders import status_badge
 from exports.admin.push import connection_choice
-from exports.admin.push.actions import BulkListAdmin
+from exports.admin.push.actions import BulkPush
 from exports.bulk.models import SOURCES, BulkJob
 from exports.decisions import next_attempt, resend_warnings
 from exports.models import ERPExport, Installation
 from exports.models.status import ExportStatus
+from orderflow.admin.extensions import ExtensibleAdmin, PageExtension
 from orderflow.admin.filters import DateSpanFilter
 from orderflow.admin.optimistic_locking.row_version import Seen, digest_of
 from orderflow.admin.pages import Button, Note, page_link
+from orderflow.admin.permissions import PushPermission
 from orderflow.admin.scoped import OwnRowsFilter
 from orderflow.admin.searchable import KnownAsAdmin
 from orderflow.orders.models import DraftOrder
@@ -40,15 +40,22 @@ from orderflow.tenancy.scope import User
 
 ASK_BEFORE_RETRY = "Ask the ERP's administrator whether the order arrived before you retry it."
 
-admin.site.unregister([DraftOrder, ERPConnection])
-admin.site.register(DraftOrder, PushableOrderAdmin)
-admin.site.register(ERPConnection, DeliveringConnectionAdmin)
+
+class ExportRetries(BulkPush):
+    offers = ((BulkJob.Kind.RETRY, "Retry all failed of this list"),)
+
+    def orders_of(self, rows: models.QuerySet[ERPExport]) -> models.QuerySet[DraftOrder]:
+        return DraftOrder.objects.filter(pk__in=rows.order_by().values("draft_order"))
+
+    def waiting_among(self, rows: models.QuerySet[ERPExport], kind: BulkJob.Kind) -> models.QuerySet[DraftOrder]:
+        failed = rows.filter(status=ExportStatus.FAILED, superseded_by=None)
+        return self.orders_of(failed).filter(status=SOURCES[kind])
 
 
 @admin.register(ERPExport)
-class ERPExportAdmin(KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin, BulkListAdmin):
+class ERPExportAdmin(PushPermission, KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin, ExtensibleAdmin):
+    extensions: ClassVar[list[type[PageExtension]]] = [ExportRetries]
     actions = ("retry", "give_up", "withdraw", "stop_sending", "mark_delivered", "mark_not_delivered")
-    bulk_offers = ((BulkJob.Kind.RETRY, "Retry all failed of this list"),)
     change_form_outer_before_template = "exports/standing.html"
     change_form_outer_after_template = "exports/answers_and_document.html"
     list_display = (
@@ -81,7 +88,7 @@ class ERPExportAdmin(KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.document)
-        standing = path("<path:object_id>/standing/", fragment(self.standing), name=self._url_name("standing"))
+        standing = path("<path:object_id>/standing/", fragment(self.standing), name=self.url_name("standing"))
         return [standing, path("<path:object_id>/document/", view, name="export_document"), *super().get_urls()]
 
     def seen_values(self, row: ERPExport) -> dict[str, Any]:
@@ -96,13 +103,6 @@ class ERPExportAdmin(KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin
 
     def known_as(self, term: str, user: User) -> set[UUID]:
         return search.exports_known_as(term, user)
-
-    def orders_of(self, rows: models.QuerySet[ERPExport]) -> models.QuerySet[DraftOrder]:
-        return DraftOrder.objects.filter(pk__in=rows.order_by().values("draft_order"))
-
-    def waiting_among(self, rows: models.QuerySet[ERPExport], kind: BulkJob.Kind) -> models.QuerySet[DraftOrder]:
-        failed = rows.filter(status=ExportStatus.FAILED, superseded_by=None)
-        return self.orders_of(failed).filter(status=SOURCES[kind])
 
     def standing(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The parts of the page that show where the export stands."""
@@ -150,7 +150,7 @@ class ERPExportAdmin(KnownAsAdmin, GivingUpAdmin, WithdrawalAdmin, DecisionAdmin
     @admin.action(description="Retry", permissions=["push"])
     def retry(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> HttpResponse | None:
         """Over the same connection as before."""
-        return self.push_or_ask(request, rows, BulkJob.Kind.RETRY)
+        return ExportRetries(self).push_or_ask(request, rows, BulkJob.Kind.RETRY)
 
     @admin.display(description="status")
     def state(self, export: ERPExport) -> SafeString:

@@ -1,7 +1,7 @@
-"""The orders' admin page with what the orders themselves know nothing of: push, retry, and where the order went."""
+"""The orders' admin page, extended by what the orders themselves know nothing of: push, retry, and their exports."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
@@ -17,14 +17,12 @@ from exports.acks import unread as unread_acks
 from exports.admin import search
 from exports.admin.decisions import conflicts
 from exports.admin.push import connection_choice
-from exports.admin.push.actions import BulkListAdmin
+from exports.admin.push.actions import BulkPush
 from exports.bulk.models import SOURCES, BulkJob
 from exports.decisions import earlier_exports, next_attempt, resend_warnings, withdraw
 from exports.models import ERPExport
 from exports.models.status import ExportStatus
 from orderflow.admin.pages import Button, Note, badge, change_url
-from orderflow.admin.searchable import KnownAsAdmin
-from orderflow.orders.admin import DraftOrderAdmin
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.fragments import fragment
@@ -49,13 +47,13 @@ def status_badge(export: ERPExport) -> SafeString:
     return badge(export.get_status_display(), BADGES[state], since=since.get(state, export.settled_at))
 
 
-class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
-    actions: ClassVar[tuple[str, ...]] = (*DraftOrderAdmin.actions, "push", "retry")
-    bulk_offers = (
+class OrderExports(BulkPush):
+    actions = ("push", "retry")
+    offers = (
         (BulkJob.Kind.PUSH, "Push all approved of this list"),
         (BulkJob.Kind.RETRY, "Retry all in error of this list"),
     )
-    change_form_outer_after_template = "exports/exports_of_order.html"
+    form_template = "exports/exports_of_order.html"
 
     def known_as(self, term: str, user: User) -> set[UUID]:
         return search.orders_known_as(term, user)
@@ -66,26 +64,21 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
     def waiting_among(self, rows: models.QuerySet[DraftOrder], kind: BulkJob.Kind) -> models.QuerySet[DraftOrder]:
         return rows.filter(status=SOURCES[kind])
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
-    ) -> HttpResponse:
-        if obj is not None:
-            context |= _exports(obj, obj.status)
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+    def form_context(self, request: HttpRequest, obj: DraftOrder) -> dict[str, Any]:
+        return _exports(obj, obj.status)
 
     def get_urls(self) -> list[URLPattern]:
         view = fragment(self.exports_of_order)
-        return [path("<path:object_id>/exports/", view, name=self._url_name("exports")), *super().get_urls()]
+        return [path("<path:object_id>/exports/", view, name=self.page.url_name("exports")), *super().get_urls()]
 
     def exports_of_order(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The part of the page that shows where the order's exports stand."""
-        order = self.get_object(request, unquote(object_id))
+        order = self.page.get_object(request, unquote(object_id))
         return TemplateResponse(
             request, "exports/exports_of_order.html", _exports(order, request.GET.get("loaded", ""))
         )
 
     def notes(self, request: HttpRequest, obj: DraftOrder) -> Iterator[Note]:
-        yield from super().notes(request, obj)
         if rejected := earlier_exports.may_have_arrived(obj):
             yield Note(
                 level="warning",
@@ -115,7 +108,6 @@ class PushableOrderAdmin(KnownAsAdmin, BulkListAdmin, DraftOrderAdmin):
             yield Button(
                 action="retry", label="Retry", variant="primary", icon="replay", choice=connection_choice.choice(obj)
             )
-        yield from super().buttons(request, obj)
 
     @admin.action(description="Push over the default connection", permissions=["push"])
     def push(self, request: HttpRequest, rows: models.QuerySet[DraftOrder]) -> HttpResponse | None:

@@ -11,7 +11,7 @@ from django.utils.timesince import timesince, timeuntil
 
 from exports.acks import reading_obstacles
 from exports.acks import unread as unread_acks
-from exports.admin.durations import in_words
+from exports.admin.durations import duration_text
 from exports.decisions import next_attempt
 from exports.models import ERPExport, EventKind, ExportEvent, installation
 from exports.models.status import ExportStatus
@@ -122,7 +122,7 @@ def _facts(detail: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _told(name: str, value: Any) -> str:
     if name == "duration_ms":
-        return in_words(timedelta(milliseconds=value))
+        return duration_text(timedelta(milliseconds=value))
     if name == "bytes":
         return f"{value:,}"
     if name in ("next_attempt_at", "processed_at"):

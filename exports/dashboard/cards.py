@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.urls import reverse
 
-from exports.admin.durations import in_words
+from exports.admin.durations import duration_text
 from exports.admin.filters import OPEN, OVERDUE, exports_url
 from exports.dashboard.figures import Figures
 from exports.dashboard.percentiles import Spread
@@ -31,7 +31,7 @@ def of(found: Figures) -> list[Card]:
         _error_card(found.open_work.in_error),
         Card(
             title="Oldest pending",
-            value=in_words(found.at - oldest.oldest_pending) if oldest and oldest.oldest_pending else "None",
+            value=duration_text(found.at - oldest.oldest_pending) if oldest and oldest.oldest_pending else "None",
             detail=f"over {oldest.connection}" if oldest else "Nothing waits to be sent.",
             href=exports_url(status__exact=ExportStatus.PENDING, o="1") if oldest else "",
             is_bad=bool(oldest and oldest.oldest_pending and found.at - oldest.oldest_pending > timedelta(hours=1)),
@@ -59,4 +59,6 @@ def _error_card(count: int) -> Card:
 def _spread_card(title: str, spread: Spread | None) -> Card:
     if spread is None:
         return Card(title=title, value="None", detail="None in the last 24 hours.")
-    return Card(title=title, value=in_words(spread.median), detail=f"median; 95 of 100 within {in_words(spread.p95)}")
+    return Card(
+        title=title, value=duration_text(spread.median), detail=f"median; 95 of 100 within {duration_text(spread.p95)}"
+    )

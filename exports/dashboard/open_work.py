@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from exports.acks import unresolved as unresolved_acks
 from exports.acks.unresolved import UNREADABLE
-from exports.decisions import failure_groups as failures
+from exports.decisions import failure_groups
 from exports.decisions.failure_groups import Failures
 from exports.incidents.models import Incident
 from exports.models import AckFile, ERPExport, Verdict
@@ -50,8 +50,8 @@ def of(user: User) -> OpenWork:
     incidents = scoped(Incident.objects.filter(closed_at=None), user).select_related("connection", "organization")
     incidents = incidents.defer("connection__config_encrypted")
     return OpenWork(
-        in_error=failures.in_error(orders).count(),
-        failures=tuple(failures.grouped(exports, orders, GROUPS_SHOWN)),
+        in_error=failure_groups.in_error(orders).count(),
+        failures=tuple(failure_groups.grouped(exports, orders, GROUPS_SHOWN)),
         undecided=_undecided(exports),
         acks=_acks(scoped(AckFile.objects.all(), user)),
         incidents=tuple(incidents.exclude(kind__in=COUNTED_BESIDE)[:INCIDENTS_COUNTED]),

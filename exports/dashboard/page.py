@@ -65,6 +65,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     ways, shown = sorted(found.ways, key=_by_trouble), cards.of(found)
     return {
         **context,
+        **_open_work(work),
         "title": "Dashboard",
         "figures": found,
         "held": held,
@@ -73,24 +74,30 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "chart": json.dumps(_chart(found)),
         "counted": f"{figures.COUNTED:,}",
         "chart_options": json.dumps(CHART_OPTIONS),
-        "failures": [(each, _failed_url(each.group), _retry_url(each.group)) for each in work.failures],
         "all_is_well": work.is_nothing
         and not (standstills or held or any(map(_is_unusable, ways)) or any(card.is_bad for card in shown)),
         "ways": [(way, _health(way.connection), _pending_url(way), _overdue_url(way)) for way in ways[:WAYS_SHOWN]],
         "ways_left": max(len(ways) - WAYS_SHOWN, 0),
-        "undecided": work.undecided,
-        "undecided_url": exports_url(undecided_since__isnull=False),
-        "acks": _acks_to_check(work),
-        "acks_url": acks_url(**{OPEN: TO_CHECK}),
         "standstills": standstills,
-        "incidents": incidents.shown(work.incidents[:INCIDENTS_SHOWN]),
-        "incidents_left": max(len(work.incidents) - INCIDENTS_SHOWN, 0),
-        "incidents_counted": open_work.INCIDENTS_COUNTED - INCIDENTS_SHOWN,
         "may_retry": may(request.user, Action.PUSH),
         "first_steps": first_steps.steps(request, found) if found.is_new else [],
         "is_one_of_many": membership_of(request.user) is None,
         "mails_are_off": not settings.EMAIL_URL,
         "mail_gaps": _mail_gaps(request),
+    }
+
+
+def _open_work(work: OpenWork) -> dict[str, Any]:
+    """What waits for a person: failures, exports in doubt, acknowledgement files and incidents."""
+    return {
+        "failures": [(each, _failed_url(each.group), _retry_url(each.group)) for each in work.failures],
+        "undecided": work.undecided,
+        "undecided_url": exports_url(undecided_since__isnull=False),
+        "acks": _acks_to_check(work),
+        "acks_url": acks_url(**{OPEN: TO_CHECK}),
+        "incidents": incidents.shown(work.incidents[:INCIDENTS_SHOWN]),
+        "incidents_left": max(len(work.incidents) - INCIDENTS_SHOWN, 0),
+        "incidents_counted": open_work.INCIDENTS_COUNTED - INCIDENTS_SHOWN,
     }
 
 

@@ -7,7 +7,11 @@ class NoticesConfig(AppConfig):
     verbose_name = "Notices"
 
     def ready(self) -> None:
-        from exports.incidents import standby  # noqa: PLC0415 - settings can be read from here on
-        from exports.incidents.admin import organizations  # noqa: F401, PLC0415
+        # Models can be imported, and settings read, from here on.
+        from exports.incidents import standby  # noqa: PLC0415
+        from exports.incidents.admin import incidents  # noqa: F401, PLC0415
+        from exports.incidents.admin.organizations import OrganizationRecipients  # noqa: PLC0415
+        from orderflow.tenancy.admin import OrganizationAdmin  # noqa: PLC0415
 
+        OrganizationAdmin.extensions.append(OrganizationRecipients)
         standby.connect()

@@ -16,8 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from exports.incidents import items as contents
-from exports.incidents import mail_server, messages
+from exports.incidents import items, mail_server, messages
 from exports.incidents.items import Contents
 from exports.incidents.mail_server import Refused
 from exports.incidents.messages import Text
@@ -109,11 +108,11 @@ def _forget_short_ones() -> None:
 
 def _grown() -> Iterator[Incident]:
     """Open incidents with something that no e-mail has listed, whose last one was sent long enough ago."""
-    rows = Incident.objects.filter(_unclaimed(), closed_at=None, notified_at__isnull=False, kind__in=contents.DIGESTED)
+    rows = Incident.objects.filter(_unclaimed(), closed_at=None, notified_at__isnull=False, kind__in=items.DIGESTED)
     last = Coalesce("digest_at", "notified_at")
     rows = rows.annotate(last=last).filter(last__lt=from_now(-settings.ALERT_DIGEST_S)).order_by("last")
     for incident in rows.select_related("connection", "organization")[:LOOKED_AT]:
-        if contents.untold(incident).keys:
+        if items.untold(incident).keys:
             yield incident
         else:
             again = timezone.now() + timedelta(seconds=LOOK_AGAIN_S - settings.ALERT_DIGEST_S)
@@ -155,7 +154,7 @@ def _text(incident: Incident) -> tuple[Text, Contents]:
     """The closing e-mail comes after the opening one, also if nobody got that in time."""
     if incident.notified_at and incident.closed_at:
         return messages.closing(incident), Contents()
-    found = contents.untold(incident)
+    found = items.untold(incident)
     write = messages.addition if incident.notified_at else messages.opening
     return write(incident, found), found
 
@@ -180,5 +179,5 @@ def _told(incident: Incident, found: Contents) -> None:
     if "closing_notified_at" in marks:
         IncidentItem.objects.filter(incident=incident.pk).delete()
     else:
-        items = (IncidentItem(incident=incident, key=key) for key in found.keys)
-        IncidentItem.objects.bulk_create(items, ignore_conflicts=True, batch_size=500)
+        notified = (IncidentItem(incident=incident, key=key) for key in found.keys)
+        IncidentItem.objects.bulk_create(notified, ignore_conflicts=True, batch_size=500)

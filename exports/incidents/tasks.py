@@ -1,14 +1,13 @@
 from celery import shared_task
 
-from exports.incidents import detector as incidents
-from exports.incidents import mailer
+from exports.incidents import detector, mailer
 
 
 @shared_task(name="exports.notices.tasks.watch")
 def watch() -> None:
     """Open and close incidents, and send the e-mails that are due."""
     try:
-        incidents.compare()
+        detector.compare()
     finally:
         # What is open already is reported in any case.
         mailer.send_due()

@@ -2,13 +2,10 @@ import uuid
 from collections.abc import Iterable
 
 from django.db import models
-from django.utils.timezone import localtime
 
 from connectors.models import ERPConnection
-from exports.models.event_kind import EventKind
 from exports.models.failure_cause import Cause
 from exports.models.status import ALLOWED, LIVE, ExportStatus
-from orderflow.db.append_only import AppendOnly
 from orderflow.db.state_machine import StateQuerySet
 from orderflow.fields.identifier_field import IdentifierField
 from orderflow.orders.models import DraftOrder
@@ -123,20 +120,3 @@ class ERPExport(models.Model):
 
     def __str__(self) -> str:
         return self.filename
-
-
-class ExportEvent(AppendOnly):
-    """One step of one export. `detail` holds what is known of it: try, path, bytes, sha256, error, next_attempt_at."""
-
-    export = models.ForeignKey(ERPExport, on_delete=models.PROTECT, related_name="events")
-    kind = models.CharField(max_length=10, choices=EventKind)
-    actor = models.CharField(max_length=150, blank=True)
-    message = models.CharField(max_length=500, blank=True)
-    detail = models.JSONField(default=dict)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} {localtime(self.at):%Y-%m-%d %H:%M:%S}"

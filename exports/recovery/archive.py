@@ -7,7 +7,7 @@ from django.core.files.storage import storages
 
 from exports.models import ERPExport
 from exports.recovery.report import Report
-from exports.rollback import storage
+from exports.rollback import journal_storage
 from orderflow.tenancy.models import Organization
 
 # Of the documents that must be there, so many are looked for before the archive is believed to be complete.
@@ -27,7 +27,7 @@ def of(organization: Organization, report: Report) -> Archive:
     sent = ERPExport.objects.filter(organization=organization).exclude(storage_key="")
     probes = list(sent.order_by("-created_at").values_list("storage_key", flat=True)[:PROBES])
     try:
-        names = set(storage.listing(storages["exports"], f"exports/{organization.pk}")[1])
+        names = set(journal_storage.listing(storages["exports"], f"exports/{organization.pk}")[1])
     except Exception as error:  # noqa: BLE001 - whatever a storage backend raises
         report.problems.append(f"The archived documents of {organization} cannot be listed: {error}")
         return Archive(names=frozenset(), is_readable=False)

@@ -8,8 +8,7 @@ from django.core.files.storage import Storage
 
 from exports.models.installation import Installation, JournalMark
 from exports.recovery.report import Report
-from exports.rollback import entries, guard
-from exports.rollback import storage as outside
+from exports.rollback import entries, guard, journal_storage
 from exports.rollback.entries import SHARD, Line, Mark, Unreadable
 
 # So many lines are restored in one transaction.
@@ -54,7 +53,7 @@ def find(row: Installation, report: Report) -> Lost:
     # A database that went back may have committed some since, under numbers that were taken.
     first = max(0, row.counter // SHARD - 1)
     places: dict[Mark, list[Storage]] = {}
-    for name, storage in outside.places().items():
+    for name, storage in journal_storage.places().items():
         try:
             for mark in _marks(storage, home, first):
                 places.setdefault(mark, []).append(storage)
@@ -67,9 +66,9 @@ def find(row: Installation, report: Report) -> Lost:
 
 
 def _marks(storage: Storage, home: str, first: int) -> Iterator[Mark]:
-    for shard in filter(entries.is_folder, outside.listing(storage, home)[0]):
+    for shard in filter(entries.is_folder, journal_storage.listing(storage, home)[0]):
         if int(shard) >= first:
-            names = outside.listing(storage, f"{home}/{shard}")[1]
+            names = journal_storage.listing(storage, f"{home}/{shard}")[1]
             yield from (mark for name in names if (mark := entries.mark_of(name)))
 
 

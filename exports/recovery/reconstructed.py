@@ -1,12 +1,15 @@
 """Exports that only their documents tell of: written again, and held."""
 
 import hashlib
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from connectors.models import ERPConnection
+from connectors.types.sales_order import SalesOrder
 from exports.decisions import in_doubt
 from exports.models import ERPExport, EventKind
 from exports.models.status import LIVE, ExportStatus
@@ -32,13 +35,8 @@ def write(filename: str, content: bytes, connection: ERPConnection, archive: Arc
 def _write(filename: str, content: bytes, connection: ERPConnection, archive: Archive, report: Report) -> None:
     found = orders.read(connection, content)
     others = ERPExport.objects.filter(draft_order=found.draft_order_id)
-    live = others.filter(status__in=LIVE).first()
-    if live and (live.status != ExportStatus.PENDING or live.staged_path):
-        raise CannotRestore(f"Export {live.filename} of the same order is {live.status}. Ask the ERP's administrator.")
-    order = DraftOrder.objects.filter(pk=found.draft_order_id).first()
-    if order is None or order.status not in (OrderStatus.PUSHING, OrderStatus.PUSHED):
-        order = orders.write(found, connection.organization)
-        report.orders.append(str(order.pk))
+    live = _replaceable(others)
+    order = _order(found, connection, report)
     values = {
         "filename": filename,
         "connection": connection,
@@ -48,20 +46,45 @@ def _write(filename: str, content: bytes, connection: ERPConnection, archive: Ar
         "storage_key": f"exports/{connection.organization_id}/{filename}" if filename in archive.names else "",
     }
     if live and live.filename not in archive.names:
-        # A push that was repeated since: its caller has that id.
-        ERPExport.objects.filter(pk=live.pk).update(**values)
-        report.adopted.append(filename)
-        decisions.note(
-            live.pk, EventKind.RECOVERED, f"The order was pushed before, as {filename}. {FOUND}", actor=ACTOR
-        )
+        _adopt(live, values, report)
         return
     if live:
         decisions.superseded(live, by=filename)
         report.ended.append(live.filename)
-    last = others.filter(superseded_by=None).order_by("-created_at").first()
+    _recreate(order, others.filter(superseded_by=None).order_by("-created_at").first(), values, report)
+
+
+def _replaceable(exports: QuerySet[ERPExport]) -> ERPExport | None:
+    """The live one of an order's `exports`, if there is one. Raises `CannotRestore` when it may have been sent."""
+    live = exports.filter(status__in=LIVE).first()
+    if live and (live.status != ExportStatus.PENDING or live.staged_path):
+        raise CannotRestore(f"Export {live.filename} of the same order is {live.status}. Ask the ERP's administrator.")
+    return live
+
+
+def _order(found: SalesOrder, connection: ERPConnection, report: Report) -> DraftOrder:
+    """The document's order, written again unless the database has it as pushed."""
+    order = DraftOrder.objects.filter(pk=found.draft_order_id).first()
+    if order is None or order.status not in (OrderStatus.PUSHING, OrderStatus.PUSHED):
+        order = orders.write(found, connection.organization)
+        report.orders.append(str(order.pk))
+    return order
+
+
+def _adopt(live: ERPExport, values: dict[str, Any], report: Report) -> None:
+    """The live export takes the document over: it is a push that was repeated since, whose caller has its id."""
+    ERPExport.objects.filter(pk=live.pk).update(**values)
+    filename = values["filename"]
+    report.adopted.append(filename)
+    decisions.note(live.pk, EventKind.RECOVERED, f"The order was pushed before, as {filename}. {FOUND}", actor=ACTOR)
+
+
+def _recreate(order: DraftOrder, last: ERPExport | None, values: dict[str, Any], report: Report) -> None:
+    """A new export of the order, behind its `last` one."""
+    filename = values["filename"]
     export = ERPExport.objects.create(
         id=_id_for(filename),
-        organization=connection.organization,
+        organization_id=order.organization_id,
         draft_order=order,
         supersedes=last,
         requested_by=ACTOR,

@@ -18,8 +18,7 @@ from django.db.models.functions import Now
 
 from connectors.sftp.pool import sessions
 from exports.models.installation import Installation, JournalMark, held
-from exports.rollback import entries, peers, pruning
-from exports.rollback import storage as outside
+from exports.rollback import entries, journal_storage, peers, pruning
 from exports.rollback.entries import Line, Mark
 
 logger = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ def installation_row() -> Installation:
 
 
 def home_of(row: Installation) -> str:
-    return f"{outside.ROOT}/{row.uuid.hex}"
+    return f"{journal_storage.ROOT}/{row.uuid.hex}"
 
 
 def first_look() -> bool:
@@ -79,7 +78,7 @@ class Check:
         """Raises `Held`."""
         if self.row.counter == 0:
             _require_no_other_journal(self.row)
-        found = [*(outside.outcome(self._archive) or []), *_listed(self._local)]
+        found = [*(journal_storage.outcome(self._archive) or []), *_listed(self._local)]
         unknown = unknown_marks(found)
         if unknown:
             newest = max(unknown).number
@@ -94,8 +93,8 @@ def begin_check() -> Check:
     home = home_of(row)
     return Check(
         row=row,
-        _archive=outside.ask_archive(lambda storage: outside.newest(storage, home, LOOKED_UP)),
-        _local=outside.ask_local(lambda storage: outside.newest(storage, home, LOOKED_UP)),
+        _archive=journal_storage.ask_archive(lambda storage: journal_storage.newest(storage, home, LOOKED_UP)),
+        _local=journal_storage.ask_local(lambda storage: journal_storage.newest(storage, home, LOOKED_UP)),
     )
 
 
@@ -141,7 +140,7 @@ def number() -> Mark:
 def publishable(check: Check, mark: Mark, lines: Sequence[Line] = ()) -> None:
     """After that commit, before anything of it shows outside. Where no place takes the entry, the delivery goes on:
     a second failure would have to follow before it is missed."""
-    if not outside.put(home_of(check.row), mark, entries.encode(lines)):
+    if not journal_storage.put(home_of(check.row), mark, entries.encode(lines)):
         logger.error("Journal entry %s is in the database alone. A rollback would not be noticed.", mark.number)
     if mark.number % FORGET_EVERY == 0:
         pruning.prune(home_of(check.row))
@@ -149,7 +148,7 @@ def publishable(check: Check, mark: Mark, lines: Sequence[Line] = ()) -> None:
 
 def _listed(asked: "Future[list[Mark]]") -> list[Mark]:
     try:
-        return asked.result(timeout=outside.PATIENCE_S)
+        return asked.result(timeout=journal_storage.PATIENCE_S)
     except (OSError, TimeoutError) as error:
         logger.warning("The local journal cannot be read: %s", error)
         return []

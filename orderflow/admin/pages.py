@@ -76,9 +76,15 @@ class PageAdmin(ScopedModelAdmin):
         """Those that make sense for the row as it is; what the person may not do is left out afterwards."""
         return ()
 
+    def all_notes(self, request: HttpRequest, obj: Any) -> Iterable[Note]:
+        return self.notes(request, obj)
+
+    def all_buttons(self, request: HttpRequest, obj: Any) -> Iterable[Button]:
+        return self.buttons(request, obj)
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.run_button)
-        return [path("<path:object_id>/do/<slug:action>/", view, name=self._url_name("do")), *super().get_urls()]
+        return [path("<path:object_id>/do/<slug:action>/", view, name=self.url_name("do")), *super().get_urls()]
 
     def run_button(self, request: HttpRequest, object_id: str, action: str) -> HttpResponse:
         """A list action on one row: the same code, the same permission, the same words."""
@@ -104,19 +110,19 @@ class PageAdmin(ScopedModelAdmin):
             raise Http404(f"There is no {self.opts.verbose_name} {key}.")
         changes = Changes(entries=list(last), viewer=request.user.get_username())
         messages.info(request, f"Nothing was done: this {self.opts.verbose_name} is gone. {changes}")
-        return HttpResponseRedirect(reverse(f"admin:{self._url_name('changelist')}"))
+        return HttpResponseRedirect(reverse(f"admin:{self.url_name('changelist')}"))
 
     def page_url(self, row: Any) -> str:
-        return reverse(f"admin:{self._url_name('change')}", args=[row.pk])
+        return reverse(f"admin:{self.url_name('change')}", args=[row.pk])
 
-    def _url_name(self, view: str) -> str:
+    def url_name(self, view: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{view}"
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
         if obj is not None and "conflict" not in context:
-            context["page_notes"] = list(self.notes(request, obj))
+            context["page_notes"] = list(self.all_notes(request, obj))
             context["page_buttons"] = list(self._allowed_buttons(request, obj))
             context["select_classes"] = " ".join(SELECT_CLASSES)
         page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
@@ -124,9 +130,9 @@ class PageAdmin(ScopedModelAdmin):
 
     def _allowed_buttons(self, request: HttpRequest, obj: Any) -> Iterator[tuple[Button, str]]:
         allowed = self.get_actions(request)
-        for button in self.buttons(request, obj):
+        for button in self.all_buttons(request, obj):
             if button.action in allowed:
-                yield button, reverse(f"admin:{self._url_name('do')}", args=[obj.pk, button.action])
+                yield button, reverse(f"admin:{self.url_name('do')}", args=[obj.pk, button.action])
 
     def run_each(
         self,

@@ -83,6 +83,8 @@ class ScopedModelAdmin(ScopedAdmin, DeclaredListAdmin, HistoryAdmin):
     list_disable_select_all = True
     show_facets = False
     list_filter_submit = False
+    # Of "add" and "edit": those whose service writes the audit line, in the same transaction as the change.
+    audits_itself: ClassVar[frozenset[str]] = frozenset()
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -132,13 +134,17 @@ class ScopedModelAdmin(ScopedAdmin, DeclaredListAdmin, HistoryAdmin):
         return _without_organization(super().get_list_filter(request), request)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
-        return self._audited(request, obj, "add", super().log_addition(request, obj, message))
+        entry: LogEntry = super().log_addition(request, obj, message)
+        self._audit(request, obj, "add", entry)
+        return entry
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
-        return self._audited(request, obj, "edit", super().log_change(request, obj, message))
+        entry: LogEntry = super().log_change(request, obj, message)
+        self._audit(request, obj, "edit", entry)
+        return entry
 
-    def _audited(self, request: HttpRequest, obj: Any, verb: str, entry: LogEntry) -> LogEntry:
-        organization_id = self._organization_id(obj)
+    def _audit(self, request: HttpRequest, obj: Any, verb: str, entry: LogEntry) -> None:
+        organization_id = None if verb in self.audits_itself else self._organization_id(obj)
         if organization_id:
             record(
                 organization_id,
@@ -147,7 +153,6 @@ class ScopedModelAdmin(ScopedAdmin, DeclaredListAdmin, HistoryAdmin):
                 obj,
                 changes=entry.get_change_message(),
             )
-        return entry
 
     def _organization_id(self, obj: Any) -> uuid.UUID | None:
         for step in self.organization_path.split("__"):

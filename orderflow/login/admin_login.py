@@ -27,7 +27,7 @@ class LimitedLoginForm(AuthenticationForm):  # type: ignore[misc] # unfold has n
         if wait_s:
             setattr(self.request, _WAIT_S, wait_s)
             raise ValidationError(
-                f"Too many login attempts from your address. Wait {_in_words(wait_s)}, then try again.",
+                f"Too many login attempts from your address. Wait {_wait_text(wait_s)}, then try again.",
                 code="throttled",
             )
         cleaned: dict[str, Any] = super().clean()
@@ -43,7 +43,8 @@ def login(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _in_words(seconds: int) -> str:
+def _wait_text(seconds: int) -> str:
+    """In seconds below two minutes, otherwise in minutes."""
     if seconds < 120:
         return f"{seconds} second{'s' if seconds != 1 else ''}"
     return f"{math.ceil(seconds / 60)} minutes"

@@ -11,13 +11,14 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.forms import AdminPasswordChangeForm
 
+from orderflow.admin.extensions import ExtensibleAdmin, PageExtension
 from orderflow.admin.filters import DateSpanFilter
 from orderflow.admin.history import details_of
 from orderflow.admin.optimistic_locking.row_version import Seen
 from orderflow.admin.scoped import ORGANIZATION, ScopedModelAdmin, ScopedTabularInline, may_edit_members
 from orderflow.tenancy.member_forms import MemberForm, NewMemberForm
 from orderflow.tenancy.models import AuditEntry, Membership, Organization
-from orderflow.tenancy.roles import Action, Role, in_words
+from orderflow.tenancy.roles import Action, Role, role_text
 
 # Of many tokens, the first few.
 NAMED = 20
@@ -28,7 +29,8 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ScopedModelAdmin):
+class OrganizationAdmin(ExtensibleAdmin):
+    extensions: ClassVar[list[type[PageExtension]]] = []
     organization_path = "pk"
     needed_to_change = Action.EDIT_MEMBERS
     fields = ("name", "slug", "created_at")
@@ -66,7 +68,7 @@ class MembershipInline(ScopedTabularInline):
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "role":
-            kwargs["choices"] = [(role.value, in_words(role)) for role in Role]
+            kwargs["choices"] = [(role.value, role_text(role)) for role in Role]
         return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:

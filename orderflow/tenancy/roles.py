@@ -33,7 +33,7 @@ ALLOWED: dict[Role, frozenset[Action]] = {
 }
 
 
-def in_words(role: Role) -> str:
+def role_text(role: Role) -> str:
     """What the role may do, for people who choose one."""
     allowed = [action.value for action in Action if action in ALLOWED[role]]
     return f"{role.label}: may {'do everything' if len(allowed) == len(Action) else ', '.join(allowed)}"

@@ -8,23 +8,23 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from orderflow.api.errors import pages as of_the_api
+from orderflow.api.errors import pages as api_pages
 from orderflow.api.errors.request_id import current_request_id
 from orderflow.tenancy.roles import Action, Role
 from orderflow.tenancy.scope import may, membership_of
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if of_the_api.is_for_api(request):
-        return of_the_api.bad_request(request, exception)
+    if api_pages.is_for_api(request):
+        return api_pages.bad_request(request, exception)
     # Its host or its address may be what cannot be read, so nothing is taken from it.
     text = "The request cannot be read. Check the address, then try again."
     return _plain(HTTPStatus.BAD_REQUEST, title="Bad request", text=text)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if of_the_api.is_for_api(request):
-        return of_the_api.permission_denied(request, exception)
+    if api_pages.is_for_api(request):
+        return api_pages.permission_denied(request, exception)
     return _page(request, HTTPStatus.FORBIDDEN, title="You may not do this", text=_why_not(request))
 
 
@@ -37,8 +37,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if of_the_api.is_for_api(request):
-        return of_the_api.not_found(request, exception)
+    if api_pages.is_for_api(request):
+        return api_pages.not_found(request, exception)
     # For an unknown address, Django puts the routes there.
     reason = next((argument for argument in exception.args if isinstance(argument, str)), "")
     text = reason or f"There is no page at {request.path}. Check the address."
@@ -47,8 +47,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Without the database, which may be the cause."""
-    if of_the_api.is_for_api(request):
-        return of_the_api.server_error(request)
+    if api_pages.is_for_api(request):
+        return api_pages.server_error(request)
     text = "Something went wrong. Try again; if it happens again, the server's log has the cause under this request id."
     title, back = "Server error", _back(request)
     return _plain(HTTPStatus.INTERNAL_SERVER_ERROR, title=title, text=text, back=back, request_id=current_request_id())

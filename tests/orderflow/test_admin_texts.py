@@ -12,7 +12,7 @@ from django.urls import reverse
 from exports.models import ERPExport
 from orderflow.orders.models import DraftOrder
 from orderflow.tenancy.models import Organization
-from orderflow.tenancy.roles import ALLOWED, Action, Role, in_words
+from orderflow.tenancy.roles import ALLOWED, Action, Role, role_text
 from tests.support.tenants import Tenant, list_url, log_in, log_in_superuser, make_tenant, make_user, page_url
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -129,16 +129,16 @@ def test_the_roles_say_what_they_allow_where_one_is_chosen(db: None) -> None:
     for client in (log_in(organization), log_in_superuser()):
         for url in (page_url(member), list_url(User, "add")):
             page = unescape(page_of(client, url))
-            assert [role for role in Role if in_words(role) not in page] == [], url
+            assert [role for role in Role if role_text(role) not in page] == [], url
             assert "May log in to these pages" in page
             assert "staff" not in page
 
 
 def test_what_a_role_may_do_is_told_from_the_table() -> None:
-    assert in_words(Role.ADMIN) == "Administrator: may do everything"
-    assert in_words(Role.VIEWER) == "Viewer: may read"
+    assert role_text(Role.ADMIN) == "Administrator: may do everything"
+    assert role_text(Role.VIEWER) == "Viewer: may read"
     for role in (Role.INTEGRATOR, Role.OPS):
-        assert {action for action in Action if action.value in in_words(role)} == ALLOWED[role]
+        assert {action for action in Action if action.value in role_text(role)} == ALLOWED[role]
 
 
 def test_a_search_for_rows_to_relate_is_still_a_choice(acme: Tenant, root: Client) -> None:

@@ -7,7 +7,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 
 from exports.admin.decisions.reasons import Question, ReasonedExportAdmin
-from exports.decisions import give_up as giving_up
+from exports.decisions import give_up
 from exports.models import ERPExport
 from exports.models.status import ExportStatus, PushRefused
 from orderflow.admin.pages import Button
@@ -33,7 +33,7 @@ class GivingUpAdmin(ReasonedExportAdmin):
             rows,
             rows.filter(status=ExportStatus.SENT).select_related("draft_order"),
             GIVE_UP,
-            giving_up.give_up,
+            give_up.give_up,
             done="given up. The ERP may have the orders: look before you retry",
             refusal=PushRefused,
         )

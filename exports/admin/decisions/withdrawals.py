@@ -8,7 +8,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 
 from exports.admin.decisions.reasons import Question, ReasonedExportAdmin
-from exports.decisions import withdraw as withdrawing
+from exports.decisions import withdraw
 from exports.models import ERPExport
 from exports.models.status import ExportStatus, PushRefused
 from orderflow.admin.pages import Button
@@ -34,18 +34,18 @@ class WithdrawalAdmin(ReasonedExportAdmin):
         self, request: HttpRequest, row: Any, run: Callable[[], HttpResponse | None], *, action: str = ""
     ) -> HttpResponse | None:
         if action == "withdraw" and self.confirmed_reason(request):
-            withdrawing.look_first()
+            withdraw.look_first()
         return super().run_as_seen(request, row, run, action=action)
 
     def response_action(self, request: HttpRequest, queryset: models.QuerySet[ERPExport]) -> HttpResponse | None:
         if "withdraw" in request.POST.getlist("action") and self.confirmed_reason(request):
-            withdrawing.look_first()
+            withdraw.look_first()
         return super().response_action(request, queryset)
 
     def withdrawal_buttons(self, export: ERPExport) -> Iterator[Button]:
-        if withdrawing.may_be_withdrawn(export):
+        if withdraw.may_be_withdrawn(export):
             yield Button(action="withdraw", label="Withdraw…", icon="undo")
-        elif withdrawing.may_be_stopped(export):
+        elif withdraw.may_be_stopped(export):
             yield Button(action="stop_sending", label="Stop sending…", icon="block")
 
     @admin.action(description="Withdraw", permissions=["push"])
@@ -53,22 +53,22 @@ class WithdrawalAdmin(ReasonedExportAdmin):
         return self.run_with_reason(
             request,
             rows.select_related("connection"),
-            rows.filter(status=ExportStatus.PENDING, **withdrawing.UNTOUCHED).select_related("draft_order"),
+            rows.filter(status=ExportStatus.PENDING, **withdraw.UNTOUCHED).select_related("draft_order"),
             WITHDRAW,
-            withdrawing.withdraw,
+            withdraw.withdraw,
             done="withdrawn. Nothing of it was sent; see the order for what can be done with it",
             refusal=PushRefused,
         )
 
     @admin.action(description="Stop sending", permissions=["push"])
     def stop_sending(self, request: HttpRequest, rows: models.QuerySet[ERPExport]) -> HttpResponse | None:
-        begun = withdrawing.touched(rows.filter(status=ExportStatus.PENDING, undecided_since=None))
+        begun = withdraw.touched(rows.filter(status=ExportStatus.PENDING, undecided_since=None))
         return self.run_with_reason(
             request,
             rows.select_related("connection"),
             begun.select_related("draft_order"),
             STOP,
-            withdrawing.stop,
+            withdraw.stop,
             done="stopped. Check in the ERP, then mark as delivered or not delivered",
             refusal=PushRefused,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -23,12 +23,11 @@ from exports.bulk.models import SOURCES, BulkJob
 from exports.bulk.preview import Plan, plan
 from exports.bulk.refusals import Grouped
 from exports.models.status import PushRefused
+from orderflow.admin.extensions import PageExtension
 from orderflow.admin.optimistic_locking.row_version import SEEN, row_field
-from orderflow.admin.pages import PageAdmin
+from orderflow.admin.permissions import PushPermission
 from orderflow.admin.scoped import actor
 from orderflow.orders.models import DraftOrder
-from orderflow.tenancy.roles import Action
-from orderflow.tenancy.scope import may
 
 Kind = BulkJob.Kind
 SEEN_WAYS = "_seen_ways"
@@ -38,12 +37,12 @@ CHANGED = (
 )
 
 
-class BulkListAdmin(PageAdmin):
-    """A list whose rows are orders, or lead to them."""
+class BulkPush(PushPermission, PageExtension):
+    """For a list whose rows are orders, or lead to them."""
 
-    list_before_template = "exports/bulk/offers.html"
+    list_template = "exports/bulk/offers.html"
     # What may be asked for of all rows that match the filter, and how that reads.
-    bulk_offers: tuple[tuple[Kind, str], ...] = ()
+    offers: ClassVar[tuple[tuple[Kind, str], ...]] = ()
 
     def orders_of(self, rows: models.QuerySet[Any]) -> models.QuerySet[DraftOrder]:
         """The orders that the rows stand for."""
@@ -53,23 +52,18 @@ class BulkListAdmin(PageAdmin):
         """Of the orders of `rows`, those that can be asked for; quickly, also when there are a million rows."""
         raise NotImplementedError
 
-    def has_push_permission(self, request: HttpRequest) -> bool:
-        return may(request.user, Action.PUSH)
-
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.bulk_view)
-        return [path("all/<slug:kind>/", view, name=self._url_name("bulk")), *super().get_urls()]
+        view = self.page.admin_site.admin_view(self.bulk_view)
+        return [path("all/<slug:kind>/", view, name=self.page.url_name("bulk"))]
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {**(extra_context or {}), "bulk_offers": list(self._offers(request))}
-        page: HttpResponse = super().changelist_view(request, context)
-        return page
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {"bulk_offers": list(self._offers(request))}
 
     def _offers(self, request: HttpRequest) -> Iterator[tuple[str, str]]:
         if self.has_push_permission(request):
             query = f"?{request.GET.urlencode()}" if request.GET else ""
-            for kind, label in self.bulk_offers:
-                yield label, reverse(f"admin:{self._url_name('bulk')}", args=[kind.lower()]) + query
+            for kind, label in self.offers:
+                yield label, reverse(f"admin:{self.page.url_name('bulk')}", args=[kind.lower()]) + query
 
     def push_or_ask(self, request: HttpRequest, rows: models.QuerySet[Any], kind: Kind) -> HttpResponse | None:
         """A button pushes its one row. What was chosen in the list is counted first, and pushed once confirmed."""
@@ -118,11 +112,11 @@ class BulkListAdmin(PageAdmin):
         if count:
             messages.success(request, f"{count} order{'s' if count > 1 else ''} {done}.")
         if refused:
-            messages.warning(request, f"{len(refused)} refused. {in_words(refusals.grouped(refused))}")
+            messages.warning(request, f"{len(refused)} refused. {counts_text(refusals.grouped(refused))}")
 
     def bulk_view(self, request: HttpRequest, kind: str) -> HttpResponse:
         """Of all rows that the list's filter matches: what would go, and after a POST it does, in the background."""
-        asked = next((offered for offered, _ in self.bulk_offers if offered.lower() == kind), None)
+        asked = next((offered for offered, _ in self.offers if offered.lower() == kind), None)
         if asked is None:
             raise Http404(f"There is nothing like {kind} for all of a list.")
         if not self.has_push_permission(request):
@@ -142,7 +136,7 @@ class BulkListAdmin(PageAdmin):
     def _plan_all(self, request: HttpRequest, kind: Kind, as_of: datetime) -> tuple[Plan, bool]:
         """The oldest, as many as one job takes; and whether there are more. What changed since `as_of` was not
         confirmed."""
-        found: ChangeList = self.get_changelist_instance(request)
+        found: ChangeList = self.page.get_changelist_instance(request)
         orders = self.waiting_among(found.get_queryset(request), kind).filter(updated_at__lte=as_of)
         first = list(orders.select_related("organization").order_by("created_at", "id")[: jobs.MOST + 1])
         return plan(first[: jobs.MOST], SOURCES[kind]), len(first) > jobs.MOST
@@ -158,8 +152,8 @@ class BulkListAdmin(PageAdmin):
         self, request: HttpRequest, made: Plan, kind: Kind, *, hidden: list[tuple[str, str]], more: bool = False
     ) -> HttpResponse:
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
+            **self.page.admin_site.each_context(request),
+            "opts": self.page.opts,
             "title": f"{kind.label} orders",
             "verb": kind.label,
             "is_retry": kind == Kind.RETRY,
@@ -168,7 +162,7 @@ class BulkListAdmin(PageAdmin):
             "more": more,
             "no_way": not {"no_connection", "connection_disabled"}.isdisjoint(made.refusals),
             "most": jobs.MOST,
-            "back": reverse(f"admin:{self._url_name('changelist')}") + self._filter_of(request),
+            "back": reverse(f"admin:{self.page.url_name('changelist')}") + self._filter_of(request),
         }
         return TemplateResponse(request, "exports/bulk/confirmation.html", context)
 
@@ -176,7 +170,8 @@ class BulkListAdmin(PageAdmin):
         return f"?{request.GET.urlencode()}" if request.GET else ""
 
 
-def in_words(groups: Grouped) -> str:
+def counts_text(groups: Grouped) -> str:
+    """Each reason once, with an example and the number of orders."""
     return " ".join(
         group.example if group.count == 1 else f"{group.count} times such as: {group.example}"
         for group in groups.values()

@@ -15,10 +15,9 @@ from exports.bulk import jobs, refusals
 from exports.bulk.jobs import NotUnderWay
 from exports.bulk.models import BulkJob
 from orderflow.admin.pages import Button, PageAdmin, badge
+from orderflow.admin.permissions import PushPermission
 from orderflow.admin.scoped import actor
 from orderflow.tenancy.fragments import fragment
-from orderflow.tenancy.roles import Action
-from orderflow.tenancy.scope import may
 
 STATES = {
     BulkJob.State.WAITING: "info",
@@ -29,7 +28,7 @@ STATES = {
 
 
 @admin.register(BulkJob)
-class BulkJobAdmin(PageAdmin):
+class BulkJobAdmin(PushPermission, PageAdmin):
     actions = ("stop",)
     seen_without = frozenset({"order_ids"})
     change_form_outer_before_template = "exports/bulk/job.html"
@@ -48,12 +47,9 @@ class BulkJobAdmin(PageAdmin):
         """Its progress goes on while people look."""
         return {"state": row.state}
 
-    def has_push_permission(self, request: HttpRequest) -> bool:
-        return may(request.user, Action.PUSH)
-
     def get_urls(self) -> list[URLPattern]:
         view = fragment(self.progress)
-        return [path("<path:object_id>/progress/", view, name=self._url_name("progress")), *super().get_urls()]
+        return [path("<path:object_id>/progress/", view, name=self.url_name("progress")), *super().get_urls()]
 
     def progress(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The part of the page that changes; nothing while it is as the page has `seen` it."""

@@ -2,7 +2,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -24,6 +23,7 @@ from orderflow.tenancy.scope import may
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(PageAdmin):
     needed_to_add = needed_to_change = Action.EDIT_CONNECTIONS
+    audits_itself = frozenset({"add", "edit"})
     form = WebhookEndpointForm
     actions = ("test", "new_secret", "end_old_secrets")
     unlocked_actions = frozenset({"test"})
@@ -58,10 +58,6 @@ class WebhookEndpointAdmin(PageAdmin):
             endpoint_service.create(obj, actor=actor(request))
         elif form.has_changed():
             endpoint_service.edit(obj, form.changed_data, actor=actor(request))
-
-    def _audited(self, request: HttpRequest, obj: Any, verb: str, entry: LogEntry) -> LogEntry:
-        """The service has written the line, in the same transaction as the change."""
-        return entry
 
     def response_add(
         self, request: HttpRequest, obj: WebhookEndpoint, post_url_continue: str | None = None

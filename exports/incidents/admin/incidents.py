@@ -19,9 +19,8 @@ from exports.incidents.models import Incident
 from exports.models import Verdict
 from orderflow.admin.optimistic_locking.row_version import Seen, digest_of
 from orderflow.admin.pages import Button, Note, PageAdmin, badge
+from orderflow.admin.permissions import PushPermission
 from orderflow.admin.scoped import actor
-from orderflow.tenancy.roles import Action
-from orderflow.tenancy.scope import may
 
 Kind = Incident.Kind
 
@@ -40,7 +39,7 @@ class OpenIncidents(admin.SimpleListFilter):
 
 
 @admin.register(Incident)
-class IncidentAdmin(PageAdmin):
+class IncidentAdmin(PushPermission, PageAdmin):
     actions = ("resolve",)
     # What is sent to whom while people look is no change of the incident.
     seen_without = frozenset({"notified_at", "closing_notified_at", "digest_at", "tried_at"})
@@ -60,9 +59,6 @@ class IncidentAdmin(PageAdmin):
     def seen_in_list(self, row: Incident) -> Seen:
         """A list shows no files, and resolves none."""
         return Seen(digest=digest_of(super().seen_values(row)), at=timezone.now())
-
-    def has_push_permission(self, request: HttpRequest) -> bool:
-        return may(request.user, Action.PUSH)
 
     def notes(self, request: HttpRequest, obj: Incident) -> Iterator[Note]:
         if obj.closed_at is None:

@@ -8,16 +8,13 @@ from django.db import models
 from django.http import HttpRequest
 
 from exports.incidents import recipients
-from exports.incidents.admin.incidents import IncidentAdmin as IncidentAdmin  # noqa: PLC0414 - it is one of the pages
 from exports.incidents.models import Recipient
-from orderflow.admin.pages import Button, Note, PageAdmin
+from orderflow.admin.extensions import PageExtension
+from orderflow.admin.pages import Button, Note
 from orderflow.admin.scoped import ScopedTabularInline, actor, may_edit_members
-from orderflow.tenancy.admin import OrganizationAdmin
 from orderflow.tenancy.audit import record
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Action
-
-admin.site.unregister(Organization)
 
 
 class RecipientInline(ScopedTabularInline):
@@ -26,10 +23,8 @@ class RecipientInline(ScopedTabularInline):
     needed_to_add = needed_to_change = needed_to_delete = Action.EDIT_MEMBERS
 
 
-@admin.register(Organization)
-class NotifiedOrganizationAdmin(PageAdmin, OrganizationAdmin):
+class OrganizationRecipients(PageExtension):
     actions = ("send_test_email",)
-    # It talks to the mail server.
     unlocked_actions = frozenset({"send_test_email"})
     inlines = (RecipientInline,)
 

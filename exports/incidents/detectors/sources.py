@@ -10,8 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from exports.acks import unresolved as unresolved_acks
-from exports.incidents.detectors import components, retrying, waiting
-from exports.incidents.detectors import connections as troubles
+from exports.incidents.detectors import components, connections, retrying, waiting
 from exports.incidents.detectors.connections import Trouble, organizations
 from exports.incidents.models import Incident
 from orderflow.heartbeats import faults
@@ -48,13 +47,13 @@ class Found:
 
 def every() -> list[Source]:
     listed: list[tuple[str, tuple[Kind, ...], Callable[[], Iterable[Trouble]]]] = [
-        ("connections", (Kind.BLOCKED, Kind.PAUSED), troubles.unusable),
-        ("polls", (Kind.POLLING,), troubles.polling),
-        ("failed exports", (Kind.FAILING,), troubles.failing),
-        ("exports in doubt", (Kind.IN_DOUBT,), troubles.in_doubt),
-        ("overdue acknowledgements", (Kind.OVERDUE,), troubles.overdue),
+        ("connections", (Kind.BLOCKED, Kind.PAUSED), connections.unusable),
+        ("polls", (Kind.POLLING,), connections.polling),
+        ("failed exports", (Kind.FAILING,), connections.failing),
+        ("exports in doubt", (Kind.IN_DOUBT,), connections.in_doubt),
+        ("overdue acknowledgements", (Kind.OVERDUE,), connections.overdue),
         ("acknowledgements to check", (Kind.ACKS,), _acks),
-        ("held deliveries", (Kind.HELD,), troubles.held),
+        ("held deliveries", (Kind.HELD,), connections.held),
         *components.SOURCES,
         ("orders that wait", (Kind.DISABLED, Kind.WAITING), waiting.troubles),
         ("orders that are retried", (Kind.RETRYING,), retrying.troubles),
@@ -83,7 +82,7 @@ def ask(sources: Iterable[Source]) -> Found:
 
 def _acks() -> Iterator[Trouble]:
     unresolved_acks.resolve_settled()
-    return troubles.acks()
+    return connections.acks()
 
 
 def _failing() -> QuerySet[Fault]:

@@ -24,12 +24,15 @@ class SeenActions(SeenAdmin):
     # Actions that talk to a server: no transaction is held open for them.
     unlocked_actions: ClassVar[frozenset[str]] = frozenset()
 
+    def unlocked(self) -> frozenset[str]:
+        return self.unlocked_actions
+
     def run_as_seen(
         self, request: HttpRequest, row: Any, run: Callable[[], HttpResponse | None], *, action: str = ""
     ) -> HttpResponse | None:
         """What `run` returns, if the page that sent the request shows the row as it is, which stays so while `run`
         works. Else nothing is done and a message names who changed what."""
-        lock = action not in self.unlocked_actions
+        lock = action not in self.unlocked()
         with self._held(lock):
             if self.is_seen(request, row, lock=lock):
                 return run()
@@ -44,7 +47,7 @@ class SeenActions(SeenAdmin):
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if not chosen:
             return super().response_action(request, queryset)  # type: ignore[no-any-return] # unfold has no types
-        lock = not self.unlocked_actions.intersection(request.POST.getlist("action"))
+        lock = not self.unlocked().intersection(request.POST.getlist("action"))
         with self._held(lock):
             same = self._as_listed(request, chosen, lock=lock)
             page: HttpResponse | None = super().response_action(request, queryset.filter(pk__in=same)) if same else None

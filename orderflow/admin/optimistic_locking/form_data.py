@@ -52,7 +52,8 @@ def same(bound: BoundField, one: list[str], other: list[str]) -> bool:
     return [line_ends(text) for text in one or [""]] == [line_ends(text) for text in other or [""]]
 
 
-def in_words(bound: BoundField, value: list[str]) -> str:
+def value_text(bound: BoundField, value: list[str]) -> str:
+    """The submitted `value` of the field as the page shows it to a person, such as a chosen row by its name."""
     found, text = bound.field, ", ".join(value)
     if isinstance(bound.field.widget, forms.CheckboxInput):
         return "Yes" if value else "No"

@@ -73,7 +73,10 @@ class SeenAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         # A time that every save sets says nothing about what was saved.
         times = {f.attname for f in self.opts.concrete_fields if getattr(f, "auto_now", False)}
         values = {name: value for name, value in self.seen_values(row).items() if name not in times}
-        return digest_of([values, *(self._inline_values(inline, row) for inline in self.inlines)])
+        return digest_of([values, *(self._inline_values(inline, row) for inline in self.all_inlines())])
+
+    def all_inlines(self) -> list[Any]:
+        return list(self.inlines)
 
     def _inline_values(self, inline: Any, row: Any) -> list[Any]:
         parent = _get_foreign_key(self.model, inline.model, fk_name=inline.fk_name)

@@ -17,12 +17,12 @@ from django.http import QueryDict
 from orderflow.admin.optimistic_locking.differences import Difference
 from orderflow.admin.optimistic_locking.form_data import (
     Values,
-    in_words,
     is_echoed,
     may_be_missing,
     rendered,
     same,
     sent_fields,
+    value_text,
 )
 
 
@@ -62,7 +62,7 @@ class Rebased:
         if entered and not is_echoed(bound):
             self.note(label, "Entered, but not kept: enter it again.", "Not shown")
         elif changed or (entered and not same(bound, mine, stored)):
-            self.note(label, in_words(bound, mine) if entered else "", in_words(bound, stored))
+            self.note(label, value_text(bound, mine) if entered else "", value_text(bound, stored))
         return mine if entered else stored
 
     def note(self, label: str, yours: str, stored: str) -> None:

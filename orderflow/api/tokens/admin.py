@@ -3,7 +3,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -12,7 +11,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timeuntil
 from knox.settings import knox_settings
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from orderflow.admin.pages import Button, PageAdmin, badge
@@ -45,6 +43,7 @@ class ApiTokenAdmin(PageAdmin):
 
     organization_path = "user__membership__organization"
     needed_to_add = needed_to_change = Action.EDIT_MEMBERS
+    audits_itself = frozenset({"add"})
     actions = ("revoke",)
     # Every call sets it.
     seen_without = frozenset({"last_used_at"})
@@ -98,17 +97,12 @@ class ApiTokenAdmin(PageAdmin):
         page: HttpResponse = self.response_post_save_add(request, obj)
         return page
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
-        """Without an audit line: making the token wrote one."""
-        entry: LogEntry = ModelAdmin.log_addition(self, request, obj, message)
-        return entry
-
     def buttons(self, request: HttpRequest, obj: ApiToken) -> Iterator[Button]:
         yield Button(action="revoke", label="Revoke", icon="block", ask="Why it is revoked")
 
     def page_url(self, row: ApiToken) -> str:
         """Where its one button leads: the token has no page then."""
-        return reverse(f"admin:{self._url_name('changelist')}")
+        return reverse(f"admin:{self.url_name('changelist')}")
 
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, rows: models.QuerySet[ApiToken]) -> None:

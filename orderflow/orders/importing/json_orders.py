@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from orderflow.fields.number_parsing import NotANumber, read_strict
-from orderflow.orders.importing.values import BadRow, ParsedOrder, UnusableSource, in_words
+from orderflow.orders.importing.values import BadRow, ParsedOrder, UnusableSource, validation_text
 
 BOM = b"\xef\xbb\xbf"
 
@@ -57,7 +57,7 @@ def _order(element: bytes, file: str, line: int) -> ParsedOrder | BadRow:
         json.loads(element, object_pairs_hook=_once, parse_int=str, parse_float=str)
         order = msgspec.json.decode(element, type=ParsedOrder)
     except msgspec.ValidationError as error:
-        return BadRow(file=file, line=line, reason=in_words(error))
+        return BadRow(file=file, line=line, reason=validation_text(error))
     except UnicodeDecodeError:
         return BadRow(file=file, line=line, reason="the order is not UTF-8. Save the file as UTF-8.")
     except RecursionError:

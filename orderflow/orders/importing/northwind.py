@@ -16,7 +16,7 @@ from orderflow.orders.importing.values import (
     ParsedLine,
     ParsedOrder,
     UnusableSource,
-    in_words,
+    validation_text,
 )
 
 COLUMNS = {
@@ -122,7 +122,7 @@ def _lines(details: list[Row], catalog: _Catalog) -> tuple[list[ParsedLine], lis
 
 
 def _reason(error: BadValue | ValidationError) -> str:
-    return in_words(error) if isinstance(error, ValidationError) else str(error)
+    return validation_text(error) if isinstance(error, ValidationError) else str(error)
 
 
 def _line(row: Row, catalog: _Catalog) -> ParsedLine:

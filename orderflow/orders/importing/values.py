@@ -111,7 +111,7 @@ class UnusableSource(Exception):
     """The file or folder as a whole cannot be imported; nothing was."""
 
 
-def in_words(error: ValidationError) -> str:
+def validation_text(error: ValidationError) -> str:
     """The reason without the decoder's notation."""
     message, _, place = str(error).partition(" - at `$")
     place = place.strip(".`")

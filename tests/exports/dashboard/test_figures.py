@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from connectors.models import ERPConnection
-from exports.admin.durations import in_words
+from exports.admin.durations import duration_text
 from exports.dashboard import figures
 from exports.dashboard.figures import Figures
 from exports.models import ERPExport
@@ -122,4 +122,4 @@ def test_a_person_sees_the_own_organization_and_a_superuser_all(person: User, pu
     ],
 )  # fmt: skip
 def test_durations_in_words(seconds: float, words: str) -> None:
-    assert in_words(timedelta(seconds=seconds)) == words
+    assert duration_text(timedelta(seconds=seconds)) == words

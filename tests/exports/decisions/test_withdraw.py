@@ -23,8 +23,7 @@ from connectors.exceptions import ConnectorError, RejectedError
 from connectors.fencing import Fence
 from connectors.models import ERPConnection
 from exports import push_service
-from exports.decisions import failure_groups, in_doubt, resolve
-from exports.decisions import withdraw as withdrawing
+from exports.decisions import failure_groups, in_doubt, resolve, withdraw
 from exports.delivery import drain
 from exports.lanes import leases
 from exports.models import ERPExport, Lane
@@ -49,12 +48,12 @@ class Died(BaseException):
     """The worker, as far as the product can tell."""
 
 
-def withdraw(export: ERPExport) -> ERPExport:
-    return withdrawing.withdraw(ERPExport.objects.get(pk=export.pk), actor="Eva", reason=REASON)
+def withdraw_now(export: ERPExport) -> ERPExport:
+    return withdraw.withdraw(ERPExport.objects.get(pk=export.pk), actor="Eva", reason=REASON)
 
 
 def stop(export: ERPExport) -> ERPExport:
-    return withdrawing.stop(ERPExport.objects.get(pk=export.pk), actor="Eva", reason=REASON)
+    return withdraw.stop(ERPExport.objects.get(pk=export.pk), actor="Eva", reason=REASON)
 
 
 def disable(connection: ERPConnection) -> None:
@@ -90,7 +89,7 @@ def test_it_fails_and_its_order_goes_another_way(
 ) -> None:
     export, waiting = push(), push()
     health.block(connection.pk, "The host key has changed.")
-    withdrawn = withdraw(export)
+    withdrawn = withdraw_now(export)
     waiting.refresh_from_db()
     assert (waiting.status, waiting.draft_order.status) == ("PENDING", "PUSHING")
     assert (withdrawn.status, withdrawn.cause) == ("FAILED", "WITHDRAWN")
@@ -115,7 +114,7 @@ def test_webhooks_report_it_and_nobody_is_alerted(push: Push, organization: Orga
     endpoint_service.create(
         WebhookEndpoint(organization=organization, name="Shop", url="https://127.0.0.1/x"), actor="admin"
     )
-    withdraw(push())
+    withdraw_now(push())
     assert list(WebhookMessage.objects.values_list("type", flat=True)) == ["export.failed"]
     assert failure_groups.unmended(ERPExport.objects.all()).count() == 1
     assert not failure_groups.alerting(ERPExport.objects.all()).exists()
@@ -126,7 +125,7 @@ def test_what_is_not_pending_is_not_withdrawn(push: Push, status: str) -> None:
     export = push()
     ERPExport.objects.update(status=status)
     with pytest.raises(PushRefused, match=f"is {status}; only a PENDING export can be withdrawn"):
-        withdraw(export)
+        withdraw_now(export)
     assert ERPExport.objects.get().status == status
 
 
@@ -135,7 +134,7 @@ def test_what_may_have_been_sent_is_not_withdrawn(push: Push, column: str) -> No
     export = push()
     ERPExport.objects.update(**{column: timezone.now()})
     with pytest.raises(PushRefused) as refused:
-        withdraw(export)
+        withdraw_now(export)
     assert refused.value.code == "not_withdrawable"
     export.refresh_from_db()
     assert (export.status, export.draft_order.status) == ("PENDING", "PUSHING")
@@ -146,7 +145,7 @@ def test_what_was_staged_is_not_withdrawn_and_goes_out_once(
 ) -> None:
     export = die_at_rename(push, connection, monkeypatch)
     with pytest.raises(PushRefused, match="the ERP may have it"):
-        withdraw(export)
+        withdraw_now(export)
     drain.drain(connection.pk)
     export.refresh_from_db()
     assert (export.status, names(folder / "in")) == ("SENT", [export.filename])
@@ -172,7 +171,7 @@ def test_a_worker_that_has_read_it_does_not_deliver_what_was_withdrawn_since(
             super().__init__(root, fence=fence)
             sessions.append(root)
             if len(sessions) == 1:
-                withdraw(export)
+                withdraw_now(export)
 
     monkeypatch.setattr(dropzone_settings, "LocalDropzone", Late)
     drain.drain(connection.pk)
@@ -189,7 +188,7 @@ def test_a_worker_that_fails_over_it_does_not_plan_what_was_withdrawn_since(
 
     class Refusing(LocalDropzone):
         def write(self, files: Sequence[OutgoingFile]) -> list[ConnectorError | None]:
-            withdraw(export)
+            withdraw_now(export)
             return [RejectedError("The name is too long.") for _ in files]
 
     monkeypatch.setattr(dropzone_settings, "LocalDropzone", Refusing)
@@ -216,7 +215,7 @@ def test_what_was_written_in_place_by_a_worker_that_died_is_not_withdrawn(
             drain.drain(connection.pk)
     assert names(folder / "in") == [export.filename]
     with pytest.raises(PushRefused, match="the ERP may have it"):
-        withdraw(export)
+        withdraw_now(export)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -225,16 +224,16 @@ def test_what_an_earlier_version_may_have_written_in_place_is_not_withdrawn(
 ) -> None:
     """It did not commit that before it wrote, so an export that was PENDING before the upgrade may have been sent."""
     earlier, withdrawn = push(), push()
-    withdraw(withdrawn)
+    withdraw_now(withdrawn)
     try:
         call_command("migrate", "exports", "0016", verbosity=0)
     finally:
         call_command("migrate", verbosity=0)
     with pytest.raises(PushRefused, match="the ERP may have it"):
-        withdraw(earlier)
+        withdraw_now(earlier)
     withdrawn.refresh_from_db()
     assert withdrawn.unwitnessed_since is None
-    assert withdraw(push()).status == "FAILED"
+    assert withdraw_now(push()).status == "FAILED"
     disable(connection)
     assert stop(earlier).undecided_since
 
@@ -261,7 +260,7 @@ def _call_one(calls: "list[partial[None]]") -> None:
 
 def _withdraw_if_possible(export: ERPExport) -> None:
     with suppress(PushRefused):
-        withdraw(export)
+        withdraw_now(export)
 
 
 @pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite has one writer at a time")
@@ -279,7 +278,7 @@ def test_a_journal_that_waits_for_a_withdrawal_publishes_nothing(
 
     worker = threading.Thread(target=work)
     with transaction.atomic():
-        withdraw(export)
+        withdraw_now(export)
         worker.start()
         while worker.is_alive() and not _waits_for_lock():
             worker.join(0.01)
@@ -334,7 +333,7 @@ def test_what_was_never_journaled_is_withdrawn_and_not_stopped(push: Push, conne
     disable(connection)
     with pytest.raises(PushRefused, match="Withdraw it"):
         stop(export)
-    assert withdraw(export).status == "FAILED"
+    assert withdraw_now(export).status == "FAILED"
 
 
 @pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite has one writer at a time")
@@ -472,7 +471,7 @@ def test_a_held_database_withdraws_nothing(push: Push) -> None:
     export = push()
     guard.hold("The database went back in time.")
     with pytest.raises(PushRefused, match="The database went back in time"):
-        withdraw(export)
+        withdraw_now(export)
     export.refresh_from_db()
     assert export.status == "PENDING"
 

@@ -23,7 +23,7 @@ from exports.acks import unresolved as unresolved_acks
 from exports.acks.unresolved import NotOpen
 from exports.decisions import give_up
 from exports.delivery import drain
-from exports.incidents import detector as incidents
+from exports.incidents import detector
 from exports.incidents.detectors import components
 from exports.incidents.models import Incident, Recipient
 from exports.incidents.tasks import watch
@@ -349,8 +349,8 @@ def test_the_button_resolves_no_file_that_came_after_its_page(  # noqa: PLR0917
     assert (incident.closed_at, open_files()) == (None, [conflict])
     assert not settled.events.filter(kind="DECIDED").exists()
     assert page_url(incident, "do", "resolve") not in client.get(page_url(incident)).content.decode()
-    with pytest.raises(incidents.NotResolvable, match="decide it on its page"):
-        incidents.resolve(incident, actor="ops")
+    with pytest.raises(detector.NotResolvable, match="decide it on its page"):
+        detector.resolve(incident, actor="ops")
 
 
 def test_a_file_is_resolved_once(push: Push, connection: ERPConnection, answer: Answer) -> None:
@@ -372,8 +372,8 @@ def test_incidents_whose_cause_must_end_are_not_resolved_by_hand(connection: ERP
         incident = Incident.objects.create(
             organization=connection.organization, connection=connection, kind=kind, opened_at=timezone.now()
         )
-        with pytest.raises(incidents.NotResolvable):
-            incidents.resolve(incident, actor="ops")
+        with pytest.raises(detector.NotResolvable):
+            detector.resolve(incident, actor="ops")
     assert Incident.objects.filter(closed_at=None).count() == len(kinds)
 
 

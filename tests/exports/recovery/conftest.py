@@ -8,7 +8,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from connectors.models import ERPConnection
-from exports.rollback import guard, storage
+from exports.rollback import guard, journal_storage
 from tests.conftest import MakeOrder
 from tests.exports.recovery.backups import Backup
 from tests.exports.recovery.erp import ERP
@@ -22,7 +22,7 @@ KEYS = {"access_key": "test", "secret_key": "test", "region_name": "us-east-1"}
 def a_new_process() -> None:
     """As far as the guard is concerned."""
     guard._checked.clear()
-    storage._process = None
+    journal_storage._process = None
 
 
 @pytest.fixture

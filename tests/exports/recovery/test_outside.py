@@ -19,8 +19,7 @@ from connectors.models import ERPConnection
 from exports import ack_poller, tasks
 from exports.delivery import drain
 from exports.models import AckFile, ERPExport, Installation, JournalMark, Lane
-from exports.rollback import entries, guard, pruning
-from exports.rollback import storage as outside
+from exports.rollback import entries, guard, journal_storage, pruning
 from tests.exports.recovery.scene import Scene
 
 
@@ -80,8 +79,8 @@ def hanging_s3(settings: Any) -> Iterator[None]:
 def test_a_storage_that_hangs_costs_its_patience_once(
     scene: Scene, hanging_s3: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside, "PATIENCE_S", 0.5)
-    monkeypatch.setattr(outside, "REST_S", 600)
+    monkeypatch.setattr(journal_storage, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(journal_storage, "REST_S", 600)
     monkeypatch.setattr("exports.documents.archive.PATIENCE_S", 0.1)
     scene.push()
     scene.work()
@@ -98,10 +97,10 @@ def test_what_only_the_folder_has_reaches_the_storage_when_it_responds(scene: Sc
     scene.work()
     assert len(scene.names) == 1
     storage.unlink()
-    outside.process().archive_rests_until = 0
+    journal_storage.process().archive_rests_until = 0
     scene.push()
     scene.work()
-    outside.process().pool.shutdown(wait=True)
+    journal_storage.process().pool.shutdown(wait=True)
     assert entries_in(storage) == entries_in(settings.STATE_DIR)
     assert len(entries_in(storage)) == 2
 
@@ -131,8 +130,8 @@ def test_many_lanes_at_once_raise_no_alarm(scene: Scene, monkeypatch: pytest.Mon
         # As if the process were killed between its commit and its entry.
         return number % 2 == 0 and put(home, mark, content)
 
-    put = outside.put
-    monkeypatch.setattr(outside, "put", late)
+    put = journal_storage.put
+    monkeypatch.setattr(journal_storage, "put", late)
     monkeypatch.setattr("django.conf.settings.DELIVERY_BATCH_SIZE", 1)
     monkeypatch.setattr("django.conf.settings.LANES_PER_ORGANIZATION", 9)
     monkeypatch.setattr("django.conf.settings.SUSPECT_LANES", 9)
@@ -166,7 +165,7 @@ def test_marks_that_are_forgotten_while_they_are_looked_up_raise_no_alarm(
     """A machine that was off for long has old entries only, and another one deletes their marks at this moment."""
     scene.push()
     scene.work()
-    found = outside.newest(outside.local(), guard.home_of(guard.installation_row()), guard.LOOKED_UP)
+    found = journal_storage.newest(journal_storage.local(), guard.home_of(guard.installation_row()), guard.LOOKED_UP)
     assert found
     forgot: list[str] = []
 
@@ -187,14 +186,14 @@ def test_a_storage_that_hangs_does_not_keep_the_folder_from_being_looked_at(
     scene: Scene, hanging_s3: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its requests may hang far longer than it is left alone."""
-    monkeypatch.setattr(outside, "PATIENCE_S", 0.5)
-    monkeypatch.setattr(outside, "REST_S", 0)
+    monkeypatch.setattr(journal_storage, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(journal_storage, "REST_S", 0)
     monkeypatch.setattr("exports.documents.archive.PATIENCE_S", 0.1)
     scene.backup.save()
     scene.push()
     scene.work()
-    for _ in range(outside.WORKERS):
-        outside.outcome(outside.ask_archive(outside.journals))
+    for _ in range(journal_storage.WORKERS):
+        journal_storage.outcome(journal_storage.ask_archive(journal_storage.journals))
     scene.restore()
     assert guard.look() is True
 
@@ -263,10 +262,10 @@ def test_old_entries_are_deleted_by_the_folder(scene: Scene, settings: Any) -> N
     row = guard.installation_row()
     for number in (1, 2, entries.SHARD, 2 * entries.SHARD, 3 * entries.SHARD):
         mark = entries.Mark(number=number, stamp=row.uuid)
-        assert outside.put(guard.home_of(row), mark, b"[]")
+        assert journal_storage.put(guard.home_of(row), mark, b"[]")
     pruning.prune(guard.home_of(row))
-    outside.process().pool.shutdown(wait=True)
-    outside.process().local_pool.shutdown(wait=True)
+    journal_storage.process().pool.shutdown(wait=True)
+    journal_storage.process().local_pool.shutdown(wait=True)
     assert len(entries_in(settings.STATE_DIR)) == len(entries_in(scene.folder / "storage")) == 2
 
 

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connection as database
 from django.db.models import Model
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, reverse
 
@@ -21,7 +21,7 @@ from orderflow.api.models import ApiToken
 from orderflow.orders.models import Customer, DraftOrder
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
-from tests.support.admin.site import BY_LABEL, MODELS
+from tests.support.admin.site import BY_LABEL, MODELS, actions_of
 from tests.support.tenants import Tenant, list_url, log_in, log_in_superuser, make_tenant, page_url
 
 EDITORS = {Role.ADMIN, Role.INTEGRATOR, Role.OPS}
@@ -98,16 +98,16 @@ def url_of_a_row(name: str, row: Model) -> str:
 
 def test_the_tables_here_know_every_page(acme: Tenant) -> None:
     assert set(MODELS) == set(acme.rows) == set(MAY_ADD) == set(MAY_CHANGE)
-    actions = {(m, a) for m, page in admin.site._registry.items() for a in page.actions or ()}
+    actions = {(m, a) for m, page in admin.site._registry.items() for a in actions_of(page)}
     assert actions == set(MAY_RUN)
 
 
 @BY_LABEL
-def test_every_page_and_inline_is_scoped(model: type[Model]) -> None:
+def test_every_page_and_inline_is_scoped(model: type[Model], rf: RequestFactory) -> None:
     """S1."""
     page = admin.site._registry[model]
     assert isinstance(page, ScopedModelAdmin)
-    assert all(issubclass(inline, ScopedAdmin) for inline in page.inlines)
+    assert all(issubclass(inline, ScopedAdmin) for inline in page.get_inlines(rf.get("/"), None))
 
 
 @BY_LABEL

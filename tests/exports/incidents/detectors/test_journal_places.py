@@ -17,8 +17,7 @@ from exports.incidents import detector
 from exports.incidents.detectors import journal_places
 from exports.incidents.models import Incident
 from exports.incidents.tasks import watch as watch_task
-from exports.rollback import guard, place_faults
-from exports.rollback import storage as outside
+from exports.rollback import guard, journal_storage, place_faults
 from orderflow.heartbeats.models import Fault
 from orderflow.tenancy.models import Organization
 from orderflow.tenancy.roles import Role
@@ -33,8 +32,8 @@ OFF = journal_places.OFF
 @pytest.fixture(autouse=True)
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place_faults, "_written", {})
-    monkeypatch.setattr(outside, "REST_S", 0)
-    outside.process().archive_rests_until = 0
+    monkeypatch.setattr(journal_storage, "REST_S", 0)
+    journal_storage.process().archive_rests_until = 0
 
 
 @pytest.fixture
@@ -175,10 +174,10 @@ def test_what_failed_once_and_was_not_seen_again_begins_no_incident(connection: 
 def test_a_check_for_a_rollback_that_cannot_read_the_storage_is_no_failed_write(
     connection: ERPConnection, storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside, "REST_S", 60)
+    monkeypatch.setattr(journal_storage, "REST_S", 60)
     break_(storage)
     guard.look()
-    assert outside.process().archive_rests_until > 0
+    assert journal_storage.process().archive_rests_until > 0
     assert Fault.objects.count() == 0
     # An entry that is not written because the storage rests is not there.
     tasks.store_copies()

@@ -21,6 +21,7 @@ from orderflow.tenancy.audit import record
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.support.admin.forms import form_at
+from tests.support.admin.site import actions_of
 from tests.support.tenants import Tenant, list_url, make_order, make_tenant, make_user, page_url
 from tests.support.threads import at_once
 
@@ -38,7 +39,7 @@ CHANGES: dict[type[Model], dict[str, Any]] = {
     Organization: {"name": "Renamed"},
 }
 ACTIONS = sorted(
-    ((model, action) for model, page in admin.site._registry.items() for action in page.actions or ()),
+    ((model, action) for model, page in admin.site._registry.items() for action in actions_of(page)),
     key=lambda pair: (pair[0]._meta.label, pair[1]),
 )
 EACH_ACTION = pytest.mark.parametrize(("model", "action"), ACTIONS, ids=str)

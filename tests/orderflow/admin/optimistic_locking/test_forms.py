@@ -19,6 +19,7 @@ from orderflow.orders.status import OrderStatus
 from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.support.admin.forms import Form, form_at, form_in
+from tests.support.admin.site import actions_of
 from tests.support.tenants import Tenant, list_url, log_in, make_order, make_tenant, make_user, page_url
 from tests.support.threads import at_once
 
@@ -206,6 +207,6 @@ def test_a_new_password_is_not_set_over_one_that_was_set_meanwhile(acme: Tenant)
 def test_a_list_shows_the_version_of_each_row_that_an_action_can_be_run_on(acme: Tenant) -> None:
     client = log_in(acme.organization)
     for model, page in admin.site._registry.items():
-        if page.actions:
+        if actions_of(page):
             form = form_at(client, list_url(model), id="changelist-form")
             assert f"_seen-{acme.rows[model].pk}" in form.fields, model

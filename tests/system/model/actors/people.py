@@ -9,9 +9,7 @@ from connectors.connections import service as connection_service
 from connectors.connections.service import ConnectionChanges
 from connectors.models import ERPConnection
 from exports import push_service
-from exports.decisions import give_up as giving_up
-from exports.decisions import resolve
-from exports.decisions import withdraw as withdrawing
+from exports.decisions import give_up, resolve, withdraw
 from exports.models import ERPExport
 from exports.models.status import ExportStatus, PushRefused
 from exports.push_service import PushRequest
@@ -74,7 +72,7 @@ class People(Rules):
     @precondition(lambda self: self.exports(ExportStatus.SENT))
     def give_up(self, pick: int) -> None:
         export = ERPExport.objects.get(filename=picked(self.exports(ExportStatus.SENT), pick).filename)
-        giving_up.give_up(export, actor=ACTOR, reason="no answer")
+        give_up.give_up(export, actor=ACTOR, reason="no answer")
         self.account.given_up.add(export.filename)
         self.count("give up")
 
@@ -84,7 +82,7 @@ class People(Rules):
         seen = picked(self.exports(ExportStatus.PENDING), pick)
         export = ERPExport.objects.get(filename=seen.filename)
         try:
-            withdrawing.withdraw(export, actor=ACTOR, reason="the ERP was replaced")
+            withdraw.withdraw(export, actor=ACTOR, reason="the ERP was replaced")
         except PushRefused:
             assert seen.staged_path or seen.is_undecided, f"{seen.filename} was not withdrawn"
             self.count("withdraw, refused")

@@ -1,1 +1,0 @@
-"""The steps of a connection test, each with its time."""
