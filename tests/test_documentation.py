@@ -10,6 +10,7 @@ AT_THE_ROOT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGEL
 PAGES = [*AT_THE_ROOT, *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`([\w.-]+(?:/[\w.-]+)+\.(?:py|md|toml|json|yml))`")
+FOLDER = re.compile(r"`((?:connectors|docs|exports|orderflow|tests)(?:/[\w.-]+)+)/?`")
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 # The page about connectors shows a package whose files it names from that package's root.
 EXAMPLE = ROOT / "tests" / "connectors" / "third_party" / "example_package"
@@ -50,7 +51,8 @@ def test_every_file_that_a_page_names_exists() -> None:
     missing = [
         f"{page.relative_to(ROOT)}: {name}"
         for page in DESCRIBES_NOW
-        for name in FILE.findall(page.read_text(encoding="utf-8"))
+        for pattern in (FILE, FOLDER)
+        for name in pattern.findall(page.read_text(encoding="utf-8"))
         if not (ROOT / name).exists() and not (EXAMPLE / name).exists()
     ]
     assert missing == []
