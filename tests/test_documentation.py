@@ -56,3 +56,12 @@ def test_every_file_that_a_page_names_exists() -> None:
         if not (ROOT / name).exists() and not (EXAMPLE / name).exists()
     ]
     assert missing == []
+
+
+def test_every_command_is_on_the_page_of_commands_and_no_other() -> None:
+    page = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`[^|]+`) \|", page.partition("\n## ")[0], re.MULTILINE)
+    listed = {name for cell in cells for name in re.findall(r"`(\w+)", cell)}
+    packages = (ROOT / package for package in ("connectors", "exports", "orderflow"))
+    ours = {path.stem for package in packages for path in package.glob("**/management/commands/[a-z]*.py")}
+    assert listed == ours
