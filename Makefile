@@ -42,10 +42,10 @@ containers: $(INSTALLED) ## the image and docker-compose.yml built, started and 
 pictures: $(INSTALLED) ## of the admin in a browser, into docs/images
 	PICTURES=docs/images $(BIN)/pytest -q tests/system/browser -m pictures $(ARGS)
 
-bench: $(INSTALLED) ## the benchmarks, into docs/performance.md (ARGS="connector acks": some; ARGS=--quick: a try)
+bench: $(INSTALLED) ## the benchmarks, into docs/measurements/performance.md (ARGS="connector acks": some; ARGS=--quick: a try)
 	$(BIN)/python -m tests.bench $(ARGS)
 
-torture: $(INSTALLED) ## the trials by fault, into docs/reliability.md (ARGS="kills --seed 7": some; ARGS=--quick: a try)
+torture: $(INSTALLED) ## the trials by fault, into docs/measurements/reliability.md (ARGS="kills --seed 7": some; ARGS=--quick: a try)
 	$(BIN)/python -m tests.trials $(ARGS)
 
 mutants: $(INSTALLED) ## slips in a copy of the code, to see that the tests notice (ARGS="delivery --jobs 2": some)

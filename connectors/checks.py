@@ -46,7 +46,7 @@ def third_party_connectors(**_kwargs: Any) -> list[CheckMessage]:
     messages += [
         CheckWarning(
             reason,
-            hint="docs/adding-a-connector.md shows a complete one. Connections of that type cannot be used.",
+            hint="docs/how-to/add-a-connector.md shows a complete one. Connections of that type cannot be used.",
             id="connectors.W003",
         )
         for _, reason in registry.problems()

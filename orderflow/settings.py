@@ -1,4 +1,4 @@
-"""Everything that differs between installations comes from the environment; docs/configuration.md lists it."""
+"""All that differs between installations comes from the environment; docs/reference/configuration.md lists it."""
 
 import os
 import warnings

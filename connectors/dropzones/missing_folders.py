@@ -10,7 +10,7 @@ from connectors.dropzones.backends.paths import split_path
 from connectors.dropzones.settings import DropzoneSettings
 from connectors.exceptions import ConfigError
 
-# As docs/configuration.md creates them by hand.
+# As docs/reference/configuration.md creates them by hand.
 ON_THE_WAY, FOR_FILES = 0o755, 0o2775
 
 

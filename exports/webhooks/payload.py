@@ -1,4 +1,4 @@
-"""What a webhook's body says: the types are the schema. docs/webhooks.md describes it to receivers."""
+"""What a webhook's body says: the types are the schema. docs/reference/webhooks.md describes it to receivers."""
 
 from datetime import UTC, datetime
 from typing import Any

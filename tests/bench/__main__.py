@@ -18,7 +18,7 @@ from tests.bench.benchmarks import NAMES, WITHOUT_DATABASE
 from tests.bench.report import Report
 from tests.bench.results import Result
 
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs" / "measurements"
 PERFORMANCE = Report(page=DOCS / "performance.md", kept=DOCS / "performance.json", names=NAMES)
 
 

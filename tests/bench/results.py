@@ -28,7 +28,7 @@ class Bar:
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """`told` is what has to be known to read the tables. `costs` are measured constants by their name, in ms of CPU
-    unless the name says otherwise: what docs/scaling.md reckons with."""
+    unless the name says otherwise: what docs/measurements/scaling.md reckons with."""
 
     told: str
     tables: Sequence[Table]

@@ -1,4 +1,4 @@
-"""From what a unit of work costs to what an installation of some size needs: the tables of docs/scaling.md."""
+"""From the cost of a unit of work to the needs of an installation: the tables of docs/measurements/scaling.md."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tests.bench.results import Table, number
 
 NEEDED = ("round_trips", "whole_path", "push_endpoint", "acks", "memory", "growth", "costs")
 
-# Assumed, not measured: what an installation is like. docs/scaling.md says so.
+# Assumed, not measured: what an installation is like. docs/measurements/scaling.md says so.
 WORKING_SECONDS_A_YEAR = 250 * 10 * 3600
 BUSIEST_TIMES_AVERAGE = 5
 ROUND_TRIP_S = 0.04

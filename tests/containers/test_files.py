@@ -13,7 +13,7 @@ from tests.support.product.configuration_page import PAGE, first_cells
 SERVICES = sorted(services())
 LONG_RUNNING = sorted(set(SERVICES) - {"migrate"})
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-CONTAINERS_PAGE = (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
+CONTAINERS_PAGE = (ROOT / "docs" / "how-to" / "containers.md").read_text(encoding="utf-8")
 # Makes its user at every start, and its server begins as root.
 ROOT_NEEDED = "sftp"
 # A version and the Debian below it; that image has no tags with a version.
@@ -79,7 +79,7 @@ def in_the_containers(section: str) -> set[str]:
 
 @pytest.mark.parametrize("name", OWN)
 def test_every_documented_setting_reaches_the_container(name: str) -> None:
-    """All of .env does, except what the file itself says; docs/containers.md lists that."""
+    """All of .env does, except what the file itself says; docs/how-to/containers.md lists that."""
     service = services()[name]
     assert service["env_file"] == ".env"
     documented = first_cells(PAGE.partition("\n## ")[0])

@@ -1,4 +1,4 @@
-"""docs/configuration.md lists what the settings read, and the queues that they declare."""
+"""docs/reference/configuration.md lists what the settings read, and the queues that they declare."""
 
 import re
 
@@ -26,7 +26,8 @@ def test_every_queue_is_documented_and_no_other() -> None:
 
 def test_workers_of_one_page_that_take_some_queues_take_all_together() -> None:
     queues = {queue.name for queue in settings.CELERY_TASK_QUEUES}
-    pages = {path.name: re.findall(r"-Q ([a-z,]+)", path.read_text("utf-8")) for path in (ROOT / "docs").glob("*.md")}
+    texts = {path.name: path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")}
+    pages = {name: re.findall(r"-Q ([a-z,]+)", text) for name, text in texts.items()}
     assert {name: set(",".join(taken).split(",")) for name, taken in pages.items() if taken} == {
         "scaling.md": queues,
         "webhooks.md": queues,

@@ -67,5 +67,5 @@ def test_keys_are_printed_on_request(tmp_path: Path) -> None:
 
 
 def test_no_page_and_no_rule_redirects_keys_into_a_file() -> None:
-    pages = [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").glob("*.md")]
+    pages = [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").rglob("*.md")]
     assert [page.name for page in pages if re.search(r"orderflow\.keys\s*>", page.read_text("utf-8"))] == []

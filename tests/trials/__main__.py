@@ -18,7 +18,7 @@ from tests.bench.results import Bar, Result
 from tests.trials.faults import DATABASES, NAMES, RUNS, kept_as
 from tests.trials.trial import MISSING
 
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs" / "measurements"
 RELIABILITY = Report(
     page=DOCS / "reliability.md", kept=DOCS / "reliability.json", names=[kept_as(*run) for run in RUNS]
 )

@@ -1,4 +1,4 @@
-"""The quick form of every trial. `make torture` runs the full ones, and docs/reliability.md tells what they came to."""
+"""The quick form of every trial. `make torture` runs the full ones, into docs/measurements/reliability.md."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def test_every_bar_is_met(name: str, database: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_says_how_the_fault_is_made(name: str) -> None:
-    page = (ROOT / "docs" / "reliability.md").read_text()
+    page = (ROOT / "docs" / "measurements" / "reliability.md").read_text()
     assert f"**{name}**" in page.partition("<!-- measured: begin -->")[0]
 
 

@@ -11,8 +11,8 @@ from connectors.connections.key_rotation import left, rotate
 class Command(BaseCommand):
     help = (
         "Encrypt the configs of connections and the secrets of webhooks with ENCRYPTION_MASTER_KEY. "
-        "docs/configuration.md has the steps before and after; run this until it exits with 0, then drop the old key. "
-        "Safe to stop and repeat."
+        "docs/how-to/rotate-keys.md has the steps before and after. Run this until it exits with 0, then drop the old "
+        "key. Safe to stop and repeat."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         "After a restored backup or a failover that lost commits: reconstruct exports, orders and states from the "
         "journal outside the database, the archived documents, the dropzones and the acknowledgements, then let "
         "deliveries and polls go on. May be interrupted and run again. Exits with 0 when nothing is left to decide, "
-        "with 1 when a person has to, with 2 when it could not be done. docs/restore.md has the steps."
+        "with 1 when a person has to, with 2 when it could not be done. See docs/how-to/back-up-and-restore.md."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -73,7 +73,8 @@ class Command(BaseCommand):
         if options["report"]:
             options["report"].write_text(self._text(report, options, shown=10**9) + "\n", encoding="utf-8")
         if report.needs_a_person:
-            raise CommandError("Some exports need a person: see above, and docs/restore.md.", returncode=PERSON)
+            reason = "Some exports need a person: see above, and docs/how-to/back-up-and-restore.md."
+            raise CommandError(reason, returncode=PERSON)
 
     def _text(self, report: Report, options: dict[str, Any], *, shown: int) -> str:
         if options["json"]:

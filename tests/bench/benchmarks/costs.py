@@ -1,4 +1,4 @@
-"""What one unit of each kind of work takes of the processors, on both sides: docs/scaling.md reckons with it."""
+"""What one unit of each kind of work costs in processor time, on both sides. docs/measurements/scaling.md uses it."""
 
 import time
 from collections.abc import Callable

@@ -17,7 +17,7 @@ from connectors.ports import ExportAttempt
 from connectors.types.sales_order import SalesOrder
 from tests.connectors.sales_orders import LINE, ORDER
 
-PUBLISHED = Path(__file__).parents[3] / "docs" / "orderflow_export_json_v1.schema.json"
+PUBLISHED = Path(__file__).parents[3] / "docs" / "reference" / "orderflow_export_json_v1.schema.json"
 
 EXPECTED = """{
   "export_version": "orderflow_export_json_v1",

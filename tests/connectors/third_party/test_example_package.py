@@ -14,7 +14,7 @@ from connectors.types.sales_order import Customer, OrderLine, SalesOrder, Source
 from orderflow.keys import fresh_keys
 from tests.support.connector_packages import EXAMPLE, ROOT, installed_package
 
-GUIDE = ROOT / "docs" / "adding-a-connector.md"
+GUIDE = ROOT / "docs" / "how-to" / "add-a-connector.md"
 # A file's name in bold, and the whole file behind it.
 BLOCK = re.compile(r"^\*\*`(?P<name>[^`]+)`\*\*\n\n```\w+\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 FILES = ["pyproject.toml", "acme_connector/connector.py", "tests/test_acme_connector.py"]

@@ -14,7 +14,7 @@ from exports.delivery.retry_policy import JITTER, WAITS
 from tests.orderflow.environment.product import run
 
 NAMES = ("CELERY_BEAT_SCHEDULE", "ACK_POLL_INTERVAL_S", "SWEEP_INTERVAL_S")
-DOCS = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+DOCS = (Path(__file__).parents[3] / "docs" / "reference" / "configuration.md").read_text()
 
 Defaults = dict[str, Any]
 

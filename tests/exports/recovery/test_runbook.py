@@ -1,4 +1,4 @@
-"""docs/restore.md, run as it is written."""
+"""docs/how-to/back-up-and-restore.md, run as it is written."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What docs/webhooks.md tells receivers is what they get."""
+"""What docs/reference/webhooks.md tells receivers is what they get."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from exports.webhooks.models import WebhookEndpoint, WebhookMessage
 from tests.exports.conftest import Push
 from tests.servers.webhooks import Scripted
 
-PAGE = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "webhooks.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""docs/api.md has what the code has."""
+"""docs/reference/api.md has what the code has."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.support.installation import ROOT
 
 def test_the_table_of_codes_is_the_codes() -> None:
     assert api_urls.urlpatterns, "Every API is imported by then, and has declared its codes."
-    page = (ROOT / "docs" / "api.md").read_text()
+    page = (ROOT / "docs" / "reference" / "api.md").read_text()
     table = page.partition("<!-- codes: begin -->\n")[2].partition("<!-- codes: end -->")[0]
     assert table == "\n".join(codes_table()) + "\n"
 

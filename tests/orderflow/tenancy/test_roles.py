@@ -4,7 +4,7 @@ import pytest
 
 from orderflow.tenancy.roles import ALLOWED, Action, Role
 
-CONFIGURATION = Path(__file__).parents[3] / "docs" / "configuration.md"
+CONFIGURATION = Path(__file__).parents[3] / "docs" / "reference" / "configuration.md"
 
 # Written out again on purpose: who may do what changes only when somebody changes it in two places.
 MAY = {

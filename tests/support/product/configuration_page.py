@@ -1,10 +1,10 @@
-"""docs/configuration.md as tests read it."""
+"""docs/reference/configuration.md as tests read it."""
 
 import re
 
 from tests.support.installation import ROOT
 
-PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
 
 
 READERS = ("settings.py", "api/rest_settings.py", "environment/redis_settings.py")

@@ -1,4 +1,4 @@
-"""docs/api.md does what it says."""
+"""docs/reference/api.md does what it says."""
 
 import json
 import re
@@ -19,7 +19,7 @@ BLOCK = re.compile(r"^```(sh|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def test_the_walk_through_runs_as_it_is_written(one_machine: Site, tmp_path: Path) -> None:
     program("jq", package="jq")
     installation = one_machine.installation
-    blocks = BLOCK.findall((ROOT / "docs" / "api.md").read_text())
+    blocks = BLOCK.findall((ROOT / "docs" / "reference" / "api.md").read_text())
     script = ["set -euo pipefail", *(text for kind, text in blocks if kind == "sh")]
     done = subprocess.run(
         ["bash", "-c", "\n".join(script)],

@@ -61,7 +61,7 @@ def test_every_order_becomes_one_exact_file(
         assert files[export.filename] == (tmp_path / "storage" / export.storage_key).read_bytes()
         assert hashlib.sha256(files[export.filename]).hexdigest() == export.document_sha256
 
-    schema = json.loads((ROOT / "docs" / "orderflow_export_json_v1.schema.json").read_text())
+    schema = json.loads((ROOT / "docs" / "reference" / "orderflow_export_json_v1.schema.json").read_text())
     validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
     documents = {}
     for content in files.values():

@@ -24,7 +24,7 @@ ROLES = ("web", "worker", "beat")
 
 
 def run(site: Site, name: str) -> None:
-    """A command of docs/restore.md, in the installation's environment."""
+    """A command of docs/how-to/back-up-and-restore.md, in the installation's environment."""
     database = "postgresql" if "DATABASE_URL" in site.installation.settings else "sqlite"
     command = COMMANDS.get(name) or COMMANDS[f"{name} {database}"]
     folder = site.installation.folder
