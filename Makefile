@@ -11,13 +11,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOCKED := requirements-dev.txt requirements-setup.txt
+# A process that has run its share takes items over from another.
+PYTEST := $(BIN)/pytest -n auto --dist worksteal
 UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-postgres check containers pictures bench torture mutants lint format lock
+.PHONY: help setup demo test test-all test-postgres check containers pictures bench torture mutants lint format lock
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,12 +29,15 @@ setup: $(INSTALLED) ## the virtual environment, from the locked requirements
 demo: $(INSTALLED) .env ## sample orders to a stand-in ERP and back, with everything running (ONCE=1: then stop)
 	@$(BIN)/python manage.py demo $(if $(ONCE),--once) $(if $(ORDERS),--orders $(ORDERS)) $(if $(PORT),--port $(PORT))
 
-test: $(INSTALLED) ## the tests, on all processors
-	$(BIN)/pytest -n auto $(ARGS)
+test: $(INSTALLED) ## the fast tests, on all processors
+	$(PYTEST) -m "not full" $(ARGS)
 
-test-postgres: $(INSTALLED) ## the tests of the three packages once more, on PostgreSQL
-	$(BIN)/python -m tests.servers.postgres $(BIN)/pytest -n auto tests/connectors tests/exports tests/orderflow \
-		tests/system/crashes tests/system/model $(ARGS)
+test-all: $(INSTALLED) ## every test, with all servers and installations; then test-postgres
+	$(PYTEST) tests $(ARGS)
+	$(MAKE) test-postgres
+
+test-postgres: $(INSTALLED) ## the tests that use the database once more, on PostgreSQL
+	$(BIN)/python -m tests.servers.postgres $(PYTEST) -m database $(ARGS)
 
 check: lint test ## before a commit: style, form, types and the tests
 

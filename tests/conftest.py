@@ -29,6 +29,21 @@ MakeOrder = Callable[..., DraftOrder]
 ApiAs = Callable[..., APIClient]
 SharedServer = Callable[[str], SFTPServer]
 
+# An item that requests one of these, directly or through another fixture, uses the database.
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_setup"}
+
+
+# Before pytest selects the items by their markers.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the trials first, and marks every item that uses the database, by its fixtures or by `django_db`."""
+    # They take longest: at the end, one process would run the last of them while the others have nothing left.
+    items.sort(key=lambda item: "trials" not in item.path.parts)
+    for item in items:
+        fixtures: list[str] = getattr(item, "fixturenames", [])
+        if item.get_closest_marker("django_db") or DATABASE_FIXTURES.intersection(fixtures):
+            item.add_marker("database")
+
 
 @pytest.fixture(autouse=True)
 def no_kept_session() -> Iterator[None]:

@@ -287,6 +287,7 @@ def test_the_transport_promises_no_fanout(connection: Connection) -> None:
     assert "fanout" not in connection.transport.implements.exchange_type
 
 
+@pytest.mark.full
 def test_a_consumer_with_a_long_queue_before_it_is_quick(
     connection: Connection, record_property: Callable[[str, object], None]
 ) -> None:

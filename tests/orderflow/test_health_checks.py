@@ -18,6 +18,7 @@ def test_a_process_with_its_database_is_ready(db: None) -> None:
     assert Client().get("/readyz/web").json() == {"status": "ok"}
 
 
+@pytest.mark.database
 def test_a_process_without_its_database_is_not_ready(django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connection.settings_dict, "NAME", "/nowhere/db")
     with django_db_blocker.unblock():

@@ -60,6 +60,7 @@ def rotate() -> list[str]:
     return [step.problem for step in key_rotation.rotate(dry_run=False) if step.problem]
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_a_rotation_that_is_killed_goes_on_where_it_was(organization: Organization, ring: Ring) -> None:
     """S3: each time in the middle, by SIGKILL."""

@@ -34,13 +34,13 @@ class Place:
     on_disk: Path | None = None
 
 
-@pytest.fixture(params=["local", "memory", *every.NAMES])
+@pytest.fixture(params=["local", "memory", *every.PARAMS])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     with _place(request) as place:
         yield place
 
 
-@pytest.fixture(params=["local", *every.NAMES])
+@pytest.fixture(params=["local", *every.PARAMS])
 def place_on_disk(request: pytest.FixtureRequest) -> Iterator[tuple[Place, Path]]:
     """The same, with the folder where it can be tampered with."""
     with _place(request) as place:

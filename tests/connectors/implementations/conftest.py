@@ -34,7 +34,7 @@ def connector() -> DropzoneJsonV1Connector:
     return DropzoneJsonV1Connector(InMemoryStorage())
 
 
-@pytest.fixture(params=["folder", *every.NAMES])
+@pytest.fixture(params=["folder", *every.PARAMS])
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
     if request.param == "folder":
         return folder_ground(tmp_path)

@@ -58,6 +58,7 @@ def test_the_guide_names_every_method_of_the_port() -> None:
         assert f"`{name}`" in guide, name
 
 
+@pytest.mark.full
 def test_the_check_finds_the_installed_package_whole(package: Path, tmp_path: Path) -> None:
     manage = str(ROOT / "manage.py")
     told = run(manage, "check", path=[package, ROOT], cwd=tmp_path, DATA_DIR=str(tmp_path))

@@ -22,6 +22,7 @@ from orderflow.tenancy.models import AuditEntry, Organization
 from orderflow.tenancy.roles import Role
 from tests.conftest import ApiAs, MakeOrder
 from tests.support.api.problems import problem
+from tests.support.cases import each_case
 
 ORDERS = "/api/v1/draft-orders/"
 STATUS = {"push": "APPROVED", "retry-push": "ERROR"}
@@ -237,8 +238,8 @@ WRONG: list[tuple[Any, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize(("body", "pointers"), WRONG, ids=lambda value: str(value)[:60])
+@each_case("call", CALLS)
+@each_case(("body", "pointers"), WRONG)
 def test_a_wrong_body_is_named_and_pushes_nothing(
     call: str, body: Any, pointers: list[str], api: APIClient, waiting: Any
 ) -> None:
@@ -354,8 +355,8 @@ def test_a_key_of_bulk_pushes_is_none_of_bulk_retries(api: APIClient, waiting: A
         assert answer.json()["accepted"] == 3
 
 
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("count", [2, 3, 4])
+@each_case("call", CALLS)
+@each_case("count", [2, 3, 4])
 def test_there_is_more_only_beyond_what_one_call_takes(
     count: int, call: str, api: APIClient, waiting: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

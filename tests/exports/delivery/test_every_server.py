@@ -16,7 +16,7 @@ from tests.servers.sftp import every
 from tests.servers.sftp.sftp_server import SFTPServer
 
 
-@pytest.fixture(params=every.NAMES)
+@pytest.fixture(params=every.PARAMS)
 def server(request: pytest.FixtureRequest, shared_server: SharedServer) -> SFTPServer:
     return shared_server(request.param)
 

@@ -241,7 +241,7 @@ def place_of_folders(organization: Organization, dropzone_root: Path) -> Place:
 
 
 @pytest.fixture(params=["sftp", "folder"])
-def place(request: pytest.FixtureRequest) -> Place:
+def place(request: pytest.FixtureRequest, db: None) -> Place:
     if request.param == "sftp":
         return request.getfixturevalue("connection"), request.getfixturevalue("server").root
     found: Place = request.getfixturevalue("place_of_folders")

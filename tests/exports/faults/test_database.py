@@ -25,6 +25,7 @@ from tests.servers.missing import program
 LOCKED_S = 1.5
 
 
+@pytest.mark.full
 def test_a_commit_of_which_nobody_knows_whether_it_was_carried_out_sends_no_order_twice(tmp_path: Path) -> None:
     """F23: at each COMMIT of a delivery, on PostgreSQL."""
     program("initdb", package="postgresql", folders="/usr/lib/postgresql/*/bin")

@@ -57,6 +57,7 @@ def terminal(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(600)
 def test_the_page_brings_an_installation_back(scene: Scene, terminal: Terminal) -> None:
     """F34."""
@@ -90,6 +91,7 @@ def test_the_page_brings_an_installation_back(scene: Scene, terminal: Terminal) 
     assert [status_of(order)[1] for order in orders] == [["ACKED"], ["SENT"], ["SENT"]]
 
 
+@pytest.mark.full
 @pytest.mark.timeout(300)
 def test_the_page_has_the_way_without_a_recovery(scene: Scene, terminal: Terminal) -> None:
     code, text = terminal.run("accept")

@@ -14,6 +14,7 @@ from orderflow.tenancy.roles import ALLOWED, Action, Role
 from tests.conftest import ApiAs
 from tests.orderflow.api.calls import NEEDS, OWN, PUBLIC, Call, address, is_of_one_row, routed_calls
 from tests.orderflow.api.conftest import Tenant
+from tests.support.cases import each_case
 
 DETAILS = sorted(call for call in NEEDS if is_of_one_row(call[1]))
 LISTS = ["draft-orders/", "exports/", "erp-connections/", "ack-files/"]
@@ -23,8 +24,8 @@ def test_every_call_of_the_api_stands_in_the_tables() -> None:
     assert routed_calls() == NEEDS.keys() | PUBLIC | OWN
 
 
-@pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("call", sorted(NEEDS))
+@each_case("role", Role)
+@each_case("call", sorted(NEEDS))
 def test_a_role_may_make_the_calls_of_its_row_and_no_other(call: Call, role: Role, api_as: ApiAs, ours: Tenant) -> None:
     """S14."""
     response = make(call, api_as(role), ours)
@@ -32,7 +33,7 @@ def test_a_role_may_make_the_calls_of_its_row_and_no_other(call: Call, role: Rol
     assert response.status_code < 500
 
 
-@pytest.mark.parametrize("call", sorted(NEEDS.keys() | OWN))
+@each_case("call", sorted(NEEDS.keys() | OWN))
 def test_without_a_token_nothing_is_answered(call: Call, ours: Tenant) -> None:
     response = make(call, APIClient(), ours)
     assert response.status_code == 401
@@ -40,7 +41,7 @@ def test_without_a_token_nothing_is_answered(call: Call, ours: Tenant) -> None:
     assert response.json()["code"] == "not_authenticated"
 
 
-@pytest.mark.parametrize("call", DETAILS)
+@each_case("call", DETAILS)
 def test_another_organizations_row_does_not_exist(call: Call, api_as: ApiAs, ours: Tenant, theirs: Tenant) -> None:
     """S1."""
     before = rows(theirs)
@@ -50,7 +51,7 @@ def test_another_organizations_row_does_not_exist(call: Call, api_as: ApiAs, our
     assert rows(theirs) == before
 
 
-@pytest.mark.parametrize("route", LISTS)
+@each_case("route", LISTS)
 def test_lists_hold_the_own_organizations_rows_only(route: str, api_as: ApiAs, ours: Tenant, theirs: Tenant) -> None:
     """S1."""
     body = api_as(Role.VIEWER).get(address(route)).json()
@@ -70,7 +71,7 @@ FOREIGN_FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("route", "name"), FOREIGN_FILTERS)
+@each_case(("route", "name"), FOREIGN_FILTERS)
 def test_filtering_by_another_organizations_row_finds_nothing(
     route: str, name: str, api_as: ApiAs, ours: Tenant, theirs: Tenant
 ) -> None:

@@ -105,6 +105,7 @@ def test_check_names_a_certificate_that_is_not_trusted(
     assert manage(tmp_path, "check", REDIS_URL=server.url, REDIS_CA_FILE=str(authority.file)).returncode == 0
 
 
+@pytest.mark.full
 def test_the_check_of_a_container_says_what_it_is_about(server: RedisServer, tmp_path: Path) -> None:
     """About beat, whatever Redis is like."""
     assert manage(tmp_path, "migrate", "--verbosity", "0").returncode == 0

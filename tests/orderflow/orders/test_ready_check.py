@@ -2,20 +2,20 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from orderflow.orders.models import DraftOrder
 from orderflow.orders.ready_check import BlockingReason, Remark, blocking_reasons, remarks
 from orderflow.orders.units import UNITS
 from tests.orderflow.orders.conftest import MakeDraft
+from tests.support.cases import each_case
 
 
 def test_nothing_keeps_a_complete_order_from_being_approved(make_draft: MakeDraft) -> None:
     assert blocking_reasons(make_draft()) == []
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("header", "field", "message"),
     [
         ({"customer": None}, "customer", "The customer is not set."),
@@ -37,7 +37,7 @@ def test_what_the_header_lacks_is_told(make_draft: MakeDraft, header: dict[str, 
     assert blocking_reasons(make_draft(**header)) == [BlockingReason(field=field, message=message)]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("line", "field", "message"),
     [
         ({"internal_sku": ""}, "lines/0/internal_sku", "Line 1: the SKU is missing."),
@@ -77,7 +77,7 @@ def test_a_price_of_0_is_allowed_and_remarked(make_draft: MakeDraft) -> None:
     assert remarks(order) == [Remark(field="lines/1/unit_price", message="Line 2: the unit price is 0.")]
 
 
-@pytest.mark.parametrize("unit", sorted(UNITS))
+@each_case("unit", sorted(UNITS))
 def test_every_known_unit_is_good_and_fits_its_column(make_draft: MakeDraft, unit: str) -> None:
     order = make_draft(lines=[{"uom": unit}])
     assert blocking_reasons(order) == []

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import pytest
+
 from tests.servers.sftp.asyncssh_server import asyncssh_server
 from tests.servers.sftp.openssh import openssh_server
 from tests.servers.sftp.proftpd import proftpd_server
@@ -19,6 +21,8 @@ _STARTERS: dict[str, Callable[[Path], AbstractContextManager[SFTPServer]]] = {
     "ssh2": ssh2_server,
 }
 NAMES = tuple(_STARTERS)
+# Parameters of a test: OpenSSH in the inner loop, the other servers with `make test-all`.
+PARAMS = tuple(pytest.param(name, marks=() if name == "openssh" else pytest.mark.full) for name in NAMES)
 
 
 def start(name: str, folder: Path) -> AbstractContextManager[SFTPServer]:

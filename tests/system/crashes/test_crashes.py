@@ -1,23 +1,38 @@
 """F1: a process is killed at a step, the next one finds out what it left, and every order arrives once.
 
 Each step at one server and with one ERP in turn, others on PostgreSQL than on SQLite; the trial `failpoints` plays each
-with all of them.
+with all of them. `INNER_LOOP` runs with `make test`, all others with `make test-all`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.db import connection as database
 
+from connectors.failpoints import Failpoint
 from tests.servers.sftp import every
 from tests.servers.sftp.sftp_server import SFTPServer
 from tests.system.crashes.scene import LOCAL, Case
 from tests.system.crashes.stage import Stage
-from tests.system.crashes.table import ERP, TABLE, Left, Row
+from tests.system.crashes.table import ERP, TABLE, Job, Left, Row
 
 TURN = 3 if "postgresql" in settings.DATABASES["default"]["ENGINE"] else 0
+
+# One step of each part of the way there and back.
+INNER_LOOP = {
+    (Job.PUSH, Failpoint.PUSH_COMMITTED),
+    (Job.DRAIN, Failpoint.LANE_CLAIMED),
+    (Job.DRAIN, Failpoint.STAGED),
+    (Job.DRAIN, Failpoint.JOURNAL_COMMITTED),
+    (Job.DRAIN, Failpoint.LOCAL_FILE_RENAMED),
+    (Job.DRAIN, Failpoint.SENT_RECORDED),
+    (Job.DRAIN_IN_LINE, Failpoint.LANE_CALLED),
+    (Job.STORE_COPIES, Failpoint.COPY_STORED),
+    (Job.POLL, Failpoint.LEDGER_WRITTEN),
+    (Job.POLL, Failpoint.LEDGER_ENTERED),
+}
 
 
 def _cases() -> Iterator[Case]:
@@ -35,7 +50,11 @@ def _erps(row: Row, turn: int) -> Iterator[ERP]:
         yield ERP.QUICK
 
 
-@pytest.mark.parametrize("case", [*_cases()], ids=str)
+def _level(case: Case) -> Sequence[pytest.MarkDecorator]:
+    return () if (case.row.job, case.row.point) in INNER_LOOP else [pytest.mark.full]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=str(case), marks=_level(case)) for case in _cases()])
 def test_a_death_is_made_good(
     case: Case, transactional_db: None, tmp_path: Path, shared_server: Callable[[str], SFTPServer]
 ) -> None:

@@ -2,7 +2,7 @@
 
 Each step in a folder or at OpenSSH, in turn, others on PostgreSQL than on SQLite; with another edit of the connection
 and another moment of the successor's from step to step. The trial `paused_steps` plays
-each combination at every server.
+each combination at every server. They run with `make test-all`.
 """
 
 from collections.abc import Callable
@@ -26,6 +26,7 @@ def test_a_worker_is_stopped_at_each_step() -> None:
     assert {case.case.row.point for case in CASES} == set(Failpoint)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_worker_that_was_stopped_does_no_harm(
     case: PauseCase, transactional_db: None, tmp_path: Path, shared_server: Callable[[str], SFTPServer]

@@ -171,6 +171,7 @@ def test_nobody_else_reads_copies_and_journal_whatever_the_database(tmp_path: Pa
     assert [(folder / "journal" / "entry").read_bytes() for folder in written] == [b"entry", b"entry"]
 
 
+@pytest.mark.full
 def test_folders_that_others_may_enter_are_reported(place: Path) -> None:
     """Such as those that an earlier version made."""
     data = place / "data"

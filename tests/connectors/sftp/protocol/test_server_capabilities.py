@@ -26,7 +26,7 @@ Connect = Callable[..., SFTPSession]
 CONTENT = {f"f{n}": bytes([n]) * 40_000 for n in range(20)}
 
 
-@pytest.mark.parametrize("name", every.NAMES)
+@pytest.mark.parametrize("name", every.PARAMS)
 def test_only_openssh_is_known_by_its_manners(name: str, shared_server: SharedServer, connect: Connect) -> None:
     is_openssh = name == "openssh"
     manners = connect(shared_server(name)).manners
@@ -41,7 +41,7 @@ def test_another_program_behind_sshd_is_not_taken_for_openssh(
     assert connect(server).manners._replace(can_rename_posix=False) == NO_MANNERS
 
 
-@pytest.mark.parametrize("name", every.NAMES)
+@pytest.mark.parametrize("name", every.PARAMS)
 def test_a_plain_rename_replaces_where_it_is_known_to(name: str, shared_server: SharedServer, connect: Connect) -> None:
     """F5: why a server without manners is asked for the target first."""
     server = shared_server(name)

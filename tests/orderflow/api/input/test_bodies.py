@@ -12,6 +12,7 @@ from orderflow.orders.models import DraftOrder
 from tests.orderflow.api.conftest import Tenant
 from tests.support.api.problems import ORDERS, posted, problem
 from tests.support.api.writes import WRITES
+from tests.support.cases import each_case
 
 OPTIONAL = ("push", "retry", "test")
 # Words of Python, Django and the REST framework.
@@ -31,8 +32,8 @@ def send(api: APIClient, ours: Tenant, unlimited: None) -> Send:
     return send
 
 
-@pytest.mark.parametrize("name", WRITES)
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", ""])
+@each_case("name", WRITES)
+@each_case("content_type", ["application/json", "text/plain", ""])
 def test_without_a_body_only_those_calls_run_that_need_none(name: str, content_type: str, send: Send) -> None:
     response = send(name, b"", content_type)
     if name in OPTIONAL:
@@ -42,8 +43,8 @@ def test_without_a_body_only_those_calls_run_that_need_none(name: str, content_t
     assert body["errors"] == [{"pointer": "", "message": body["detail"]}]
 
 
-@pytest.mark.parametrize("name", WRITES)
-@pytest.mark.parametrize(
+@each_case("name", WRITES)
+@each_case(
     ("sent", "said"),
     [(b"null", "The body is null."), (b"[]", "not a list"), (b'""', "not a text"), (b"0", "not a number"),
      (b"1.5", "not a number"), (b"true", "not true or false")],
@@ -54,8 +55,8 @@ def test_what_is_no_object_is_named(name: str, sent: bytes, said: str, send: Sen
     assert [error["pointer"] for error in body["errors"]] == [""]
 
 
-@pytest.mark.parametrize("sent", [b"{", b" ", b"\xff", b"\xef\xbb\xbf", b"x" * 100])
-@pytest.mark.parametrize("name", WRITES)
+@each_case("sent", [b"{", b" ", b"\xff", b"\xef\xbb\xbf", b"x" * 100])
+@each_case("name", WRITES)
 def test_what_cannot_be_read_is_never_taken_for_no_body(name: str, sent: bytes, send: Send) -> None:
     problem(send(name, sent), 400, "malformed_json")
     assert ERPExport.objects.count() == 1
@@ -81,12 +82,12 @@ def test_an_inner_value_that_is_no_object_is_named_in_words(send: Send) -> None:
         assert error == {"pointer": "/customer", "message": f"An object {{ … }} is expected here, not {said}."}
 
 
-@pytest.mark.parametrize("name", ["create", "edit", "push", "test", "connect"])
+@each_case("name", ["create", "edit", "push", "test", "connect"])
 def test_a_byte_order_mark_is_taken(name: str, send: Send) -> None:
     assert send(name, b"\xef\xbb\xbf" + json.dumps(WRITES[name].body).encode()).status_code < 300
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("sent", "said"),
     [
         ('{"notes": "Ü"}'.encode("utf-16"), "it is encoded in UTF-16. Send it in UTF-8"),
@@ -105,7 +106,7 @@ def test_the_error_says_what_was_sent_in_plain_words(sent: bytes, said: str, api
     assert not [word for word in INTERNAL if word in detail]
 
 
-@pytest.mark.parametrize(
+@each_case(
     "content_type",
     ["application/json", "text/json", "Application/JSON", "application/json; charset=utf-8",
      'application/json;charset="UTF-8"', "application/json; charset=us-ascii", "text/json; charset=utf8"],
@@ -126,7 +127,7 @@ def test_a_merge_patch_is_a_patch_and_nothing_else(send: Send, ours: Tenant) -> 
         assert problem(response, 415, "unsupported_media_type")["detail"].endswith("Send application/json.")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("content_type", "said"),
     [
         ("text/plain", "The body is text/plain."),
@@ -140,7 +141,7 @@ def test_a_merge_patch_is_a_patch_and_nothing_else(send: Send, ours: Tenant) -> 
         ("x" * 300, "The Content-Type is too long."),
     ],
 )
-@pytest.mark.parametrize("name", WRITES)
+@each_case("name", WRITES)
 def test_another_type_is_refused_and_the_right_ones_named(name: str, content_type: str, said: str, send: Send) -> None:
     response = send(name, json.dumps(WRITES[name].body).encode(), content_type)
     detail = problem(response, 415, "unsupported_media_type")["detail"]
@@ -162,7 +163,7 @@ def test_a_format_is_a_parameter_as_unknown_as_any_other(api: APIClient, ours: T
     assert api.get("/api/v1/schema/", {"format": "json"}).json()["openapi"] == "3.1.0"
 
 
-@pytest.mark.parametrize("key", ["a,b", "k-1, k-1", "k-1,", ","])
+@each_case("key", ["a,b", "k-1, k-1", "k-1,", ","])
 def test_an_idempotency_key_that_is_given_twice_is_refused(key: str, send: Send) -> None:
     """Servers join the two with a comma."""
     for name in ("create", "push", "retry", "push many", "retry many"):

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
 from django.db import models
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -17,6 +16,7 @@ from tests.conftest import MakeOrder
 from tests.orderflow.api.calls import NEEDS, Call, address, is_of_one_row
 from tests.orderflow.api.conftest import Tenant
 from tests.support.api.problems import problem
+from tests.support.cases import each_case
 
 NEWEST_FIRST = ("-created_at", "created_at")
 ORDERINGS = {
@@ -52,7 +52,7 @@ BAD_TIMES = [
 ]
 
 
-@pytest.mark.parametrize("call", GETS)
+@each_case("call", GETS)
 def test_a_parameter_that_is_not_known_is_named(call: Call, api: APIClient, ours: Tenant) -> None:
     route = call[1]
     path = address(route, ours.id_for(route) if is_of_one_row(route) else None)
@@ -70,15 +70,15 @@ def test_a_parameter_on_a_call_that_takes_a_body_is_not_passed_over(api: APIClie
     assert ours.order.status == "APPROVED"
 
 
-@pytest.mark.parametrize("route", ORDERINGS)
-@pytest.mark.parametrize("ordering", ["", "status", "--created_at", "created_at,id", "-created_at ", "organization"])
+@each_case("route", ORDERINGS)
+@each_case("ordering", ["", "status", "--created_at", "created_at,id", "-created_at ", "organization"])
 def test_an_ordering_that_is_not_there_is_named(route: str, ordering: str, api: APIClient, ours: Tenant) -> None:
     errors = problem(api.get(address(route), {"ordering": ordering}), 422, "invalid")["errors"]
     assert [error["pointer"] for error in errors] == ["/ordering"]
     assert ", ".join(ORDERINGS[route]) in errors[0]["message"] or not ordering
 
 
-@pytest.mark.parametrize(("route", "ordering"), EACH_ORDERING)
+@each_case(("route", "ordering"), EACH_ORDERING)
 def test_pages_follow_each_other_in_every_order_and_back(
     route: str, ordering: str, api: APIClient, ours: Tenant, make_order: MakeOrder
 ) -> None:
@@ -98,7 +98,7 @@ def test_pages_follow_each_other_in_every_order_and_back(
     assert back == rows
 
 
-@pytest.mark.parametrize("route", ORDERINGS)
+@each_case("route", ORDERINGS)
 def test_the_first_ordering_is_the_one_without_a_word(
     route: str, api: APIClient, ours: Tenant, make_order: MakeOrder
 ) -> None:
@@ -121,8 +121,8 @@ POSITIONS = [
 ]
 
 
-@pytest.mark.parametrize(("route", "ordering"), EACH_ORDERING)
-@pytest.mark.parametrize("position", POSITIONS, ids=lambda position: repr(position[:20]))
+@each_case(("route", "ordering"), EACH_ORDERING)
+@each_case("position", POSITIONS)
 def test_a_made_up_position_is_no_page_or_none_of_ours(
     route: str, ordering: str, position: str, api: APIClient, ours: Tenant
 ) -> None:
@@ -142,7 +142,7 @@ NO_CURSORS = ["!!!!", "cD0x\n", "cD0x=", "====", "r=1", b64encode(b"").decode(),
               b64encode(b"o=9999").decode(), b64encode(b"r=1&o=1").decode(), "\u00e4", "x" * 5000]  # fmt: skip
 
 
-@pytest.mark.parametrize("route", ORDERINGS)
+@each_case("route", ORDERINGS)
 def test_what_is_no_cursor_is_named_and_does_not_begin_again(route: str, api: APIClient, ours: Tenant) -> None:
     """Garbage was the first page: who followed it went round for ever."""
     for cursor in NO_CURSORS:
@@ -182,7 +182,7 @@ def test_every_parameter_of_every_list_is_here(db: None) -> None:
     assert described == set(EACH_PARAMETER)
 
 
-@pytest.mark.parametrize(("route", "name"), EACH_PARAMETER)
+@each_case(("route", "name"), EACH_PARAMETER)
 def test_a_value_that_is_empty_unreadable_or_too_long_is_named(
     route: str, name: str, api: APIClient, ours: Tenant
 ) -> None:
@@ -192,7 +192,7 @@ def test_a_value_that_is_empty_unreadable_or_too_long_is_named(
         assert [error["pointer"] for error in errors] == [f"/{name}"], value
 
 
-@pytest.mark.parametrize(("route", "name"), EACH_PARAMETER)
+@each_case(("route", "name"), EACH_PARAMETER)
 def test_a_parameter_with_one_value_is_not_repeated(route: str, name: str, api: APIClient, ours: Tenant) -> None:
     """The last one counted, and the others were passed over."""
     value = {"status": "READY" if route == "draft-orders/" else "SENT", "verdict": "MATCHED"}.get(name, "1")
@@ -206,7 +206,7 @@ def test_a_parameter_with_one_value_is_not_repeated(route: str, name: str, api: 
         assert "2 times" in errors[0]["message"]
 
 
-@pytest.mark.parametrize("route", ORDERINGS)
+@each_case("route", ORDERINGS)
 def test_a_page_has_1_to_200_rows(route: str, api: APIClient, ours: Tenant) -> None:
     for size in ("0", "-1", "201", "100000", "9" * 50, "abc", "1.5", "1e2", "+5", "\u0661", "5 0"):
         errors = problem(api.get(address(route), {"page_size": size}), 422, "invalid")["errors"]
@@ -228,7 +228,7 @@ def test_the_error_of_an_unknown_value_names_those_that_there_are(api: APIClient
         assert known in error["message"]
 
 
-@pytest.mark.parametrize("route", ["draft-orders/", "draft-orders/push/", "draft-orders/retry-push/",
+@each_case("route", ["draft-orders/", "draft-orders/push/", "draft-orders/retry-push/",
                                    "erp-connections/", "token/"])  # fmt: skip
 def test_a_parameter_beside_a_body_is_named(route: str, api: APIClient, ours: Tenant) -> None:
     """Orders left over another connection than the address named."""
@@ -245,7 +245,7 @@ def test_more_parameters_than_anybody_has_are_a_problem(api: APIClient, ours: Te
     assert response["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("call", [call for call in NEEDS if "uuid:pk" in call[1]])
+@each_case("call", [call for call in NEEDS if "uuid:pk" in call[1]])
 def test_an_id_in_capitals_is_the_same_id(call: Call, api: APIClient, ours: Tenant) -> None:
     """SQL Server prints them so."""
     method, route = call
@@ -257,12 +257,12 @@ def test_an_id_in_capitals_is_the_same_id(call: Call, api: APIClient, ours: Tena
     assert [answer.status_code for answer in answers[1:]] == [404, 404]
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "9" * 19, "9" * 30, "9" * 5000, "\u0661", "1.0", "%00"])
+@each_case("number", ["0", "-1", "9" * 19, "9" * 30, "9" * 5000, "\u0661", "1.0", "%00"])
 def test_a_number_that_no_row_has_is_not_found(number: str, api: APIClient, ours: Tenant) -> None:
     problem(api.get(f"/api/v1/ack-files/{number}/"), 404, "not_found")
 
 
-@pytest.mark.parametrize("route", ORDERINGS)
+@each_case("route", ORDERINGS)
 def test_a_cursor_of_another_ordering_or_list_breaks_nothing(
     route: str, api: APIClient, ours: Tenant, make_order: MakeOrder
 ) -> None:
@@ -275,8 +275,8 @@ def test_a_cursor_of_another_ordering_or_list_breaks_nothing(
                 assert api.get(address(route), {"cursor": cursor, "ordering": here}).status_code in (200, 422)
 
 
-@pytest.mark.parametrize(("route", "name"), [(route, name) for route, names in TIMES.items() for name in names])
-@pytest.mark.parametrize("time", BAD_TIMES)
+@each_case(("route", "name"), [(route, name) for route, names in TIMES.items() for name in names])
+@each_case("time", BAD_TIMES)
 def test_a_time_without_a_zone_or_sense_is_named(
     route: str, name: str, time: str, api: APIClient, ours: Tenant
 ) -> None:
@@ -284,7 +284,7 @@ def test_a_time_without_a_zone_or_sense_is_named(
     assert [error["pointer"] for error in errors] == [f"/{name}"]
 
 
-@pytest.mark.parametrize("route", TIMES)
+@each_case("route", TIMES)
 def test_spans_of_time_follow_each_other_without_gap_or_overlap(route: str, api: APIClient, ours: Tenant) -> None:
     after, before = TIMES[route]
     row = MODELS[route]._base_manager.order_by("pk").latest("pk")
