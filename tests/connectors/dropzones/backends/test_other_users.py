@@ -147,11 +147,11 @@ import os; os.umask({mask})
 import django; django.setup()
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
-from exports.rollback import durable_write, storage
+from exports.rollback import durable_write, journal_storage
 {before}
 storages["exports"].save("exports/acme/order.json", ContentFile(b"{{}}"))
-durable_write.save(storage.archive(), "journal/entry", b"entry")
-durable_write.save(storage.local(), "journal/entry", b"entry")
+durable_write.save(journal_storage.archive(), "journal/entry", b"entry")
+durable_write.save(journal_storage.local(), "journal/entry", b"entry")
 """
 
 
@@ -159,7 +159,7 @@ durable_write.save(storage.local(), "journal/entry", b"entry")
 @pytest.mark.parametrize("first", ["copy", "journal"])
 def test_nobody_else_reads_copies_and_journal_whatever_the_database(tmp_path: Path, mask: int, first: str) -> None:
     """With SQLite the folder around them is closed, with PostgreSQL each of them is."""
-    before = 'durable_write.save(storage.archive(), "journal/before", b"")' if first == "journal" else ""
+    before = 'durable_write.save(journal_storage.archive(), "journal/before", b"")' if first == "journal" else ""
     done = run(
         tmp_path, "-c", WRITE.format(mask=mask, before=before), DATABASE_URL="postgres://u@h/db",
         STATE_DIR=str(tmp_path / "elsewhere" / "state"),
