@@ -42,7 +42,8 @@ def play(stage: Stage, case: PauseCase) -> list[str]:
 
     A case whose situation does not arise is played again. On a loaded machine the first worker may lose its short lease
     before it comes to the step. On SQLite it may be stopped while its lease is being renewed: the successor waits for
-    that transaction and moves nothing that an ERP could repeat.
+    that transaction and moves nothing that an ERP could repeat. A successor that is stopped halfway may hold that
+    transaction in turn: then the first worker does not end. A worker that never ends fails each time.
     """
     return repeated(lambda: _play(stage, case))
 
@@ -140,6 +141,8 @@ def _finish(process: Any, who: str) -> None:
         if _state(process.pid) == "T":
             _continue(process)
         process.join(LOOKS_EVERY_S)
+    if process.is_alive():
+        raise NotReached(f"{who} did not end within {ENDS_WITHIN_S:g} s")
     if process.exitcode != 0:
         raise NotAsPlanned(f"{who} ended with {process.exitcode}")
 
